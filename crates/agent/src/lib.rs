@@ -1,0 +1,1 @@
+//! Wires the rest: the daemon and its command line

@@ -1,0 +1,1 @@
+//! The chip conversation of ICAO 9303-11: PACE, BAC, secure messaging, file reading

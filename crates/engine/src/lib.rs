@@ -1,0 +1,1 @@
+//! The event loop: one reading per reader

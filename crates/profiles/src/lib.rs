@@ -1,0 +1,1 @@
+//! The Rust side of every file under devices/ and config/
