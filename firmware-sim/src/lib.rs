@@ -1,1 +1,9 @@
-//! A chip, readers and a serial scanner that are software, behind the real drivers
+//! A chip, readers and a serial scanner that are software, behind the real drivers.
+
+#![forbid(unsafe_code)]
+
+pub mod card_image;
+pub mod chip;
+pub mod image;
+pub mod personalise;
+pub mod reader;

@@ -1,1 +1,27 @@
-//! Wires the rest: the daemon and its command line
+//! Wires the rest: the daemon, and its command line.
+//!
+//! [`main`] is the whole program; tests start the same one. [`Agent`] is the daemon without the command
+//! line around it: give it settings and kinds of readers, and it serves the local API until told to stop.
+//!
+//! ```
+//! use cccd_agent::Agent;
+//! use cccd_profiles::AgentSettings;
+//!
+//! let settings = AgentSettings::parse("[api]\nlisten = '127.0.0.1:0'")?;
+//! let agent = Agent::start(&settings, Vec::new())?;
+//! println!("listening on {}", agent.address());
+//! agent.stop();
+//! # Ok::<(), anyhow::Error>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod access;
+mod command_line;
+mod daemon;
+mod logging;
+mod read_command;
+mod table;
+
+pub use command_line::main;
+pub use daemon::Agent;

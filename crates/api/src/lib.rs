@@ -1,1 +1,48 @@
-//! HTTP in: the local API
+//! HTTP in: the local API.
+//!
+//! An [`Api`] is a set of paths over an engine, and [`serve`] puts it on a loopback port. Who may call is
+//! decided before any handler runs: the exact Host, the exact Origin, the token of a known caller.
+//!
+//! ```
+//! use cccd_api::{AgentFacts, Api, Problem};
+//! use cccd_engine::{Engine, EngineOptions};
+//! use cccd_profiles::{Caller, TokenHash};
+//! use http::{Request, StatusCode};
+//! use tower::ServiceExt;
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! let engine = Engine::start(Vec::new(), EngineOptions::default());
+//! let clinic = Caller { name: "clinic".into(), token: TokenHash::of("s3cret"), origins: vec![] };
+//! let facts = AgentFacts { version: "0.1.0".into(), features: vec![] };
+//! let router = Api::new(engine.handle(), vec![clinic], facts).router(9303);
+//!
+//! let request = Request::get("/v1/readers").header("host", "127.0.0.1:9303");
+//! let stranger = request.body(axum::body::Body::empty()).unwrap();
+//! assert_eq!(router.oneshot(stranger).await.unwrap().status(), StatusCode::UNAUTHORIZED);
+//! # });
+//!
+//! // The command line prints the texts of the same table.
+//! assert_eq!(Problem::find("no-reader").unwrap().title.vi, "Không có đầu đọc nào");
+//! ```
+//!
+//! It never serves a network but loopback, never answers one caller with another's reading, never writes
+//! what it was sent or what it sends into a log, and knows neither cards nor readers.
+
+#![forbid(unsafe_code)]
+
+mod api;
+mod extract;
+mod guard;
+mod openapi;
+mod preference;
+mod problems;
+mod refusal;
+mod routes;
+mod server;
+mod wire;
+
+pub use api::{AgentFacts, Api};
+pub use openapi::{openapi, openapi_json};
+pub use problems::{Actor, PROBLEMS, Problem, Retry, Text};
+pub use server::serve;
+pub use wire::result_json;

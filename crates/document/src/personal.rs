@@ -58,6 +58,44 @@ impl fmt::Debug for Personal {
     }
 }
 
+/// Bytes about a person: a portrait, a text that is no UTF-8. As silent as [`Personal`].
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct PersonalBytes(Zeroizing<Vec<u8>>);
+
+impl PersonalBytes {
+    /// Takes `bytes` over.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The bytes themselves.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<&[u8]> for PersonalBytes {
+    fn from(bytes: &[u8]) -> Self {
+        Self::new(bytes.to_vec())
+    }
+}
+
+impl fmt::Debug for PersonalBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<personal, {} bytes>", self.len())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,5 +103,6 @@ mod tests {
     #[test]
     fn debug_says_nothing() {
         assert_eq!(format!("{:?}", Some(Personal::from("NGUYEN"))), "Some(<personal>)");
+        assert_eq!(format!("{:?}", PersonalBytes::from(&b"NGUYEN"[..])), "<personal, 6 bytes>");
     }
 }

@@ -1,1 +1,31 @@
-//! The Rust side of every file under devices/ and config/
+//! The Rust side of every file under `devices/` and `config/`.
+//!
+//! A file as written and a file as meant are two types. The first is private, has plain fields and refuses
+//! keys it does not know; the second comes only from the first, and cannot be wrong.
+//!
+//! ```
+//! use cccd_profiles::AgentSettings;
+//!
+//! let settings = AgentSettings::parse("[api]\nlisten = '127.0.0.1:9304'\n")?;
+//! assert_eq!(settings.api.listen.port(), 9304);
+//!
+//! let wrong = AgentSettings::parse("[api]\nlisten = '0.0.0.0:9304'\n").unwrap_err();
+//! assert!(wrong.to_string().contains("loopback"));
+//! # Ok::<(), cccd_profiles::SettingsError>(())
+//! ```
+//!
+//! It opens no file but those compiled into it: the caller reads, this crate understands.
+
+#![forbid(unsafe_code)]
+
+mod origin;
+mod reader_profile;
+mod settings;
+mod token;
+
+pub use origin::{NotAnOrigin, Origin};
+pub use reader_profile::{ReaderCatalogue, ReaderProfile, ReaderProfileError};
+pub use settings::{
+    AgentSettings, ApiSettings, Caller, LogSettings, ReaderSettings, ReadingSettings, SettingsError,
+};
+pub use token::{NotATokenHash, TokenHash};

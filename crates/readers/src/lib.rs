@@ -1,1 +1,21 @@
-//! The only crate that touches hardware
+//! The only crate that touches hardware.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use cccd_card::{ReaderEvent, ReaderSource, StopSignal};
+//! use cccd_readers::{PcscOptions, PcscSource};
+//!
+//! let source = PcscSource::new(PcscOptions::default());
+//! let stop = StopSignal::default();
+//! source.watch(&mut |event| if let ReaderEvent::CardInserted { reader, .. } = event {
+//!     println!("a card on {reader}");
+//!     stop.raise();
+//! }, &stop);
+//! ```
+//!
+//! Nothing above this crate can tell one kind of reader from another. No call into a driver is trusted to
+//! return, and no answer is trusted to be one.
+
+mod pcsc;
+
+pub use crate::pcsc::{PcscOptions, PcscSource};

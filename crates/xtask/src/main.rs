@@ -1,1 +1,92 @@
-fn main() {}
+//! Developer commands. `cargo xtask` alone lists them.
+
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks through them")]
+
+mod arrows;
+mod demo;
+mod licences;
+mod run;
+mod setup;
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::run::{cargo, step};
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  setup      install what the machine lacks (apt on Debian and Ubuntu; elsewhere it says what to install)
+  demo       start a simulated reader with a card and the agent, read once, stay up until Ctrl-C
+             (--once: stop after the reading; --card NAME: another of the simulated cards)
+  test       every test
+  check      format, clippy, docs, arrows between the rooms, licences, the committed API contract, tests
+  bench      commands and bytes of a whole reading, by card, access method and length form
+  openapi    write docs/openapi.json anew
+
+demo, test, check and bench run setup first where something is missing.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", &[][..]),
+    };
+    let result = match command {
+        "setup" => setup::setup(),
+        "demo" => setup::setup_if_needed().and_then(|()| demo::demo(rest)),
+        "test" => setup::setup_if_needed().and_then(|()| test()),
+        "check" => setup::setup_if_needed().and_then(|()| check()),
+        "bench" => setup::setup_if_needed().and_then(|()| bench(rest)),
+        "openapi" => setup::setup_if_needed().and_then(|()| openapi()),
+        "help" | "--help" | "-h" => {
+            println!("{HELP}");
+            Ok(())
+        }
+        other => Err(anyhow::anyhow!("no command {other:?}\n\n{HELP}")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn test() -> Result<()> {
+    step("test", || run::run(cargo(["test", "--workspace", "--locked"])))
+}
+
+fn check() -> Result<()> {
+    step("format", || run::run(cargo(["fmt", "--all", "--check"])))?;
+    step("arrows between the rooms", arrows::check)?;
+    step("licences", licences::check)?;
+    step("clippy", || {
+        run::run(cargo(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))
+    })?;
+    step("docs", || {
+        let mut docs = cargo(["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"]);
+        docs.env("RUSTDOCFLAGS", "-D warnings");
+        run::run(docs)
+    })?;
+    test()
+}
+
+fn bench(rest: &[String]) -> Result<()> {
+    let mut bench =
+        cargo(["run", "--release", "--locked", "--package", "cccd-tests", "--bin", "cccd-bench", "--"]);
+    bench.args(rest);
+    run::run(bench)
+}
+
+fn openapi() -> Result<()> {
+    let text =
+        run::output(cargo(["run", "--quiet", "--locked", "--package", "cccd-agent", "--", "openapi"]))?;
+    if text.trim().is_empty() {
+        bail!("the agent printed no contract");
+    }
+    std::fs::write(run::root().join("docs/openapi.json"), text).context("cannot write docs/openapi.json")
+}

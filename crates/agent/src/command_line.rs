@@ -1,0 +1,191 @@
+//! `cccd-agent` at a terminal.
+
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use cccd_profiles::{AgentSettings, TokenHash};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use zeroize::Zeroizing;
+
+use crate::{Agent, daemon, logging, read_command};
+
+/// Đọc thẻ Căn cước gắn chíp · Reads Vietnamese chip ID cards
+#[derive(Parser)]
+#[command(name = "cccd-agent", version, max_term_width = 100)]
+struct CommandLine {
+    /// Settings file; without one, the defaults
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Log level, over the one in the settings
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log: Option<LogLevel>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Chạy dịch vụ trên máy này · Serve the local API until stopped
+    Run,
+    /// Đọc một thẻ và in ra · Read one card and print it
+    Read(ReadArguments),
+    /// Liệt kê đầu đọc · List the readers of this machine
+    Readers,
+    /// Tạo mã truy cập cho một phần mềm · Make a token for a program, and the line for the settings
+    Token {
+        /// The caller's name in the settings
+        #[arg(default_value = "clinic")]
+        name: String,
+    },
+    /// Kiểm tra tệp cấu hình · Tell whether the settings file can be used
+    CheckConfig,
+    /// In hợp đồng API · Print the API contract (OpenAPI 3.1)
+    Openapi,
+}
+
+/// What opens the chip: one of these. `-` takes it from standard input, so that it stands in no process list.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct AccessArguments {
+    /// Six digits printed on the card, on a Vietnamese card the last six of its number
+    #[arg(long, value_name = "DIGITS")]
+    pub(crate) can: Option<String>,
+    /// The text of the card's QR code
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) qr: Option<String>,
+    /// The MRZ, whole lines
+    #[arg(long, value_name = "LINES")]
+    pub(crate) mrz: Option<String>,
+    /// The twelve digits of the card's number
+    #[arg(long, value_name = "DIGITS")]
+    pub(crate) id: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct ReadArguments {
+    #[command(flatten)]
+    pub(crate) access: AccessArguments,
+    /// Which reader, as `cccd-agent readers` names it; without it, the one with a card
+    #[arg(long, value_name = "ID")]
+    pub(crate) reader: Option<String>,
+    /// Write the face to this file, as the chip holds it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) portrait: Option<PathBuf>,
+    /// Print the result as JSON, as the API gives it
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Seconds to wait for a card
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) wait: Option<u64>,
+}
+
+/// The program.
+pub fn main() -> ExitCode {
+    let line = CommandLine::parse();
+    match run(line) {
+        Ok(code) => code,
+        Err(error) => {
+            // Nothing more can be done where even standard error is closed.
+            let _ = writeln!(std::io::stderr(), "cccd-agent: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(line: CommandLine) -> Result<ExitCode> {
+    let mut settings = load(line.config.as_deref())?;
+    match (line.log, &line.command) {
+        (Some(level), _) => settings.log.level = level.name().to_owned(),
+        // At a terminal the answer is the message.
+        (None, Command::Run) => {}
+        (None, _) => settings.log.level = "warn".to_owned(),
+    }
+    logging::start(&settings.log);
+    match line.command {
+        Command::Run => serve(&settings),
+        Command::Read(arguments) => read_command::read(&settings, &arguments),
+        Command::Readers => read_command::list_readers(&settings),
+        Command::Token { name } => token(&name),
+        Command::CheckConfig => say(&format!(
+            "cấu hình dùng được · settings can be used: {} caller(s), API on {}\n",
+            settings.callers.len(),
+            settings.api.listen
+        )),
+        Command::Openapi => say(&cccd_api::openapi_json()),
+    }
+}
+
+impl LogLevel {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+fn load(path: Option<&Path>) -> Result<AgentSettings> {
+    let Some(path) = path else {
+        return AgentSettings::parse("").context("default settings");
+    };
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
+    AgentSettings::parse(&text).with_context(|| format!("{shown} cannot be used"))
+}
+
+fn serve(settings: &AgentSettings) -> Result<ExitCode> {
+    if settings.callers.is_empty() {
+        tracing::warn!("the settings name no caller, so nobody may call; `cccd-agent token` makes one");
+    }
+    let agent = Agent::start(settings, daemon::sources(settings))?;
+    agent.wait_for_signal()?;
+    tracing::info!("stopping");
+    agent.stop();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Draws a token. It is shown once; the settings keep its hash.
+fn token(name: &str) -> Result<ExitCode> {
+    let mut secret = Zeroizing::new([0; 32]);
+    getrandom::fill(secret.as_mut_slice()).context("the operating system gives no randomness")?;
+    let token = Zeroizing::new(hex::encode(secret.as_slice()));
+    let hash = TokenHash::of(&token).to_hex();
+    say(&format!(
+        "# Mã này chỉ hiện một lần, trao cho phần mềm gọi · shown once, for the caller:\n\
+         # Authorization: Bearer {}\n\n\
+         # Chép vào tệp cấu hình · for the settings file:\n\
+         [[caller]]\nname = \"{name}\"\ntoken_sha256 = \"{hash}\"\norigins = []\n",
+        token.as_str()
+    ))
+}
+
+/// Takes a value from the command line, or from standard input where it is `-`.
+pub(crate) fn value_or_stdin(value: &str) -> Result<Zeroizing<String>> {
+    if value != "-" {
+        return Ok(Zeroizing::new(value.to_owned()));
+    }
+    let mut text = Zeroizing::new(String::new());
+    std::io::stdin().take(4096).read_to_string(&mut text).context("cannot read standard input")?;
+    Ok(text)
+}
+
+/// Prints an answer.
+pub(crate) fn say(text: &str) -> Result<ExitCode> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot print")?;
+    Ok(ExitCode::SUCCESS)
+}

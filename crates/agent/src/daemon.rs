@@ -1,0 +1,115 @@
+//! The daemon: an engine, and the API in front of it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use cccd_api::{AgentFacts, Api};
+use cccd_card::ReaderSource;
+use cccd_engine::{Engine, EngineOptions};
+use cccd_profiles::AgentSettings;
+use cccd_readers::{PcscOptions, PcscSource};
+use time::OffsetDateTime;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// A running agent.
+pub struct Agent {
+    address: SocketAddr,
+    runtime: Runtime,
+    server: JoinHandle<()>,
+    stop: oneshot::Sender<()>,
+    engine: Engine,
+}
+
+impl Agent {
+    /// Starts the engine over `sources` and serves the API.
+    pub fn start(settings: &AgentSettings, sources: Vec<Arc<dyn ReaderSource>>) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .context("cannot start the runtime")?;
+        let listen = settings.api.listen;
+        let listener = runtime.block_on(TcpListener::bind(listen)).with_context(|| {
+            format!("cannot listen on {listen}; is another agent running, or another program on this port?")
+        })?;
+        let address = listener.local_addr().context("cannot tell the address")?;
+        let engine = Engine::start(sources, engine_options(settings));
+        let facts = AgentFacts { version: env!("CARGO_PKG_VERSION").to_owned(), features: Vec::new() };
+        let api = Api::new(engine.handle(), settings.callers.clone(), facts);
+        let (stop, stopped) = oneshot::channel();
+        let server = runtime.spawn(async move {
+            let shutdown = async {
+                let _ = stopped.await;
+            };
+            if let Err(error) = cccd_api::serve(listener, api, shutdown).await {
+                tracing::error!(%error, "the API has stopped");
+            }
+        });
+        tracing::info!(%address, callers = settings.callers.len(), "serving");
+        Ok(Self { address, runtime, server, stop, engine })
+    }
+
+    /// Where the API listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits for an interrupt or a request to terminate.
+    pub fn wait_for_signal(&self) -> Result<()> {
+        self.runtime.block_on(signal()).context("cannot wait for signals")
+    }
+
+    /// Stops taking requests, calls readings off, and waits for everything to end.
+    pub fn stop(self) {
+        let Self { runtime, server, stop, engine, .. } = self;
+        // Readings end first: whoever waits for one hears why before the connection closes.
+        drop(engine);
+        let _ = stop.send(());
+        let _ = runtime.block_on(server);
+    }
+}
+
+pub(crate) fn engine_options(settings: &AgentSettings) -> EngineOptions {
+    EngineOptions {
+        wait_for_card: settings.readings.wait_for_card,
+        read_within: settings.readings.read_within,
+        keep_result: settings.readings.keep_result,
+        queue: settings.readings.queue,
+        clock: Arc::new(now),
+    }
+}
+
+/// The readers of this machine.
+pub(crate) fn sources(settings: &AgentSettings) -> Vec<Arc<dyn ReaderSource>> {
+    vec![Arc::new(PcscSource::new(PcscOptions {
+        ignore: settings.readers.ignore.clone(),
+        exchange_within: settings.readings.exchange_within,
+        ..PcscOptions::default()
+    }))]
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that asks the clock")]
+pub(crate) fn now() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
+}
+
+#[cfg(unix)]
+async fn signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn signal() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}

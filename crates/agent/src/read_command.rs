@@ -1,0 +1,124 @@
+//! `cccd-agent read` and `cccd-agent readers`: the engine at a terminal, without the API.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use cccd_api::Problem;
+use cccd_card::ReaderId;
+use cccd_engine::{
+    CallerId, Engine, EngineHandle, EventKind, Phase, PortraitWish, ReadFailure, ReadId, ReadRequest, Reading,
+};
+use cccd_profiles::AgentSettings;
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::command_line::{ReadArguments, say};
+use crate::{access, daemon, table};
+
+/// Reads one card and prints it.
+pub(crate) fn read(settings: &AgentSettings, arguments: &ReadArguments) -> Result<ExitCode> {
+    let keys = access::keys(&arguments.access)?;
+    let engine = Engine::start(daemon::sources(settings), daemon::engine_options(settings));
+    let request = ReadRequest {
+        owner: terminal(),
+        reader: arguments.reader.as_deref().map(ReaderId::from_name),
+        keys,
+        portrait: PortraitWish::Read,
+        wait_for_card: arguments.wait.map(Duration::from_secs),
+    };
+    let (read, reading) = match follow(&engine.handle(), request)? {
+        Ok(done) => done,
+        Err(failure) => return refuse(failure),
+    };
+    if let (Some(path), Some(portrait)) = (&arguments.portrait, &reading.portrait) {
+        std::fs::write(path, portrait.bytes.expose())
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if arguments.json { say(&cccd_api::result_json(read, &reading)) } else { say(&table::of_reading(&reading)) }
+}
+
+/// Lists the readers of this machine.
+pub(crate) fn list_readers(settings: &AgentSettings) -> Result<ExitCode> {
+    let engine = Engine::start(daemon::sources(settings), daemon::engine_options(settings));
+    let handle = engine.handle();
+    if !handle.settled().blocking_recv().context("the engine has stopped")? {
+        return refuse(ReadFailure::ServiceUnavailable);
+    }
+    let readers = handle.readers().blocking_recv().context("the engine has stopped")?;
+    if readers.is_empty() {
+        return refuse(ReadFailure::NoReader);
+    }
+    say(&table::of_readers(&readers))
+}
+
+fn terminal() -> CallerId {
+    CallerId::new("terminal")
+}
+
+/// Asks for a reading and shows how it goes.
+fn follow(
+    engine: &EngineHandle,
+    request: ReadRequest,
+) -> Result<Result<(ReadId, Arc<Reading>), ReadFailure>> {
+    const STOPPED: &str = "the engine has stopped";
+    let mut events = engine.subscribe(terminal(), None).blocking_recv().context(STOPPED)?.coming;
+    let read = match engine.submit(request).blocking_recv().context(STOPPED)? {
+        Ok(view) => view.id,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    let bar = ProgressBar::new(100);
+    if let Ok(style) = ProgressStyle::with_template("{msg:32} [{bar:30}] {percent:>3} %") {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.set_message(words(Phase::WaitingForCard));
+    loop {
+        match events.blocking_recv() {
+            Ok(event) => match event.kind {
+                EventKind::ReadProgress { read: of, phase, percent, .. } if of == read => {
+                    bar.set_message(words(phase));
+                    bar.set_position(percent.into());
+                }
+                EventKind::ReadCompleted { read: of } if of == read => break,
+                EventKind::ReadFailed { read: of, failure } if of == read => {
+                    bar.finish_and_clear();
+                    return Ok(Err(failure));
+                }
+                _ => {}
+            },
+            // Only the picture on the screen is behind.
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => bail!(STOPPED),
+        }
+    }
+    bar.finish_and_clear();
+    let reading = engine.result(terminal(), read).blocking_recv()?.context("the result is not there")?;
+    Ok(Ok((read, reading)))
+}
+
+fn words(phase: Phase) -> &'static str {
+    match phase {
+        Phase::WaitingForCard => "Đặt thẻ lên đầu đọc",
+        Phase::Connecting => "Đang kết nối với thẻ",
+        Phase::Unlocking => "Đang mở chíp",
+        Phase::Reading => "Đang đọc, xin giữ yên thẻ",
+        Phase::Checking | Phase::Over => "Đang kiểm tra",
+    }
+}
+
+/// Says why there is no result, in the words of the problem pages.
+fn refuse(failure: ReadFailure) -> Result<ExitCode> {
+    let problem = Problem::of(failure);
+    let mut out = std::io::stderr().lock();
+    for text in [problem.title, problem.cause, problem.remedy] {
+        writeln!(out, "{} · {}", text.vi, text.en).context("cannot print")?;
+    }
+    if let ReadFailure::AccessKeyWrong { tries_left: Some(left) } = failure {
+        writeln!(out, "Còn {left} lần thử · tries left: {left}").context("cannot print")?;
+    }
+    writeln!(out, "[{}]", problem.code).context("cannot print")?;
+    Ok(ExitCode::from(2))
+}
+

@@ -1,0 +1,177 @@
+//! A reading, and the readers, as people at a terminal see them.
+
+use cccd_card::Transport;
+use cccd_document::{
+    AccessProtocol, Cipher, Field, FileOutcome, PasswordKind, Personal, RecordNote, Sex, StatedDate, Validity,
+};
+use cccd_engine::{ReaderView, Reading};
+use cccd_trust::HashState;
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{ContentArrangement, Table};
+
+/// The record, how it was read, and what it proves.
+pub(crate) fn of_reading(reading: &Reading) -> String {
+    let mut table = table(["", "", "nguồn · source"]);
+    let record = &reading.record;
+    let mut rows = Rows(&mut table);
+    rows.text("Số · number", record.personal_number.as_ref());
+    rows.text("Số giấy tờ · document", record.document_number.as_ref());
+    rows.text("Họ và tên · name", record.full_name.as_ref());
+    rows.date("Ngày sinh · birth", record.birth.as_ref());
+    rows.row("Giới tính · sex", record.sex.as_ref(), |sex| match sex {
+        Sex::Male => "Nam".to_owned(),
+        Sex::Female => "Nữ".to_owned(),
+        Sex::Unspecified => "-".to_owned(),
+    });
+    rows.text("Quốc tịch · nationality", record.nationality.as_ref());
+    rows.text("Dân tộc · ethnicity", record.ethnicity.as_ref());
+    rows.text("Tôn giáo · religion", record.religion.as_ref());
+    rows.text("Quê quán · origin", record.origin.as_ref());
+    rows.text("Nơi thường trú · residence", record.residence.as_ref());
+    rows.text("Đặc điểm nhận dạng · features", record.features.as_ref());
+    rows.date("Ngày cấp · issued", record.issued.as_ref());
+    rows.row("Có giá trị đến · expiry", record.expiry.as_ref(), |validity| match validity {
+        Validity::Until(date) => date.printed.expose().to_owned(),
+        Validity::WithoutEnd(words) => words.expose().to_owned(),
+    });
+    rows.text("Cha · father", record.father.as_ref());
+    rows.text("Mẹ · mother", record.mother.as_ref());
+    rows.text("Cha hoặc mẹ · a parent", record.unplaced_parent.as_ref());
+    rows.text("Vợ hoặc chồng · spouse", record.spouse.as_ref());
+    rows.text("Số CMND cũ · old number", record.old_number.as_ref());
+    format!("{table}\n{}", footer(reading))
+}
+
+fn footer(reading: &Reading) -> String {
+    let effort = reading.effort;
+    let mut lines = vec![
+        format!("Mở chíp · opened by: {}", opened_by(reading)),
+        format!("Ảnh · portrait: {}", portrait(reading)),
+        format!("Tệp · files: {}", files(reading)),
+        hashes(reading),
+        "Chữ ký của thẻ chưa được kiểm tra · the card's signature has not been checked".to_owned(),
+        format!(
+            "{} ms, {} APDU, {} B gửi · sent, {} B nhận · received",
+            effort.elapsed.as_millis(),
+            effort.commands,
+            effort.bytes_sent,
+            effort.bytes_received
+        ),
+    ];
+    lines.extend(reading.record.notes.iter().map(|note| format!("Lưu ý · note: {}", note_text(*note))));
+    lines.join("\n") + "\n"
+}
+
+fn opened_by(reading: &Reading) -> String {
+    let access = &reading.evidence.access;
+    let key = match access.password {
+        PasswordKind::Can => "CAN",
+        PasswordKind::Mrz => "MRZ",
+    };
+    let protocol = match access.protocol {
+        AccessProtocol::Bac => "BAC".to_owned(),
+        AccessProtocol::Pace(pace) => {
+            let cipher = match pace.cipher {
+                Cipher::TripleDes => "3DES",
+                Cipher::Aes128 => "AES-128",
+                Cipher::Aes192 => "AES-192",
+                Cipher::Aes256 => "AES-256",
+            };
+            format!("PACE, {cipher}")
+        }
+    };
+    let downgrade = if access.downgrade.is_some() {
+        "; thẻ có PACE nhưng phải dùng BAC · PACE is offered and BAC had to be used"
+    } else {
+        ""
+    };
+    format!("{protocol}, {key}{downgrade}")
+}
+
+fn portrait(reading: &Reading) -> String {
+    match &reading.portrait {
+        Some(portrait) => format!("{}, {} B", portrait.media_type.as_str(), portrait.bytes.len()),
+        None => "không có · none".to_owned(),
+    }
+}
+
+fn files(reading: &Reading) -> String {
+    let one = |(file, outcome): (&cccd_document::FileId, &FileOutcome)| match outcome {
+        FileOutcome::Read(bytes) => format!("{file} {} B", bytes.len()),
+        FileOutcome::Absent(_) => format!("{file} không có · absent"),
+        FileOutcome::Locked(_) => format!("{file} bị khóa · locked"),
+        FileOutcome::Refused(status) => format!("{file} {status}"),
+        FileOutcome::Malformed => format!("{file} hỏng · malformed"),
+    };
+    reading.evidence.files.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+fn hashes(reading: &Reading) -> String {
+    let wrong: Vec<String> = reading
+        .hashes
+        .iter()
+        .filter(|group| group.state == HashState::Mismatch)
+        .map(|group| group.file.to_string())
+        .collect();
+    let right = reading.hashes.iter().filter(|group| group.state == HashState::Match).count();
+    if wrong.is_empty() {
+        format!("Mã băm · hashes: {right} khớp với EF.SOD · match EF.SOD")
+    } else {
+        let wrong = wrong.join(", ");
+        format!("MÃ BĂM SAI · HASHES DIFFER FROM EF.SOD: {wrong}. Dữ liệu đã bị sửa · the data were altered")
+    }
+}
+
+fn note_text(note: RecordNote) -> &'static str {
+    match note {
+        RecordNote::NumbersDiffer => "số trên DG1 và DG13 khác nhau · numbers differ between DG1 and DG13",
+        RecordNote::NamesDiffer => "họ tên trên DG1 và DG13 khác nhau · names differ between DG1 and DG13",
+        RecordNote::BirthsDiffer => "ngày sinh trên DG1 và DG13 khác nhau · births differ between DG1 and DG13",
+        RecordNote::SexesDiffer => "giới tính trên DG1 và DG13 khác nhau · sexes differ between DG1 and DG13",
+        RecordNote::ExpiriesDiffer => "hạn thẻ trên DG1 và DG13 khác nhau · expiries differ between DG1 and DG13",
+        RecordNote::Mrz(_) => "MRZ trong DG1 có chỗ không khớp · something in the MRZ of DG1 does not fit",
+        RecordNote::Dg13(_) => "DG13 có chỗ lạ · something in DG13 is odd",
+        RecordNote::Dg13Unrecognised => "DG13 không theo cấu trúc đã biết · DG13 is of an unknown structure",
+        _ => "xem kết quả JSON · see the JSON result",
+    }
+}
+
+/// The readers, with what lies on them.
+pub(crate) fn of_readers(readers: &[ReaderView]) -> String {
+    let mut table = table(["id", "tên · name", "thẻ · card"]);
+    for reader in readers {
+        let transport = match reader.info.transport {
+            Transport::PcSc => "PC/SC",
+            _ => "-",
+        };
+        let card = if reader.has_card { "có · yes" } else { "không · no" };
+        table.add_row([reader.info.id.as_str(), &format!("{} ({transport})", reader.info.name), card]);
+    }
+    format!("{table}\n")
+}
+
+fn table(header: [&str; 3]) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(header);
+    table
+}
+
+/// Adds the fields that are there.
+struct Rows<'a>(&'a mut Table);
+
+impl Rows<'_> {
+    fn row<T>(&mut self, label: &str, field: Option<&Field<T>>, text: impl FnOnce(&T) -> String) {
+        if let Some(field) = field {
+            self.0.add_row([label.to_owned(), text(&field.value), field.source.to_string()]);
+        }
+    }
+
+    fn text(&mut self, label: &str, field: Option<&Field<Personal>>) {
+        self.row(label, field, |text| text.expose().to_owned());
+    }
+
+    fn date(&mut self, label: &str, field: Option<&Field<StatedDate>>) {
+        self.row(label, field, |date| date.printed.expose().to_owned());
+    }
+}

@@ -1,0 +1,94 @@
+//! The API as a value: what it stands on, and its paths.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use cccd_engine::EngineHandle;
+use cccd_profiles::Caller;
+use tokio::sync::watch;
+
+use crate::guard::{self, Callers, Hosts};
+use crate::openapi;
+use crate::problems::Fault;
+use crate::refusal::Refusal;
+
+/// What the API tells of the program around it.
+#[derive(Debug, Clone)]
+pub struct AgentFacts {
+    /// The program's version.
+    pub version: String,
+    /// Features beyond those of the API itself, such as `simulator`.
+    pub features: Vec<&'static str>,
+}
+
+/// The local API over an engine.
+#[derive(Clone)]
+pub struct Api {
+    engine: EngineHandle,
+    callers: Vec<Caller>,
+    facts: AgentFacts,
+}
+
+/// What every handler shares.
+#[derive(Clone)]
+pub(crate) struct Desk(Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) engine: EngineHandle,
+    pub(crate) callers: Callers,
+    pub(crate) hosts: Hosts,
+    pub(crate) facts: AgentFacts,
+    /// Set once the server closes: what has no end of its own ends then.
+    pub(crate) closing: watch::Receiver<bool>,
+}
+
+impl std::ops::Deref for Desk {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Api {
+    /// An API for these callers and nobody else.
+    pub fn new(engine: EngineHandle, callers: Vec<Caller>, facts: AgentFacts) -> Self {
+        Self { engine, callers, facts }
+    }
+
+    /// The paths, for a server that listens on `port`: a request that names another host is refused.
+    pub fn router(&self, port: u16) -> Router {
+        // Nobody closes a router on its own.
+        self.closing_router(port, watch::Sender::new(false).subscribe())
+    }
+
+    pub(crate) fn closing_router(&self, port: u16, closing: watch::Receiver<bool>) -> Router {
+        let desk = Desk(Arc::new(Shared {
+            engine: self.engine.clone(),
+            callers: Callers::new(self.callers.clone()),
+            hosts: Hosts::of_port(port),
+            facts: self.facts.clone(),
+            closing,
+        }));
+        let (open, guarded) = openapi::routes();
+        // The wrong method on a guarded path must be refused behind the guard, so it is named before.
+        let guarded = Router::from(guarded)
+            .method_not_allowed_fallback(wrong_method)
+            .layer(from_fn_with_state(desk.clone(), guard::identify));
+        Router::from(open)
+            .method_not_allowed_fallback(wrong_method)
+            .merge(guarded)
+            .fallback(nothing_here)
+            .layer(from_fn_with_state(desk.clone(), guard::admit))
+            .with_state(desk)
+    }
+}
+
+async fn wrong_method() -> Refusal {
+    Fault::MethodNotAllowed.into()
+}
+
+async fn nothing_here() -> Refusal {
+    Fault::NotFound.into()
+}

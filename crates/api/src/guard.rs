@@ -1,0 +1,261 @@
+//! Who gets in: the exact Host, the exact Origin, the caller's token.
+//!
+//! The order is the one that tells a stranger least: a wrong Host hears nothing else, a foreign page never
+//! comes as far as its token, and a token's owner is known before any handler runs.
+
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use cccd_engine::CallerId;
+use cccd_profiles::Caller as KnownCaller;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+
+use crate::api::Desk;
+use crate::extract::Caller;
+use crate::problems::Fault;
+use crate::refusal::Refusal;
+
+/// What a page may send. Neither list has a wildcard.
+const METHODS: &str = "GET, POST, DELETE";
+const REQUEST_HEADERS: &str = "authorization, content-type, last-event-id, prefer";
+const EXPOSED_HEADERS: &str = "location, preference-applied, retry-after, www-authenticate";
+
+const ASKS_FOR_PRIVATE_NETWORK: HeaderName =
+    HeaderName::from_static("access-control-request-private-network");
+const ALLOWS_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
+
+/// The names this agent goes by, and no other: a foreign name that resolves to loopback is how DNS
+/// rebinding comes in.
+#[derive(Debug, Clone)]
+pub(crate) struct Hosts(Vec<String>);
+
+impl Hosts {
+    /// The names of an agent that listens on `port`.
+    pub(crate) fn of_port(port: u16) -> Self {
+        let names = ["127.0.0.1", "[::1]", "localhost"];
+        let with_port = names.iter().map(|name| format!("{name}:{port}"));
+        // Browsers leave the usual port of http out.
+        let bare = names.iter().filter(|_| port == 80).map(|name| (*name).to_owned());
+        Self(with_port.chain(bare).collect())
+    }
+
+    /// Whether the request names this agent, letter by letter: in its one Host header, and in its target
+    /// where that is absolute (RFC 9112, 3.2.2).
+    fn are_meant(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+        let mut named = headers.get_all(header::HOST).iter();
+        let (Some(host), None) = (named.next(), named.next()) else { return false };
+        let known = |name: &[u8]| self.0.iter().any(|known| known.as_bytes() == name);
+        known(host.as_bytes()) && uri.authority().is_none_or(|authority| known(authority.as_str().as_bytes()))
+    }
+}
+
+/// The callers of the settings.
+#[derive(Debug, Clone)]
+pub(crate) struct Callers(Vec<KnownCaller>);
+
+impl Callers {
+    pub(crate) fn new(callers: Vec<KnownCaller>) -> Self {
+        Self(callers)
+    }
+
+    /// Whose token this is. Every caller is compared, so that the time tells nothing of the list.
+    fn of_token(&self, token: &str) -> Option<&KnownCaller> {
+        let mut found = None;
+        for caller in &self.0 {
+            if caller.token.matches(token) {
+                found = Some(caller);
+            }
+        }
+        found
+    }
+
+    /// Whether any caller may call from this origin.
+    fn any_has_origin(&self, origin: &[u8]) -> bool {
+        self.0.iter().any(|caller| has_origin(caller, origin))
+    }
+}
+
+fn has_origin(caller: &KnownCaller, origin: &[u8]) -> bool {
+    caller.origins.iter().any(|known| known.as_str().as_bytes() == origin)
+}
+
+/// The outer gate, around every path: Host, then Origin, then the preflight; and the headers of every
+/// answer.
+pub(crate) async fn admit(State(desk): State<Desk>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = request.method().clone();
+    // The pattern, never the path: a path names a reading.
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let (origin, mut response) = match check(&desk, &request) {
+        Err(refusal) => (None, refusal.into_response()),
+        Ok(origin) if is_preflight(&request) => (origin, preflight(request.headers())),
+        Ok(origin) => (origin, next.run(request).await),
+    };
+    finish_headers(response.headers_mut(), origin);
+    tracing::debug!(
+        %method,
+        route = route.as_ref().map_or("none", MatchedPath::as_str),
+        status = response.status().as_u16(),
+        ms = started.elapsed().as_millis(),
+        "request"
+    );
+    response
+}
+
+/// Host and Origin. Gives the origin back where there is one, known to be of some caller.
+fn check(desk: &Desk, request: &Request) -> Result<Option<HeaderValue>, Refusal> {
+    if !desk.hosts.are_meant(request.uri(), request.headers()) {
+        return Err(Fault::HostNotAllowed.into());
+    }
+    match only(request.headers(), &header::ORIGIN) {
+        Only::None => Ok(None),
+        Only::One(origin) if desk.callers.any_has_origin(origin.as_bytes()) => Ok(Some(origin.clone())),
+        // `null`, foreign, or two at once.
+        Only::One(_) | Only::Many => Err(Fault::OriginNotAllowed.into()),
+    }
+}
+
+/// The inner gate, around everything that tells of readers, cards and people: the token, and the page it may
+/// come from.
+pub(crate) async fn identify(State(desk): State<Desk>, mut request: Request, next: Next) -> Response {
+    match caller_of(&desk, request.headers()) {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+fn caller_of(desk: &Desk, headers: &HeaderMap) -> Result<Caller, Refusal> {
+    let credentials = match only(headers, &header::AUTHORIZATION) {
+        Only::None => return Err(Fault::TokenMissing.into()),
+        Only::One(credentials) => credentials.to_str().unwrap_or_default(),
+        Only::Many => return Err(Fault::TokenWrong.into()),
+    };
+    // RFC 9110, 11.1: the scheme's name in any case.
+    let token = match credentials.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_matches(' '),
+        _ => return Err(Fault::TokenMissing.into()),
+    };
+    let caller = desk.callers.of_token(token).ok_or(Fault::TokenWrong)?;
+    match headers.get(header::ORIGIN) {
+        Some(origin) if !has_origin(caller, origin.as_bytes()) => Err(Fault::OriginNotAllowed.into()),
+        _ => Ok(Caller(CallerId::new(&caller.name))),
+    }
+}
+
+enum Only<'a> {
+    None,
+    One(&'a HeaderValue),
+    Many,
+}
+
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Only<'a> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Only::None,
+        (Some(value), None) => Only::One(value),
+        (Some(_), Some(_)) => Only::Many,
+    }
+}
+
+fn is_preflight(request: &Request) -> bool {
+    request.method() == Method::OPTIONS
+        && request.headers().contains_key(header::ORIGIN)
+        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// The answer to a preflight from a known origin. It says what any page may try; the request itself still
+/// needs its token.
+fn preflight(asked: &HeaderMap) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(METHODS));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(REQUEST_HEADERS));
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    if asked.get(ASKS_FOR_PRIVATE_NETWORK).is_some_and(|value| value == "true") {
+        // Only browsers from before Local Network Access ask this, and old kiosks have them.
+        headers.insert(ALLOWS_PRIVATE_NETWORK, HeaderValue::from_static("true"));
+    }
+    response
+}
+
+fn finish_headers(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
+    if let Some(origin) = origin {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
+    }
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        // Concerns requests made without CORS; a page that is let in by CORS is not held up by it.
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meant(port: u16, uri: &str, hosts: &[&'static str]) -> bool {
+        let headers =
+            hosts.iter().map(|host| (header::HOST, HeaderValue::from_static(host))).collect::<HeaderMap>();
+        Hosts::of_port(port).are_meant(&uri.parse().unwrap(), &headers)
+    }
+
+    #[test]
+    fn only_three_names_are_ours() {
+        for host in ["127.0.0.1:9303", "[::1]:9303", "localhost:9303"] {
+            assert!(meant(9303, "/v1", &[host]), "{host}");
+        }
+        for host in [
+            "",
+            "127.0.0.1",
+            "localhost",
+            "127.0.0.1:9304",
+            "127.0.0.1:09303",
+            "127.0.0.1:9303 ",
+            "127.0.0.1.:9303",
+            "localhost.:9303",
+            "LOCALHOST:9303",
+            "127.evil.com:9303",
+            "127.0.0.1.evil.com:9303",
+            "localhost.evil.com:9303",
+            "user@127.0.0.1:9303",
+            "127.1:9303",
+            "2130706433:9303",
+            "0x7f000001:9303",
+            "127.0.0.2:9303",
+            "0.0.0.0:9303",
+            "[::ffff:127.0.0.1]:9303",
+            "[0:0:0:0:0:0:0:1]:9303",
+            "[::]:9303",
+            "::1:9303",
+        ] {
+            assert!(!meant(9303, "/v1", &[host]), "{host}");
+        }
+        assert!(!meant(9303, "/v1", &[]));
+        assert!(!meant(9303, "/v1", &["127.0.0.1:9303", "127.0.0.1:9303"]));
+    }
+
+    #[test]
+    fn an_absolute_target_counts_too() {
+        assert!(meant(9303, "http://127.0.0.1:9303/v1", &["127.0.0.1:9303"]));
+        assert!(!meant(9303, "http://evil.com/v1", &["127.0.0.1:9303"]));
+        assert!(!meant(9303, "http://127.0.0.1:9303/v1", &["evil.com"]));
+    }
+
+    #[test]
+    fn port_80_may_be_left_out() {
+        assert!(meant(80, "/", &["localhost"]));
+        assert!(meant(80, "/", &["127.0.0.1:80"]));
+    }
+}

@@ -1,0 +1,187 @@
+//! The description of the API, generated from the handlers (OpenAPI 3.1).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cccd_engine::ReadFailure;
+use utoipa::openapi::header::Header;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{
+    ContentBuilder, InfoBuilder, License, ObjectBuilder, OpenApi, OpenApiBuilder, Ref, RefOr,
+    ResponseBuilder, ServerBuilder, Type,
+};
+use utoipa::{PartialSchema, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::api::Desk;
+use crate::problems::{Fault, Problem};
+use crate::refusal::PROBLEM_JSON;
+use crate::routes::{agent, events, problem_pages, readers, reads};
+use crate::wire::ProblemJson;
+
+const TOKEN: &str = "token";
+
+/// The paths: those open to anyone on this machine, and those that need a token.
+pub(crate) fn routes() -> (OpenApiRouter<Desk>, OpenApiRouter<Desk>) {
+    let open = OpenApiRouter::new()
+        .routes(routes!(agent::healthz))
+        .routes(routes!(agent::readyz))
+        .routes(routes!(agent::openapi_document))
+        .routes(routes!(problem_pages::problem_page));
+    let guarded = OpenApiRouter::new()
+        .routes(routes!(agent::about))
+        .routes(routes!(readers::list_readers))
+        .routes(routes!(reads::create_read))
+        .routes(routes!(reads::show_read, reads::dismiss_read))
+        .routes(routes!(reads::read_result))
+        .routes(routes!(reads::read_portrait))
+        .routes(routes!(events::events));
+    (open, guarded)
+}
+
+/// The description, as served at `/v1/openapi.json`.
+pub fn openapi() -> OpenApi {
+    let (open, guarded) = routes();
+    let mut open = open.into_openapi();
+    let mut guarded = guarded.into_openapi();
+    for operation in operations(&mut open) {
+        // An empty requirement, so that no reader of the description takes the default for them.
+        operation.security = Some(vec![SecurityRequirement::default()]);
+        describe_problems(operation, &[Fault::HostNotAllowed, Fault::OriginNotAllowed]);
+    }
+    for operation in operations(&mut guarded) {
+        operation.security = Some(vec![SecurityRequirement::new(TOKEN, Vec::<String>::new())]);
+        let gate = [Fault::HostNotAllowed, Fault::OriginNotAllowed, Fault::TokenMissing, Fault::TokenWrong];
+        describe_problems(operation, &gate);
+    }
+
+    let mut whole = OpenApiBuilder::new()
+        .info(
+            InfoBuilder::new()
+                .title("cccd-agent local API")
+                // The contract's version, not the program's: a release that changes nothing here must leave
+                // the committed file as it is.
+                .version("1.0.0")
+                .description(Some(DESCRIPTION))
+                .license(Some(License::new("MIT OR Apache-2.0")))
+                .build(),
+        )
+        .servers(Some([ServerBuilder::new()
+            .url("http://127.0.0.1:9303")
+            .description(Some("The agent on this machine."))
+            .build()]))
+        .build();
+    whole.merge(open);
+    whole.merge(guarded);
+
+    let components = whole.components.get_or_insert_default();
+    components.schemas.insert(ProblemJson::name().into_owned(), ProblemJson::schema());
+    let mut members = Vec::new();
+    ProblemJson::schemas(&mut members);
+    components.schemas.extend(members);
+    components.add_security_scheme(
+        TOKEN,
+        SecurityScheme::Http(
+            HttpBuilder::new()
+                .scheme(HttpAuthScheme::Bearer)
+                .description(Some("The token that `cccd-agent token` made for this caller."))
+                .build(),
+        ),
+    );
+    whole
+}
+
+/// The same as text: pretty, and the same from build to build.
+pub fn openapi_json() -> String {
+    // Maps of the description are ordered; it holds nothing that JSON could not write.
+    let mut text = serde_json::to_string_pretty(&openapi()).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+const DESCRIPTION: &str = "Reads chip identity cards on the readers of this machine.\n\n\
+    Ask for a reading with POST /v1/reads, follow it through /v1/events or GET /v1/reads/{id}, and fetch its \
+    result. `Prefer: wait=N` does all of it in one call.\n\n\
+    Every problem is RFC 9457 with a stable `code`; /problems/{code} tells cause and remedy. A result belongs \
+    to the caller whose token asked for it, and is wiped after a minute or two.";
+
+fn operations(document: &mut OpenApi) -> impl Iterator<Item = &mut Operation> {
+    document.paths.paths.values_mut().flat_map(|item| {
+        [&mut item.get, &mut item.post, &mut item.delete].into_iter().filter_map(Option::as_mut)
+    })
+}
+
+/// Adds the problems an operation can answer with, a response for each status.
+fn describe_problems(operation: &mut Operation, gate: &[Fault]) {
+    let own = problems_of(operation.operation_id.as_deref().unwrap_or_default());
+    let mut by_status: BTreeMap<u16, BTreeSet<&str>> = BTreeMap::new();
+    for problem in gate.iter().map(|fault| fault.problem()).chain(own) {
+        by_status.entry(problem.status).or_default().insert(problem.code);
+    }
+    for (status, codes) in by_status {
+        let codes: Vec<String> = codes.into_iter().map(|code| format!("`{code}`")).collect();
+        let content = ContentBuilder::new()
+            .schema(Some(Ref::from_schema_name(ProblemJson::name().into_owned())))
+            .build();
+        let mut response =
+            ResponseBuilder::new().description(codes.join(", ")).content(PROBLEM_JSON, content).build();
+        let header = match status {
+            401 => {
+                let schema = ObjectBuilder::new().schema_type(Type::String);
+                Some(("WWW-Authenticate", schema, "How to send a token."))
+            }
+            423 | 503 => {
+                let schema = ObjectBuilder::new().schema_type(Type::Integer);
+                Some(("Retry-After", schema.minimum(Some(0)).maximum(Some(3600)), "Seconds to wait."))
+            }
+            _ => None,
+        };
+        if let Some((name, schema, about)) = header {
+            let mut header = Header::new(schema.build());
+            header.description = Some(about.to_owned());
+            response.headers.insert(name.to_owned(), RefOr::T(header));
+        }
+        operation.responses.responses.insert(status.to_string(), RefOr::T(response));
+    }
+}
+
+/// What an operation itself can answer with, beside what the guard refuses.
+fn problems_of(operation: &str) -> Vec<&'static Problem> {
+    let faults: &[Fault] = match operation {
+        "readyz" => &[Fault::AgentNotReady],
+        "problem_page" => &[Fault::NotFound],
+        "create_read" => &[
+            Fault::MediaTypeUnsupported,
+            Fault::BodyTooLarge,
+            Fault::BodyTooSlow,
+            Fault::BodyInvalid,
+            Fault::AccessKeyMissing,
+            Fault::AccessKeyInvalid,
+            Fault::ReadExpired,
+        ],
+        "show_read" | "dismiss_read" => &[Fault::ReadNotFound],
+        "read_result" => &[Fault::ReadNotFound, Fault::ReadNotOver, Fault::ReadExpired],
+        "read_portrait" => &[
+            Fault::ReadNotFound,
+            Fault::ReadNotOver,
+            Fault::ReadExpired,
+            Fault::PortraitAbsent,
+            Fault::PortraitUndisplayable,
+        ],
+        "events" => &[Fault::ParameterInvalid],
+        _ => &[],
+    };
+    let failures: &[ReadFailure] = match operation {
+        // The outcome of a reading is any of them.
+        "create_read" | "read_result" | "read_portrait" => &ReadFailure::ALL,
+        // What asks the engine hears when it has stopped.
+        "readyz" | "list_readers" | "show_read" | "dismiss_read" | "events" => &[ReadFailure::AgentStopping],
+        _ => &[],
+    };
+    faults
+        .iter()
+        .map(|fault| fault.problem())
+        .chain(failures.iter().map(|&failure| Problem::of(failure)))
+        .collect()
+}

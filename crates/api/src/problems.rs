@@ -1,0 +1,834 @@
+//! Every problem an answer of this program can name: what it is, whose move it is, what to do.
+//!
+//! One table for the API, its `/problems` pages, the command line and the manual. A test holds it together
+//! with the failures of the engine and the refusals of this crate, both ways.
+
+use cccd_engine::ReadFailure;
+
+/// One sentence in the two languages of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Text {
+    /// Vietnamese, for the person at the desk.
+    pub vi: &'static str,
+    /// English, for the developer.
+    pub en: &'static str,
+}
+
+/// Whose move it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor {
+    /// Whoever stands at the desk with the card.
+    User,
+    /// Whoever runs the desk: plugs readers in, closes other programs.
+    Operator,
+    /// Whoever looks after the machine: services, settings, tokens.
+    Admin,
+    /// Whoever wrote the calling program.
+    Integrator,
+}
+
+impl Actor {
+    /// The word for programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+            Self::Integrator => "integrator",
+        }
+    }
+}
+
+/// Whether the same request may succeed later, once the actor has made the move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// The same request again may succeed.
+    Worthwhile,
+    /// The same request will fail the same way: change it first.
+    Useless,
+}
+
+/// One kind of problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Problem {
+    /// Its stable name, the last part of its type URI.
+    pub code: &'static str,
+    /// The HTTP status it travels with.
+    pub status: u16,
+    /// Whose move it is.
+    pub actor: Actor,
+    /// Whether to try again.
+    pub retry: Retry,
+    /// What happened, in a few words.
+    pub title: Text,
+    /// Why.
+    pub cause: Text,
+    /// What to do.
+    pub remedy: Text,
+}
+
+impl Problem {
+    /// The problem of this code.
+    pub fn find(code: &str) -> Option<&'static Self> {
+        PROBLEMS.iter().find(|problem| problem.code == code)
+    }
+
+    /// The problem a failed reading ends in.
+    pub fn of(failure: ReadFailure) -> &'static Self {
+        // A failure without an entry would be a fault of ours, and so it is called; a test keeps it away.
+        Self::find(failure.code()).unwrap_or(&AGENT_FAULT)
+    }
+
+    /// The reference of its type (RFC 9457, 3.1.1), relative to the agent.
+    pub fn type_reference(&self) -> String {
+        format!("/problems/{}", self.code)
+    }
+}
+
+/// What this crate itself refuses, before any reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    TokenMissing,
+    TokenWrong,
+    OriginNotAllowed,
+    HostNotAllowed,
+    NotFound,
+    MethodNotAllowed,
+    MediaTypeUnsupported,
+    BodyTooLarge,
+    BodyTooSlow,
+    BodyInvalid,
+    ParameterInvalid,
+    AccessKeyMissing,
+    AccessKeyInvalid,
+    ReadNotFound,
+    ReadNotOver,
+    ReadExpired,
+    PortraitAbsent,
+    PortraitUndisplayable,
+    AgentNotReady,
+}
+
+impl Fault {
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 19] = [
+        Self::TokenMissing,
+        Self::TokenWrong,
+        Self::OriginNotAllowed,
+        Self::HostNotAllowed,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::MediaTypeUnsupported,
+        Self::BodyTooLarge,
+        Self::BodyTooSlow,
+        Self::BodyInvalid,
+        Self::ParameterInvalid,
+        Self::AccessKeyMissing,
+        Self::AccessKeyInvalid,
+        Self::ReadNotFound,
+        Self::ReadNotOver,
+        Self::ReadExpired,
+        Self::PortraitAbsent,
+        Self::PortraitUndisplayable,
+        Self::AgentNotReady,
+    ];
+
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Self::TokenMissing => "token-missing",
+            Self::TokenWrong => "token-wrong",
+            Self::OriginNotAllowed => "origin-not-allowed",
+            Self::HostNotAllowed => "host-not-allowed",
+            Self::NotFound => "not-found",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::MediaTypeUnsupported => "media-type-unsupported",
+            Self::BodyTooLarge => "body-too-large",
+            Self::BodyTooSlow => "body-too-slow",
+            Self::BodyInvalid => "body-invalid",
+            Self::ParameterInvalid => "parameter-invalid",
+            Self::AccessKeyMissing => "access-key-missing",
+            Self::AccessKeyInvalid => "access-key-invalid",
+            Self::ReadNotFound => "read-not-found",
+            Self::ReadNotOver => "read-not-over",
+            Self::ReadExpired => "read-expired",
+            Self::PortraitAbsent => "portrait-absent",
+            Self::PortraitUndisplayable => "portrait-undisplayable",
+            Self::AgentNotReady => "agent-not-ready",
+        }
+    }
+
+    pub(crate) fn problem(self) -> &'static Problem {
+        Problem::find(self.code()).unwrap_or(&AGENT_FAULT)
+    }
+}
+
+const AGENT_FAULT: Problem = Problem {
+    code: "agent-fault",
+    status: 500,
+    actor: Actor::Admin,
+    retry: Retry::Worthwhile,
+    title: Text { vi: "Lỗi bên trong chương trình", en: "Fault in the agent" },
+    cause: Text {
+        vi: "cccd-agent gặp lỗi của chính nó; các đầu đọc khác vẫn hoạt động.",
+        en: "cccd-agent hit a fault of its own; the other readers go on.",
+    },
+    remedy: Text {
+        vi: "Thử đọc lại. Nếu vẫn lỗi, gửi nhật ký của cccd-agent cho người phát triển.",
+        en: "Read again. If it stays, send the log of cccd-agent to its developers.",
+    },
+};
+
+/// The table.
+pub static PROBLEMS: &[Problem] = &[
+    // The person at the desk.
+    Problem {
+        code: "no-card",
+        status: 409,
+        actor: Actor::User,
+        retry: Retry::Worthwhile,
+        title: Text { vi: "Không có thẻ trên đầu đọc", en: "No card on the reader" },
+        cause: Text {
+            vi: "Trong thời gian chờ không có thẻ nào được đặt lên đầu đọc.",
+            en: "No card was laid on a reader within the time given.",
+        },
+        remedy: Text {
+            vi: "Đặt thẻ lên giữa đầu đọc, giữ yên, rồi đọc lại.",
+            en: "Lay the card on the middle of the reader, leave it there, and read again.",
+        },
+    },
+    Problem {
+        code: "card-removed",
+        status: 409,
+        actor: Actor::User,
+        retry: Retry::Worthwhile,
+        title: Text { vi: "Thẻ bị lấy ra khi đang đọc", en: "Card removed during the reading" },
+        cause: Text {
+            vi: "Thẻ rời khỏi đầu đọc trước khi đọc xong.",
+            en: "The card left the reader before the reading was done.",
+        },
+        remedy: Text {
+            vi: "Đặt lại thẻ và giữ yên cho đến khi đọc xong.",
+            en: "Lay the card back and leave it until the reading is done.",
+        },
+    },
+    Problem {
+        code: "card-mute",
+        status: 409,
+        actor: Actor::User,
+        retry: Retry::Worthwhile,
+        title: Text { vi: "Thẻ không trả lời", en: "Card does not answer" },
+        cause: Text {
+            vi: "Có vật nằm trên đầu đọc nhưng chip không trả lời: thẻ đặt lệch, có vỏ kim loại, hoặc chip hỏng.",
+            en: "Something lies on the reader and its chip does not answer: it lies badly, is shielded, or is broken.",
+        },
+        remedy: Text {
+            vi: "Lấy thẻ ra khỏi ví hoặc vỏ, đặt lại ngay giữa đầu đọc. Thử một thẻ khác để loại trừ chip hỏng.",
+            en: "Take the card out of its cover and lay it on the middle of the reader. Try another card to rule out a broken chip.",
+        },
+    },
+    Problem {
+        code: "card-unsupported",
+        status: 422,
+        actor: Actor::User,
+        retry: Retry::Useless,
+        title: Text { vi: "Không phải thẻ căn cước gắn chip", en: "Not a chip identity card" },
+        cause: Text {
+            vi: "Thẻ trên đầu đọc không có ứng dụng giấy tờ theo ICAO 9303.",
+            en: "The card on the reader has no ICAO 9303 application.",
+        },
+        remedy: Text {
+            vi: "Đặt thẻ căn cước gắn chip hoặc hộ chiếu điện tử; bỏ các thẻ khác ra khỏi đầu đọc.",
+            en: "Lay a chip identity card or an electronic passport; take other cards off the reader.",
+        },
+    },
+    Problem {
+        code: "access-key-wrong",
+        status: 422,
+        actor: Actor::User,
+        retry: Retry::Useless,
+        title: Text {
+            vi: "Mã mở chip không đúng với thẻ này", en: "Access key does not open this chip"
+        },
+        cause: Text {
+            vi: "Số CAN, MRZ, mã QR hoặc số định danh đã gửi không thuộc về thẻ trên đầu đọc, hoặc gõ sai.",
+            en: "The CAN, MRZ, QR text or number sent belongs to another card, or was mistyped.",
+        },
+        remedy: Text {
+            vi: "Kiểm tra đúng thẻ, quét lại mã QR hoặc nhập lại các dòng MRZ trên chính thẻ đó.",
+            en: "Check that it is the right card; scan its QR code again or type the MRZ lines of that very card.",
+        },
+    },
+    Problem {
+        code: "access-key-spent",
+        status: 409,
+        actor: Actor::User,
+        retry: Retry::Useless,
+        title: Text { vi: "Không còn lần thử cho mã mở chip", en: "Access key has no try to spare" },
+        cause: Text {
+            vi: "Chip cho biết thử thêm một lần nữa có thể khóa hẳn loại mã này, nên chương trình không thử.",
+            en: "The chip says that one more try could block this kind of key for good, so it was not tried.",
+        },
+        remedy: Text {
+            vi: "Dùng các dòng MRZ in trên thẻ thay cho số CAN.",
+            en: "Use the MRZ lines printed on the card instead of the CAN.",
+        },
+    },
+    // The caller.
+    Problem {
+        code: "reader-not-found",
+        status: 404,
+        actor: Actor::Integrator,
+        retry: Retry::Worthwhile,
+        title: Text { vi: "Không có đầu đọc này", en: "No such reader" },
+        cause: Text {
+            vi: "Yêu cầu nêu một đầu đọc hiện không cắm vào máy.",
+            en: "The request names a reader that is not plugged in now.",
+        },
+        remedy: Text {
+            vi: "Lấy danh sách từ GET /v1/readers, hoặc bỏ trường `reader` để dùng đầu đọc đang có thẻ.",
+            en: "Take a reader_id from GET /v1/readers, or leave `reader` out to use whichever has a card.",
+        },
+    },
+    Problem {
+        code: "reader-selection-required",
+        status: 409,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Cần chọn đầu đọc", en: "A reader must be named" },
+        cause: Text {
+            vi: "Có thẻ trên nhiều đầu đọc mà yêu cầu không nêu đầu đọc nào.",
+            en: "Cards lie on several readers, and the request names none.",
+        },
+        remedy: Text {
+            vi: "Gửi `reader` với một mã lấy từ GET /v1/readers, hoặc chỉ để một thẻ.",
+            en: "Send `reader` with a reader_id from GET /v1/readers, or leave only one card.",
+        },
+    },
+    Problem {
+        code: "reader-busy",
+        status: 423,
+        actor: Actor::Integrator,
+        retry: Retry::Worthwhile,
+        title: Text { vi: "Quá nhiều lượt đọc đang chờ", en: "Too many readings wait" },
+        cause: Text {
+            vi: "Hàng chờ đã đầy: các lượt đọc trước chưa xong.",
+            en: "The queue is full: earlier readings are not over.",
+        },
+        remedy: Text {
+            vi: "Chờ vài giây rồi gửi lại; hủy những lượt đọc không còn cần bằng DELETE.",
+            en: "Wait a few seconds and send it again; call off readings no longer needed with DELETE.",
+        },
+    },
+    Problem {
+        code: "cancelled",
+        status: 409,
+        actor: Actor::Integrator,
+        retry: Retry::Worthwhile,
+        title: Text { vi: "Lượt đọc đã bị hủy", en: "Reading called off" },
+        cause: Text {
+            vi: "Chính chương trình đã yêu cầu lượt đọc này cũng đã hủy nó.",
+            en: "The program that asked for this reading called it off.",
+        },
+        remedy: Text {
+            vi: "Yêu cầu một lượt đọc mới khi cần.",
+            en: "Ask for a new reading when one is wanted.",
+        },
+    },
+    // The person who looks after the desk.
+    Problem {
+        code: "no-reader",
+        status: 409,
+        actor: Actor::Operator,
+        retry: Retry::Worthwhile,
+        title: Text { vi: "Không có đầu đọc nào", en: "No reader at all" },
+        cause: Text {
+            vi: "Không có đầu đọc thẻ nào được cắm vào máy, hoặc trình điều khiển chưa được cài.",
+            en: "No card reader is plugged in, or its driver is not installed.",
+        },
+        remedy: Text {
+            vi: "Cắm đầu đọc; nếu đã cắm, cài trình điều khiển rồi chạy `cccd-agent doctor`.",
+            en: "Plug a reader in; if one is, install its driver and run `cccd-agent doctor`.",
+        },
+    },
+    Problem {
+        code: "reader-lost",
+        status: 409,
+        actor: Actor::Operator,
+        retry: Retry::Worthwhile,
+        title: Text { vi: "Mất kết nối với đầu đọc", en: "Reader lost" },
+        cause: Text {
+            vi: "Đầu đọc bị rút ra hoặc ngừng trả lời khi đang dùng.",
+            en: "The reader was unplugged, or stopped answering its driver, while in use.",
+        },
+        remedy: Text {
+            vi: "Cắm lại đầu đọc, tốt nhất vào cổng USB khác, rồi đọc lại.",
+            en: "Plug the reader in again, best into another USB port, and read again.",
+        },
+    },
+    Problem {
+        code: "reader-hung",
+        status: 504,
+        actor: Actor::Operator,
+        retry: Retry::Worthwhile,
+        title: Text { vi: "Đầu đọc bị treo", en: "Reader does not answer" },
+        cause: Text {
+            vi: "Một lệnh gửi tới trình điều khiển của đầu đọc không trở về.",
+            en: "A call into the reader's driver did not return.",
+        },
+        remedy: Text {
+            vi: "Rút đầu đọc ra, chờ vài giây, cắm lại. Nếu lặp lại, cập nhật trình điều khiển.",
+            en: "Unplug the reader, wait a few seconds, plug it in again. If it comes back, update the driver.",
+        },
+    },
+    Problem {
+        code: "reader-held-elsewhere",
+        status: 423,
+        actor: Actor::Operator,
+        retry: Retry::Worthwhile,
+        title: Text { vi: "Chương trình khác đang giữ thẻ", en: "Another program holds the card" },
+        cause: Text {
+            vi: "Một chương trình khác trên máy đang dùng riêng đầu đọc này.",
+            en: "Another program on this machine uses the reader exclusively.",
+        },
+        remedy: Text {
+            vi: "Đóng chương trình đó (phần mềm ký số, phần mềm của đầu đọc), rồi đọc lại.",
+            en: "Close that program (a signing plug-in, the reader's own software) and read again.",
+        },
+    },
+    Problem {
+        code: "card-reset",
+        status: 409,
+        actor: Actor::Operator,
+        retry: Retry::Worthwhile,
+        title: Text {
+            vi: "Chương trình khác đã khởi động lại thẻ", en: "Another program reset the card"
+        },
+        cause: Text {
+            vi: "Một chương trình khác đặt lại thẻ giữa chừng, nên phiên đọc an toàn bị mất.",
+            en: "Another program reset the card in the middle, so the secure session is gone.",
+        },
+        remedy: Text {
+            vi: "Đóng các chương trình khác dùng đầu đọc, rồi đọc lại.",
+            en: "Close other programs that use the reader, and read again.",
+        },
+    },
+    Problem {
+        code: "service-unavailable",
+        status: 503,
+        actor: Actor::Admin,
+        retry: Retry::Worthwhile,
+        title: Text { vi: "Dịch vụ thẻ thông minh không chạy", en: "Smart-card service is away" },
+        cause: Text {
+            vi: "Dịch vụ PC/SC của hệ điều hành đã dừng hoặc từ chối chương trình này.",
+            en: "The PC/SC service of the operating system has stopped or refuses this program.",
+        },
+        remedy: Text {
+            vi: "Khởi động dịch vụ (Windows: SCardSvr; Linux: pcscd) và chạy `cccd-agent doctor`.",
+            en: "Start the service (Windows: SCardSvr; Linux: pcscd) and run `cccd-agent doctor`.",
+        },
+    },
+    Problem {
+        code: "read-timeout",
+        status: 504,
+        actor: Actor::User,
+        retry: Retry::Worthwhile,
+        title: Text { vi: "Đọc quá lâu", en: "Reading took too long" },
+        cause: Text {
+            vi: "Lượt đọc vượt quá thời gian cho phép: thẻ đặt lệch hoặc đầu đọc chậm.",
+            en: "The reading took longer than it may: the card lies badly, or the reader is slow.",
+        },
+        remedy: Text {
+            vi: "Đặt lại thẻ ngay giữa đầu đọc và giữ yên. Nếu lặp lại, tăng `read_within_s` trong cấu hình.",
+            en: "Lay the card on the middle of the reader and leave it. If it comes back, raise `read_within_s` in the settings.",
+        },
+    },
+    // The chip, or whoever made it.
+    Problem {
+        code: "access-refused",
+        status: 502,
+        actor: Actor::Operator,
+        retry: Retry::Useless,
+        title: Text { vi: "Chip từ chối mở", en: "Chip refuses access control" },
+        cause: Text {
+            vi: "Chip không hỗ trợ cách mở nào mà chương trình biết, hoặc từ chối ngay từ đầu.",
+            en: "The chip offers no access control this program speaks, or refuses it.",
+        },
+        remedy: Text {
+            vi: "Thử một thẻ khác. Nếu chỉ thẻ này lỗi, nhập thông tin bằng tay và báo người phát triển.",
+            en: "Try another card. If it is this card only, type the data by hand and tell the developers.",
+        },
+    },
+    Problem {
+        code: "chip-protocol",
+        status: 502,
+        actor: Actor::Operator,
+        retry: Retry::Useless,
+        title: Text { vi: "Chip vi phạm giao thức", en: "Chip broke the protocol" },
+        cause: Text {
+            vi: "Câu trả lời của chip không khớp với kênh bảo mật: chip lỗi, nhiễu, hoặc có người can thiệp.",
+            en: "The chip's answers do not fit the secure channel: a faulty chip, or someone in between.",
+        },
+        remedy: Text {
+            vi: "Không tin dữ liệu của lần đọc này. Xem kỹ thẻ và đầu đọc; thử trên đầu đọc khác.",
+            en: "Trust nothing of this reading. Look at card and reader closely; try another reader.",
+        },
+    },
+    Problem {
+        code: "document-unreadable",
+        status: 422,
+        actor: Actor::Operator,
+        retry: Retry::Useless,
+        title: Text {
+            vi: "Không đọc được dữ liệu nhân thân", en: "Chip holds no readable identity"
+        },
+        cause: Text {
+            vi: "Chip mở được, nhưng các tệp trong đó không phải dữ liệu giấy tờ tùy thân hợp lệ.",
+            en: "The chip opened, and what it holds is no identity document.",
+        },
+        remedy: Text {
+            vi: "Nhập thông tin bằng tay theo mặt thẻ và đề nghị công dân kiểm tra thẻ tại cơ quan cấp.",
+            en: "Type the data from the face of the card, and let its holder have it checked by the issuer.",
+        },
+    },
+    // Us.
+    AGENT_FAULT,
+    Problem {
+        code: "agent-stopping",
+        status: 503,
+        actor: Actor::Operator,
+        retry: Retry::Worthwhile,
+        title: Text { vi: "Chương trình đang dừng", en: "The agent is stopping" },
+        cause: Text {
+            vi: "cccd-agent đang tắt hoặc khởi động lại.",
+            en: "cccd-agent is shutting down or starting anew.",
+        },
+        remedy: Text {
+            vi: "Chờ vài giây rồi thử lại; nếu vẫn lỗi, khởi động dịch vụ cccd-agent.",
+            en: "Wait a few seconds and try again; if it stays, start the cccd-agent service.",
+        },
+    },
+    // The API: who may call.
+    Problem {
+        code: "token-missing",
+        status: 401,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Thiếu mã truy cập", en: "Token missing" },
+        cause: Text {
+            vi: "Yêu cầu không có tiêu đề `Authorization: Bearer …`.",
+            en: "The request has no `Authorization: Bearer …` header.",
+        },
+        remedy: Text {
+            vi: "Gửi mã truy cập mà quản trị viên đã tạo bằng `cccd-agent token`.",
+            en: "Send the token that the administrator made with `cccd-agent token`.",
+        },
+    },
+    Problem {
+        code: "token-wrong",
+        status: 401,
+        actor: Actor::Admin,
+        retry: Retry::Useless,
+        title: Text { vi: "Mã truy cập không đúng", en: "Token is not known" },
+        cause: Text {
+            vi: "Không có [[caller]] nào trong cấu hình mang mã truy cập này.",
+            en: "No [[caller]] of the settings has this token.",
+        },
+        remedy: Text {
+            vi: "Tạo mã mới bằng `cccd-agent token`, ghi dòng được in ra vào cấu hình, khởi động lại chương trình.",
+            en: "Make a new one with `cccd-agent token`, put the line it prints into the settings, start the agent anew.",
+        },
+    },
+    Problem {
+        code: "origin-not-allowed",
+        status: 403,
+        actor: Actor::Admin,
+        retry: Retry::Useless,
+        title: Text { vi: "Trang web không được phép gọi", en: "Page may not call" },
+        cause: Text {
+            vi: "Nguồn (Origin) của trang không có trong danh sách `origins` của chương trình gọi.",
+            en: "The page's origin is not in the `origins` of the caller whose token it sent.",
+        },
+        remedy: Text {
+            vi: "Thêm đúng nguồn của trang (giao thức, tên máy, cổng) vào `origins`, nếu trang đó đáng tin.",
+            en: "Add the page's exact origin (scheme, host, port) to `origins`, if the page is to be trusted.",
+        },
+    },
+    Problem {
+        code: "host-not-allowed",
+        status: 421,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Địa chỉ gọi không được chấp nhận", en: "Host is not this agent" },
+        cause: Text {
+            vi: "Tiêu đề Host không phải 127.0.0.1, [::1] hoặc localhost kèm đúng cổng.",
+            en: "The Host header is not 127.0.0.1, [::1] or localhost with the right port.",
+        },
+        remedy: Text {
+            vi: "Gọi trực tiếp http://127.0.0.1 kèm cổng của chương trình, không qua tên miền hay proxy.",
+            en: "Call http://127.0.0.1 with the agent's port itself, through no other name and no proxy.",
+        },
+    },
+    // The API: what was sent.
+    Problem {
+        code: "not-found",
+        status: 404,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Không có địa chỉ này", en: "No such address" },
+        cause: Text {
+            vi: "Chương trình không có gì ở đường dẫn này.",
+            en: "The agent has nothing at this path.",
+        },
+        remedy: Text {
+            vi: "Xem các đường dẫn trong /v1/openapi.json.",
+            en: "Look the paths up in /v1/openapi.json.",
+        },
+    },
+    Problem {
+        code: "method-not-allowed",
+        status: 405,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Phương thức không được hỗ trợ", en: "Method not allowed" },
+        cause: Text {
+            vi: "Đường dẫn này không nhận phương thức HTTP đã dùng.",
+            en: "This path does not take the HTTP method used.",
+        },
+        remedy: Text {
+            vi: "Dùng một phương thức nêu trong tiêu đề Allow.",
+            en: "Use a method that the Allow header names.",
+        },
+    },
+    Problem {
+        code: "media-type-unsupported",
+        status: 415,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Kiểu nội dung không được hỗ trợ", en: "Media type unsupported" },
+        cause: Text {
+            vi: "Thân yêu cầu không được khai là application/json.",
+            en: "The body is not declared as application/json.",
+        },
+        remedy: Text {
+            vi: "Gửi tiêu đề `Content-Type: application/json`.",
+            en: "Send `Content-Type: application/json`.",
+        },
+    },
+    Problem {
+        code: "body-too-large",
+        status: 413,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Thân yêu cầu quá lớn", en: "Body too large" },
+        cause: Text { vi: "Thân yêu cầu dài hơn 64 KiB.", en: "The body is longer than 64 KiB." },
+        remedy: Text {
+            vi: "Chỉ gửi các trường nêu trong /v1/openapi.json.",
+            en: "Send only the fields that /v1/openapi.json names.",
+        },
+    },
+    Problem {
+        code: "body-too-slow",
+        status: 408,
+        actor: Actor::Integrator,
+        retry: Retry::Worthwhile,
+        title: Text { vi: "Thân yêu cầu đến quá chậm", en: "Body came too slowly" },
+        cause: Text {
+            vi: "Thân yêu cầu không đến đủ trong thời gian cho phép.",
+            en: "The body was not there whole within the time it may take.",
+        },
+        remedy: Text {
+            vi: "Gửi toàn bộ yêu cầu một lần.", en: "Send the whole request at once."
+        },
+    },
+    Problem {
+        code: "body-invalid",
+        status: 400,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Thân yêu cầu không hợp lệ", en: "Body is not what was asked for" },
+        cause: Text {
+            vi: "Thân yêu cầu không phải JSON, hoặc có trường lạ, thiếu hay sai kiểu.",
+            en: "The body is no JSON, or a field of it is unknown, missing or of the wrong kind.",
+        },
+        remedy: Text {
+            vi: "Sửa chỗ nêu trong `detail` theo /v1/openapi.json.",
+            en: "Mend the place that `detail` names, after /v1/openapi.json.",
+        },
+    },
+    Problem {
+        code: "parameter-invalid",
+        status: 400,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Tham số không hợp lệ", en: "Parameter is not valid" },
+        cause: Text {
+            vi: "Một tham số trên đường dẫn hoặc tiêu đề có giá trị không thể dùng.",
+            en: "A parameter in the path or a header has a value that cannot be used.",
+        },
+        remedy: Text {
+            vi: "Sửa tham số nêu trong `detail` theo /v1/openapi.json.",
+            en: "Mend the parameter that `detail` names, after /v1/openapi.json.",
+        },
+    },
+    Problem {
+        code: "access-key-missing",
+        status: 422,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Thiếu mã mở chip", en: "Access key missing" },
+        cause: Text {
+            vi: "Yêu cầu không có `access`: không có gì để mở chip.",
+            en: "The request has no `access`: there is nothing to open the chip with.",
+        },
+        remedy: Text {
+            vi: "Gửi đúng một trong: `can`, `mrz`, `qr` hoặc `id`.",
+            en: "Send exactly one of `can`, `mrz`, `qr` or `id`.",
+        },
+    },
+    Problem {
+        code: "access-key-invalid",
+        status: 422,
+        actor: Actor::User,
+        retry: Retry::Useless,
+        title: Text { vi: "Mã mở chip không hợp lệ", en: "Access key is none" },
+        cause: Text {
+            vi: "Giá trị đã gửi không thể là số CAN, MRZ, mã QR hoặc số định danh: sai độ dài hoặc sai số kiểm tra.",
+            en: "What was sent cannot be a CAN, MRZ, QR text or number: a length or a check digit is wrong.",
+        },
+        remedy: Text {
+            vi: "Quét lại mã QR, hoặc nhập lại các dòng MRZ đúng như in trên thẻ.",
+            en: "Scan the QR code again, or type the MRZ lines as the card prints them.",
+        },
+    },
+    // The API: readings.
+    Problem {
+        code: "read-not-found",
+        status: 404,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Không có lượt đọc này", en: "No such reading" },
+        cause: Text {
+            vi: "Không có lượt đọc nào mang mã này thuộc về chương trình gọi.",
+            en: "No reading of this id belongs to the caller.",
+        },
+        remedy: Text {
+            vi: "Dùng mã trong tiêu đề Location của POST /v1/reads, cùng mã truy cập đã dùng khi đó.",
+            en: "Use the id from the Location header of POST /v1/reads, with the token used there.",
+        },
+    },
+    Problem {
+        code: "read-not-over",
+        status: 409,
+        actor: Actor::Integrator,
+        retry: Retry::Worthwhile,
+        title: Text { vi: "Lượt đọc chưa xong", en: "Reading is not over" },
+        cause: Text {
+            vi: "Kết quả được hỏi trước khi lượt đọc kết thúc.",
+            en: "The result was asked for before the reading was over.",
+        },
+        remedy: Text {
+            vi: "Chờ sự kiện read.completed, hoặc gửi `Prefer: wait=20` khi yêu cầu đọc.",
+            en: "Wait for the event read.completed, or send `Prefer: wait=20` when asking for the reading.",
+        },
+    },
+    Problem {
+        code: "read-expired",
+        status: 410,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Kết quả đã được xóa", en: "Result has been wiped" },
+        cause: Text {
+            vi: "Kết quả chỉ được giữ một đến hai phút rồi xóa, hoặc đã được chính chương trình gọi xóa.",
+            en: "A result is kept for a minute or two and then wiped, or its owner wiped it.",
+        },
+        remedy: Text {
+            vi: "Yêu cầu một lượt đọc mới và lấy kết quả ngay khi xong.",
+            en: "Ask for a new reading, and fetch its result once it is there.",
+        },
+    },
+    Problem {
+        code: "portrait-absent",
+        status: 404,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Lượt đọc không có ảnh chân dung", en: "Reading has no portrait" },
+        cause: Text {
+            vi: "Ảnh không được yêu cầu, hoặc chip không cho đọc ảnh.",
+            en: "The portrait was not asked for, or the chip has none to read.",
+        },
+        remedy: Text {
+            vi: "Yêu cầu lượt đọc với `portrait: true`; xem `files` trong kết quả.",
+            en: "Ask for the reading with `portrait: true`; see `files` of the result.",
+        },
+    },
+    Problem {
+        code: "portrait-undisplayable",
+        status: 422,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Không hiển thị được ảnh chân dung", en: "Portrait cannot be shown" },
+        cause: Text {
+            vi: "Ảnh trên chip là JPEG 2000 mà chương trình không giải mã được.",
+            en: "The portrait on the chip is JPEG 2000 that this program cannot decode.",
+        },
+        remedy: Text {
+            vi: "Lấy nguyên bản bằng `Accept: image/jp2`.",
+            en: "Fetch the original with `Accept: image/jp2`.",
+        },
+    },
+    Problem {
+        code: "agent-not-ready",
+        status: 503,
+        actor: Actor::Admin,
+        retry: Retry::Worthwhile,
+        title: Text { vi: "Chương trình chưa sẵn sàng", en: "The agent is not ready" },
+        cause: Text {
+            vi: "Chương trình đang khởi động, hoặc chưa thấy dịch vụ thẻ thông minh.",
+            en: "The agent is starting, or cannot see the smart-card service.",
+        },
+        remedy: Text {
+            vi: "Chờ vài giây; nếu vẫn lỗi, chạy `cccd-agent doctor`.",
+            en: "Wait a few seconds; if it stays, run `cccd-agent doctor`.",
+        },
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn table_and_failures_hold_each_other() {
+        let raised: BTreeSet<_> = ReadFailure::ALL
+            .iter()
+            .map(|failure| failure.code())
+            .chain(Fault::ALL.iter().map(|fault| fault.code()))
+            .collect();
+        let told: BTreeSet<_> = PROBLEMS.iter().map(|problem| problem.code).collect();
+        assert_eq!(raised, told);
+        assert_eq!(told.len(), PROBLEMS.len(), "a code stands twice");
+        assert_eq!(ReadFailure::ALL.len() + Fault::ALL.len(), PROBLEMS.len());
+    }
+
+    #[test]
+    fn every_text_is_there_in_both_languages() {
+        for problem in PROBLEMS {
+            for (text, name) in
+                [(problem.title, "title"), (problem.cause, "cause"), (problem.remedy, "remedy")]
+            {
+                assert!(
+                    text.en.len() >= 8 && text.en.is_ascii() | text.en.contains('…'),
+                    "{} {name}",
+                    problem.code
+                );
+                assert!(!text.vi.is_ascii(), "{} {name}: no diacritics", problem.code);
+                assert_ne!(text.vi, text.en);
+            }
+            assert!(problem.cause.en.ends_with('.') && problem.remedy.vi.ends_with('.'), "{}", problem.code);
+            assert!((400..600).contains(&problem.status), "{}", problem.code);
+            assert!(problem.code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'));
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A problem on its way out (RFC 9457).
+
+use std::borrow::Cow;
+
+use axum::response::{IntoResponse, Response};
+use cccd_engine::{NotHere, ReadFailure, ReadId};
+use http::{HeaderValue, StatusCode, header};
+
+use crate::problems::{Fault, Problem};
+use crate::wire::ProblemJson;
+
+/// The media type of a problem.
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// Why a request is not answered as asked. It never repeats what the caller sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Refusal {
+    pub(crate) problem: &'static Problem,
+    /// What of this one request, where there is more to say than the cause.
+    pub(crate) detail: Option<Cow<'static, str>>,
+    pub(crate) read: Option<ReadId>,
+    pub(crate) tries_left: Option<u8>,
+}
+
+impl Refusal {
+    /// The same with a word on this one request.
+    pub(crate) fn because(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// The same, about this reading.
+    pub(crate) fn about(mut self, read: ReadId) -> Self {
+        self.read = Some(read);
+        self
+    }
+}
+
+impl From<&'static Problem> for Refusal {
+    fn from(problem: &'static Problem) -> Self {
+        Self { problem, detail: None, read: None, tries_left: None }
+    }
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        fault.problem().into()
+    }
+}
+
+impl From<ReadFailure> for Refusal {
+    fn from(failure: ReadFailure) -> Self {
+        let tries_left = match failure {
+            ReadFailure::AccessKeyWrong { tries_left } => tries_left,
+            _ => None,
+        };
+        Self { tries_left, ..Problem::of(failure).into() }
+    }
+}
+
+impl From<NotHere> for Refusal {
+    fn from(not_here: NotHere) -> Self {
+        match not_here {
+            NotHere::Unknown => Fault::ReadNotFound.into(),
+            NotHere::NotYet => Fault::ReadNotOver.into(),
+            NotHere::Expired => Fault::ReadExpired.into(),
+            NotHere::Failed(failure) => failure.into(),
+        }
+    }
+}
+
+/// The engine has gone, which it does only when the whole program stops.
+impl From<tokio::sync::oneshot::error::RecvError> for Refusal {
+    fn from(_: tokio::sync::oneshot::error::RecvError) -> Self {
+        ReadFailure::AgentStopping.into()
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, axum::Json(ProblemJson::from(&self))).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        match status {
+            // RFC 6750, 3.1: no error code where no token was sent at all.
+            StatusCode::UNAUTHORIZED if self.problem.code == Fault::TokenMissing.code() => {
+                headers.insert(
+                    header::WWW_AUTHENTICATE,
+                    HeaderValue::from_static("Bearer realm=\"cccd-agent\""),
+                );
+            }
+            StatusCode::UNAUTHORIZED => {
+                headers.insert(
+                    header::WWW_AUTHENTICATE,
+                    HeaderValue::from_static("Bearer realm=\"cccd-agent\", error=\"invalid_token\""),
+                );
+            }
+            StatusCode::LOCKED | StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+            }
+            // What is left of the body would be taken for the next request.
+            StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT => {
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            _ => {}
+        }
+        response
+    }
+}

@@ -1,0 +1,7 @@
+//! The handlers, path by path.
+
+pub(crate) mod agent;
+pub(crate) mod events;
+pub(crate) mod problem_pages;
+pub(crate) mod readers;
+pub(crate) mod reads;

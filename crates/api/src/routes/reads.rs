@@ -1,0 +1,282 @@
+//! Readings: asked for, followed, fetched, dismissed.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use cccd_card::ReaderId;
+use cccd_document::{AccessInput, AccessInputError, MediaType};
+use cccd_engine::{
+    CallerId, EngineHandle, NotHere, PortraitWish, ReadFailure, ReadId, ReadRequest, ReadView,
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::api::Desk;
+use crate::extract::{Caller, JsonBody, ReadName};
+use crate::preference::{PREFERENCE_APPLIED, Wait, accepts_by_name};
+use crate::problems::Fault;
+use crate::refusal::Refusal;
+use crate::wire::{ReadJson, ReadRequestJson, ResultJson, personal_buffer};
+
+/// Asks for a reading.
+///
+/// Answers at once with 202 and the reading's address. With `Prefer: wait=N` it answers with the result, or
+/// with the problem the reading ended in, if that comes within N seconds; a caller who hangs up before has
+/// called the reading off.
+#[utoipa::path(
+    post,
+    path = "/v1/reads",
+    tag = "reads",
+    params(("Prefer" = Option<String>, Header,
+        description = "`wait=N`, 1 to 60 seconds: answer with the outcome if it comes in time.",
+        example = "wait=20")),
+    request_body = ReadRequestJson,
+    responses(
+        (status = 200, description = "The result, where it came in time.", body = ResultJson<'_>, headers(
+            ("Location" = String, description = "The reading."),
+            ("Content-Location" = String, description = "The result."),
+            ("Preference-Applied" = String, description = "The wait that was kept to."),
+        )),
+        (status = 202, description = "Accepted.", body = ReadJson, headers(
+            ("Location" = String, description = "The reading."),
+            ("Preference-Applied" = Option<String>, description = "The wait that was kept to."),
+        )),
+    ),
+)]
+pub(crate) async fn create_read(
+    State(desk): State<Desk>,
+    Caller(caller): Caller,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<ReadRequestJson>,
+) -> Result<Response, Refusal> {
+    let wait = Wait::of(&headers);
+    let view = desk.engine.submit(understand(caller.clone(), body)?).await??;
+    let mut response = match wait {
+        None => accepted(&view),
+        Some(wait) => {
+            let mut response = outcome_within(&desk, caller, view.id, wait).await?;
+            response.headers_mut().insert(PREFERENCE_APPLIED, wait.applied());
+            response
+        }
+    };
+    response.headers_mut().insert(header::LOCATION, address(view.id, ""));
+    Ok(response)
+}
+
+fn understand(owner: CallerId, body: ReadRequestJson) -> Result<ReadRequest, Refusal> {
+    let access = body.access.ok_or(Fault::AccessKeyMissing)?;
+    let reader = match body.reader {
+        None => None,
+        // An id is taken as the agent writes it, and in no other spelling.
+        Some(named) => {
+            let reader = ReaderId::from_name(&named);
+            if reader.as_str() != named {
+                return Err(ReadFailure::ReaderNotFound.into());
+            }
+            Some(reader)
+        }
+    };
+    Ok(ReadRequest {
+        owner,
+        reader,
+        keys: AccessInput::from(access).plan().map_err(why_no_key)?.keys,
+        portrait: if body.portrait { PortraitWish::Read } else { PortraitWish::Leave },
+        wait_for_card: body.wait_for_card_s.map(|seconds| seconds.duration()),
+    })
+}
+
+/// The error's own words: they name the field and repeat nothing of it.
+fn why_no_key(error: AccessInputError) -> Refusal {
+    Refusal::from(Fault::AccessKeyInvalid).because(error.to_string())
+}
+
+/// The result if the reading is over in time, the reading as it stands if not.
+async fn outcome_within(
+    desk: &Desk,
+    caller: CallerId,
+    read: ReadId,
+    wait: Wait,
+) -> Result<Response, Refusal> {
+    let unheard = Unheard::new(&desk.engine, &caller, read);
+    let mut watched = desk.engine.watch(caller.clone(), read).await??;
+    let mut closing = desk.closing.clone();
+    let over = async {
+        // The sender goes only with the engine, which ends every reading first.
+        let _ = watched.wait_for(|view| view.state.is_over()).await;
+    };
+    let closed = async {
+        // Without a server there is nothing to close.
+        if closing.wait_for(|closing| *closing).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = over => {}
+        () = closed => {}
+        () = tokio::time::sleep(wait.duration()) => {}
+    }
+    let view = watched.borrow().clone();
+    let response = if view.state.is_over() {
+        let mut response = fetch_result(desk, caller, read).await?;
+        response.headers_mut().insert(header::CONTENT_LOCATION, address(read, "/result"));
+        response
+    } else {
+        accepted(&view)
+    };
+    unheard.heard();
+    Ok(response)
+}
+
+/// A reading whose owner has not been told its name yet. If they hang up before, nobody could ever fetch or
+/// dismiss it, and it would take the next person's card: so it is called off.
+struct Unheard<'a> {
+    engine: &'a EngineHandle,
+    owner: Option<CallerId>,
+    read: ReadId,
+}
+
+impl<'a> Unheard<'a> {
+    fn new(engine: &'a EngineHandle, owner: &CallerId, read: ReadId) -> Self {
+        Self { engine, owner: Some(owner.clone()), read }
+    }
+
+    fn heard(mut self) {
+        self.owner = None;
+    }
+}
+
+impl Drop for Unheard<'_> {
+    fn drop(&mut self) {
+        if let Some(owner) = self.owner.take() {
+            drop(self.engine.dismiss(owner, self.read));
+        }
+    }
+}
+
+/// Where a reading stands.
+#[utoipa::path(
+    get,
+    path = "/v1/reads/{id}",
+    tag = "reads",
+    params(("id" = String, Path, description = "The reading.", pattern = "^[0-9a-f]{32}$")),
+    responses((status = 200, description = "The reading.", body = ReadJson)),
+)]
+pub(crate) async fn show_read(
+    State(desk): State<Desk>,
+    Caller(caller): Caller,
+    ReadName(read): ReadName,
+) -> Result<Json<ReadJson>, Refusal> {
+    let view = desk.engine.watch(caller, read).await??.borrow().clone();
+    Ok(Json(ReadJson::from(&view)))
+}
+
+/// Calls a reading off, or wipes its result where it is over. Doing it again does no harm.
+///
+/// A reading that talks to a card ends at its next exchange, a moment after this answer.
+#[utoipa::path(
+    delete,
+    path = "/v1/reads/{id}",
+    tag = "reads",
+    params(("id" = String, Path, description = "The reading.", pattern = "^[0-9a-f]{32}$")),
+    responses((status = 200, description = "The reading as it stands now.", body = ReadJson)),
+)]
+pub(crate) async fn dismiss_read(
+    State(desk): State<Desk>,
+    Caller(caller): Caller,
+    ReadName(read): ReadName,
+) -> Result<Json<ReadJson>, Refusal> {
+    let view = desk.engine.dismiss(caller, read).await??;
+    Ok(Json(ReadJson::from(&view)))
+}
+
+/// What a reading found. It may be fetched again until it is wiped.
+#[utoipa::path(
+    get,
+    path = "/v1/reads/{id}/result",
+    tag = "reads",
+    params(("id" = String, Path, description = "The reading.", pattern = "^[0-9a-f]{32}$")),
+    responses((status = 200, description = "The result.", body = ResultJson<'_>)),
+)]
+pub(crate) async fn read_result(
+    State(desk): State<Desk>,
+    Caller(caller): Caller,
+    ReadName(read): ReadName,
+) -> Result<Response, Refusal> {
+    fetch_result(&desk, caller, read).await
+}
+
+/// The face of a reading: JPEG as it is on the chip, JPEG 2000 as PNG.
+///
+/// With `Accept: image/jp2` a portrait in JPEG 2000 is handed out as it is on the chip.
+#[utoipa::path(
+    get,
+    path = "/v1/reads/{id}/portrait",
+    tag = "reads",
+    params(("id" = String, Path, description = "The reading.", pattern = "^[0-9a-f]{32}$")),
+    responses((status = 200, description = "The face.", content(
+        (String = "image/jpeg"),
+        (String = "image/png"),
+        (String = "image/jp2"),
+        (String = "image/j2c"),
+    ))),
+)]
+pub(crate) async fn read_portrait(
+    State(desk): State<Desk>,
+    Caller(caller): Caller,
+    ReadName(read): ReadName,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let reading = desk.engine.result(caller, read).await?.map_err(|not_here| about(not_here, read))?;
+    let portrait =
+        reading.portrait.as_ref().ok_or_else(|| Refusal::from(Fault::PortraitAbsent).about(read))?;
+    let original_is_wanted = matches!(portrait.media_type, MediaType::Jp2 | MediaType::J2c)
+        && (accepts_by_name(&headers, "image/jp2") || accepts_by_name(&headers, "image/j2c"));
+    let (media_type, bytes) = if original_is_wanted {
+        (portrait.media_type, portrait.bytes.clone())
+    } else {
+        let portrait = portrait.clone();
+        // Decoding takes milliseconds of a processor.
+        let shown = tokio::task::spawn_blocking(move || portrait.for_display())
+            .await
+            .map_err(|_| Refusal::from(ReadFailure::AgentFault).about(read))?
+            .map_err(|_| Refusal::from(Fault::PortraitUndisplayable).about(read))?;
+        (shown.media_type, shown.bytes)
+    };
+    let body = Bytes::from_owner(Zeroizing::new(bytes.expose().to_vec()));
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(media_type.as_str())),
+        (header::VARY, HeaderValue::from_static("Accept")),
+    ];
+    Ok((headers, body).into_response())
+}
+
+async fn fetch_result(desk: &Desk, caller: CallerId, read: ReadId) -> Result<Response, Refusal> {
+    let reading = desk.engine.result(caller, read).await?.map_err(|not_here| about(not_here, read))?;
+    personal_json(&ResultJson::new(read, &reading))
+}
+
+/// The refusal, with the name of the reading where it is the caller's own.
+fn about(not_here: NotHere, read: ReadId) -> Refusal {
+    let refusal = Refusal::from(not_here);
+    if not_here == NotHere::Unknown { refusal } else { refusal.about(read) }
+}
+
+/// JSON about a person: written into one buffer that is wiped once it has been sent.
+fn personal_json(value: &impl Serialize) -> Result<Response, Refusal> {
+    let mut text = personal_buffer();
+    serde_json::to_writer(&mut *text, value).map_err(|_| Refusal::from(ReadFailure::AgentFault))?;
+    let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    Ok((headers, Bytes::from_owner(text)).into_response())
+}
+
+fn accepted(view: &ReadView) -> Response {
+    (StatusCode::ACCEPTED, Json(ReadJson::from(view))).into_response()
+}
+
+/// An address under a reading, relative to the agent.
+fn address(read: ReadId, below: &str) -> HeaderValue {
+    // Hexadecimal digits and slashes.
+    HeaderValue::try_from(format!("/v1/reads/{read}{below}")).unwrap_or(HeaderValue::from_static("/v1/reads"))
+}

@@ -1,0 +1,251 @@
+//! The JSON twin of an event, with the attribute names of CloudEvents 1.0.
+
+use cccd_engine::{Event, EventKind};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{PhaseJson, rfc3339};
+
+/// The `data` of one server-sent event. It says nothing about a person.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Event)]
+pub(crate) struct EventJson {
+    /// The event's number, the same as the SSE `id`; absent from `events.missed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "17", pattern = "^[0-9]+$")]
+    id: Option<String>,
+    /// Always `/v1`.
+    source: &'static str,
+    /// The event's name, the same as the SSE `event`.
+    #[serde(rename = "type")]
+    pub(crate) kind: EventTypeJson,
+    /// When; absent from `events.missed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, value_type = Option<String>)]
+    time: Option<String>,
+    /// The id of the reader or reading it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
+    /// What more there is to it.
+    data: EventDataJson,
+}
+
+/// The names of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = EventType)]
+pub(crate) enum EventTypeJson {
+    /// A reader is there.
+    #[serde(rename = "reader.attached")]
+    ReaderAttached,
+    /// A reader went away.
+    #[serde(rename = "reader.detached")]
+    ReaderDetached,
+    /// A card was laid on a reader.
+    #[serde(rename = "card.inserted")]
+    CardInserted,
+    /// A card left a reader.
+    #[serde(rename = "card.removed")]
+    CardRemoved,
+    /// A reading was accepted.
+    #[serde(rename = "read.queued")]
+    ReadQueued,
+    /// A reading went on.
+    #[serde(rename = "read.progress")]
+    ReadProgress,
+    /// A reading is done; its result may be fetched.
+    #[serde(rename = "read.completed")]
+    ReadCompleted,
+    /// A reading ended without a result.
+    #[serde(rename = "read.failed")]
+    ReadFailed,
+    /// A kind of reader cannot be seen now.
+    #[serde(rename = "agent.degraded")]
+    AgentDegraded,
+    /// It can be seen again.
+    #[serde(rename = "agent.recovered")]
+    AgentRecovered,
+    /// Events before this one may be gone: ask for the readers and readings anew.
+    #[serde(rename = "events.missed")]
+    EventsMissed,
+    /// Something newer than this description.
+    #[serde(rename = "other")]
+    Other,
+}
+
+impl EventTypeJson {
+    /// The name, as the SSE `event` writes it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::ReaderAttached => "reader.attached",
+            Self::ReaderDetached => "reader.detached",
+            Self::CardInserted => "card.inserted",
+            Self::CardRemoved => "card.removed",
+            Self::ReadQueued => "read.queued",
+            Self::ReadProgress => "read.progress",
+            Self::ReadCompleted => "read.completed",
+            Self::ReadFailed => "read.failed",
+            Self::AgentDegraded => "agent.degraded",
+            Self::AgentRecovered => "agent.recovered",
+            Self::EventsMissed => "events.missed",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// What more there is to an event. Which members it has depends on the event's type.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = EventData)]
+pub(crate) struct EventDataJson {
+    /// The reader.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reader_id: Option<String>,
+    /// Its name as the driver gives it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// The reading.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^[0-9a-f]{32}$")]
+    read_id: Option<String>,
+    /// What the reading does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phase: Option<PhaseJson>,
+    /// How far it is. It never goes back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 100)]
+    percent: Option<u8>,
+    /// The code of the problem it ended in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    /// The kind of reader that cannot be seen, or can again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transport: Option<&'static str>,
+}
+
+impl EventJson {
+    /// Tells a listener that came back too late that something may be gone.
+    pub(crate) fn missed() -> Self {
+        Self {
+            id: None,
+            source: SOURCE,
+            kind: EventTypeJson::EventsMissed,
+            time: None,
+            subject: None,
+            data: EventDataJson::default(),
+        }
+    }
+}
+
+const SOURCE: &str = "/v1";
+
+impl From<&Event> for EventJson {
+    fn from(event: &Event) -> Self {
+        let mut data = EventDataJson::default();
+        let kind = match &event.kind {
+            EventKind::ReaderAttached { reader, name } => {
+                data.reader_id = Some(reader.to_string());
+                data.name = Some(name.clone());
+                EventTypeJson::ReaderAttached
+            }
+            EventKind::ReaderDetached { reader } => {
+                data.reader_id = Some(reader.to_string());
+                EventTypeJson::ReaderDetached
+            }
+            EventKind::CardInserted { reader } => {
+                data.reader_id = Some(reader.to_string());
+                EventTypeJson::CardInserted
+            }
+            EventKind::CardRemoved { reader } => {
+                data.reader_id = Some(reader.to_string());
+                EventTypeJson::CardRemoved
+            }
+            EventKind::ReadQueued { read } => {
+                data.read_id = Some(read.to_string());
+                EventTypeJson::ReadQueued
+            }
+            EventKind::ReadProgress { read, reader, phase, percent } => {
+                data.read_id = Some(read.to_string());
+                data.reader_id = Some(reader.to_string());
+                data.phase = Some((*phase).into());
+                data.percent = Some(*percent);
+                EventTypeJson::ReadProgress
+            }
+            EventKind::ReadCompleted { read } => {
+                data.read_id = Some(read.to_string());
+                EventTypeJson::ReadCompleted
+            }
+            EventKind::ReadFailed { read, failure } => {
+                data.read_id = Some(read.to_string());
+                data.code = Some(failure.code());
+                EventTypeJson::ReadFailed
+            }
+            EventKind::SourceLost { source } => {
+                data.transport = Some(source);
+                EventTypeJson::AgentDegraded
+            }
+            EventKind::SourceReady { source } => {
+                data.transport = Some(source);
+                EventTypeJson::AgentRecovered
+            }
+            _ => EventTypeJson::Other,
+        };
+        Self {
+            id: Some(event.sequence.to_string()),
+            source: SOURCE,
+            kind,
+            time: Some(rfc3339(event.time)),
+            subject: data.read_id.clone().or_else(|| data.reader_id.clone()),
+            data,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cccd_card::ReaderId;
+    use cccd_engine::Audience;
+    use time::OffsetDateTime;
+
+    use super::*;
+
+    #[test]
+    fn the_name_is_the_same_in_both_places() {
+        let kinds = [
+            EventTypeJson::ReaderAttached,
+            EventTypeJson::ReaderDetached,
+            EventTypeJson::CardInserted,
+            EventTypeJson::CardRemoved,
+            EventTypeJson::ReadQueued,
+            EventTypeJson::ReadProgress,
+            EventTypeJson::ReadCompleted,
+            EventTypeJson::ReadFailed,
+            EventTypeJson::AgentDegraded,
+            EventTypeJson::AgentRecovered,
+            EventTypeJson::EventsMissed,
+            EventTypeJson::Other,
+        ];
+        for kind in kinds {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        }
+    }
+
+    #[test]
+    fn an_event_has_the_attributes_of_cloudevents() {
+        let event = Event {
+            sequence: 17,
+            time: OffsetDateTime::UNIX_EPOCH,
+            audience: Audience::Everyone,
+            kind: EventKind::CardInserted { reader: ReaderId::from_name("R 1") },
+        };
+        assert_eq!(
+            serde_json::to_value(EventJson::from(&event)).unwrap(),
+            serde_json::json!({
+                "id": "17",
+                "source": "/v1",
+                "type": "card.inserted",
+                "time": "1970-01-01T00:00:00Z",
+                "subject": "r-1",
+                "data": {"reader_id": "r-1"},
+            })
+        );
+    }
+}

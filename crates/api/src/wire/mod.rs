@@ -1,0 +1,28 @@
+//! JSON twins: what crosses the wire, written for the wire. No domain type is serialized itself.
+
+mod agent;
+mod event;
+mod problem;
+mod read;
+mod reader;
+mod record;
+mod request;
+mod result;
+
+pub(crate) use agent::{AgentJson, HealthJson};
+pub(crate) use event::EventJson;
+pub(crate) use problem::{ProblemJson, ProblemPageJson};
+pub(crate) use read::{PhaseJson, ReadJson};
+pub(crate) use reader::{ReaderJson, ReadersJson};
+pub(crate) use request::ReadRequestJson;
+pub use result::result_json;
+pub(crate) use result::{ResultJson, personal_buffer};
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// A moment as RFC 3339 writes it.
+fn rfc3339(moment: OffsetDateTime) -> String {
+    // Only years beyond 9999 cannot be written.
+    moment.format(&Rfc3339).unwrap_or_default()
+}

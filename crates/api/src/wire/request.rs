@@ -1,0 +1,363 @@
+//! The JSON twin of a request for a reading.
+//!
+//! What opens a chip is personal: it goes straight from the parser into [`Personal`], which is silent and
+//! wipes itself.
+
+use std::fmt;
+use std::time::Duration;
+
+use cccd_document::{AccessInput, Personal};
+use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, Visitor};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{
+    AdditionalProperties, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type,
+};
+use utoipa::{PartialSchema, ToSchema};
+
+/// A reading, asked for.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ReadRequest)]
+pub(crate) struct ReadRequestJson {
+    /// The reader to use; without one, whichever has a card.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(example = "gempc-twin-00-00", min_length = 1, max_length = 256, nullable = false)]
+    pub(crate) reader: Option<String>,
+    /// What opens the chip.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(required = true, nullable = false)]
+    pub(crate) access: Option<AccessJson>,
+    /// Whether the face is wanted. Without it the reading is much shorter.
+    #[serde(default = "wanted")]
+    #[schema(default = true)]
+    pub(crate) portrait: bool,
+    /// How many seconds to wait for a card; without it, as long as the settings say.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(minimum = 1, maximum = 600, nullable = false)]
+    pub(crate) wait_for_card_s: Option<Seconds>,
+}
+
+fn wanted() -> bool {
+    true
+}
+
+/// A field that is there must have a value: `null` is not another way to leave it out.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// 1 to 600 seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seconds(u16);
+
+impl Seconds {
+    /// How long.
+    pub(crate) fn duration(self) -> Duration {
+        Duration::from_secs(u64::from(self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let wrong = |value| {
+            de::Error::invalid_value(de::Unexpected::Unsigned(value), &"a whole number from 1 to 600")
+        };
+        let value = u64::deserialize(deserializer)?;
+        match u16::try_from(value) {
+            Ok(seconds @ 1..=600) => Ok(Self(seconds)),
+            _ => Err(wrong(value)),
+        }
+    }
+}
+
+impl PartialSchema for Seconds {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::Type(Type::Integer))
+            .minimum(Some(1))
+            .maximum(Some(600))
+            .into()
+    }
+}
+
+impl ToSchema for Seconds {}
+
+/// What opens the chip: exactly one of these.
+#[derive(Debug)]
+pub(crate) enum AccessJson {
+    /// `can`: the card access number.
+    Can(Secret),
+    /// `mrz`: the lines of the MRZ, whole.
+    MrzLines(Secret),
+    /// `mrz`: the three fields of the MRZ that make the key.
+    MrzFields(MrzFieldsJson),
+    /// `qr`: the text of the QR code.
+    Qr(Secret),
+    /// `id`: the personal number, of which the last digits are the card access number.
+    Id(Secret),
+}
+
+impl From<AccessJson> for AccessInput {
+    fn from(access: AccessJson) -> Self {
+        match access {
+            AccessJson::Can(digits) => Self::Can(digits.0),
+            AccessJson::MrzLines(lines) => Self::MrzLines(lines.0),
+            AccessJson::MrzFields(fields) => Self::Fields {
+                document_number: fields.document_number.0,
+                birth: fields.birth.0,
+                expiry: fields.expiry.0,
+            },
+            AccessJson::Qr(text) => Self::QrText(text.0),
+            AccessJson::Id(number) => Self::PersonalNumber(number.0),
+        }
+    }
+}
+
+/// The three fields of the MRZ that make a key.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MrzFieldsJson {
+    pub(crate) document_number: Secret,
+    pub(crate) birth: Secret,
+    pub(crate) expiry: Secret,
+}
+
+/// A text that is wiped and never printed.
+#[derive(Debug)]
+pub(crate) struct Secret(pub(crate) Personal);
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+
+        impl Visitor<'_> for TextVisitor {
+            type Value = Secret;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Secret, E> {
+                Ok(Secret(Personal::from(text)))
+            }
+
+            fn visit_string<E: de::Error>(self, text: String) -> Result<Secret, E> {
+                Ok(Secret(Personal::new(text)))
+            }
+        }
+
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+/// Either form of `mrz`. (An untagged enum would keep copies of the text that nobody wipes.)
+struct MrzJson(AccessJson);
+
+impl<'de> Deserialize<'de> for MrzJson {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MrzVisitor;
+
+        impl<'de> Visitor<'de> for MrzVisitor {
+            type Value = MrzJson;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the MRZ lines, or document_number, birth and expiry")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<MrzJson, E> {
+                Ok(MrzJson(AccessJson::MrzLines(Secret(Personal::from(text)))))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<MrzJson, A::Error> {
+                MrzFieldsJson::deserialize(de::value::MapAccessDeserializer::new(map))
+                    .map(|fields| MrzJson(AccessJson::MrzFields(fields)))
+            }
+        }
+
+        deserializer.deserialize_any(MrzVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for AccessJson {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        const FIELDS: &[&str] = &["can", "mrz", "qr", "id"];
+        const ONE: &str = "exactly one of can, mrz, qr, id";
+
+        #[derive(Deserialize)]
+        #[serde(field_identifier, rename_all = "snake_case")]
+        enum Field {
+            Can,
+            Mrz,
+            Qr,
+            Id,
+        }
+
+        struct AccessVisitor;
+
+        impl<'de> Visitor<'de> for AccessVisitor {
+            type Value = AccessJson;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(ONE)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<AccessJson, A::Error> {
+                let Some(field) = map.next_key::<Field>()? else {
+                    return Err(de::Error::invalid_length(0, &ONE));
+                };
+                let access = match field {
+                    Field::Can => AccessJson::Can(map.next_value()?),
+                    Field::Mrz => map.next_value::<MrzJson>()?.0,
+                    Field::Qr => AccessJson::Qr(map.next_value()?),
+                    Field::Id => AccessJson::Id(map.next_value()?),
+                };
+                match map.next_key::<Field>()? {
+                    None => Ok(access),
+                    Some(_) => Err(de::Error::invalid_length(2, &ONE)),
+                }
+            }
+        }
+
+        deserializer.deserialize_struct("Access", FIELDS, AccessVisitor)
+    }
+}
+
+impl PartialSchema for AccessJson {
+    fn schema() -> RefOr<Schema> {
+        let text = |about: &str, pattern: Option<&str>, least, most| {
+            ObjectBuilder::new()
+                .schema_type(SchemaType::Type(Type::String))
+                .description(Some(about))
+                .pattern(pattern)
+                .min_length(Some(least))
+                .max_length(Some(most))
+                .build()
+        };
+        let lines = text("The lines of the MRZ, whole; line breaks and spaces do not matter.", None, 60, 200);
+        let fields = closed(
+            "The three fields of the MRZ that make the key, without check digits.",
+            [
+                (
+                    "document_number",
+                    text(
+                        "Document number, or the twelve digits of the personal number.",
+                        Some("^[A-Za-z0-9<]+$"),
+                        1,
+                        22,
+                    ),
+                ),
+                (
+                    "birth",
+                    text("Date of birth: `YYMMDD` as in the MRZ, ISO 8601, or as printed.", None, 4, 10),
+                ),
+                (
+                    "expiry",
+                    text(
+                        "Date of expiry, likewise; empty, or the words on the card, for a card without.",
+                        None,
+                        0,
+                        64,
+                    ),
+                ),
+            ],
+        );
+        let mrz = OneOfBuilder::new().item(lines).item(fields).build();
+        OneOfBuilder::new()
+            .description(Some("What opens the chip: exactly one of these."))
+            .item(closed(
+                "The card access number: the six digits at the lower right of the card's face.",
+                [("can", text("Six digits.", Some("^[0-9]{6}$"), 6, 6))],
+            ))
+            .item(closed("The MRZ on the card's back.", [("mrz", Schema::OneOf(mrz))]))
+            .item(closed("The text of the card's QR code.", [("qr", text("As scanned.", None, 12, 2048))]))
+            .item(closed(
+                "The personal number, of which the last six digits are the card access number.",
+                [("id", text("Twelve digits.", Some("^[0-9]{12}$"), 12, 12))],
+            ))
+            .into()
+    }
+}
+
+impl ToSchema for AccessJson {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "Access".into()
+    }
+}
+
+/// An object with these members and no others.
+fn closed<S: Into<RefOr<Schema>>>(
+    about: &str,
+    members: impl IntoIterator<Item = (&'static str, S)>,
+) -> Object {
+    let object = ObjectBuilder::new()
+        .schema_type(SchemaType::Type(Type::Object))
+        .description(Some(about))
+        .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)));
+    members
+        .into_iter()
+        .fold(object, |object, (name, schema)| object.property(name, schema).required(name))
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<ReadRequestJson, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    #[test]
+    fn each_kind_of_key_is_taken() {
+        for (access, kind) in [
+            (r#"{"can": "090123"}"#, "Can"),
+            (r#"{"mrz": "IDVNM0901234567\nA<B\n"}"#, "MrzLines"),
+            (
+                r#"{"mrz": {"document_number": "090123456", "birth": "900102", "expiry": "300102"}}"#,
+                "MrzFields",
+            ),
+            (r#"{"qr": "000090123456|A"}"#, "Qr"),
+            (r#"{"id": "\u0030"}"#, "Id"),
+        ] {
+            let request = parse(&format!(r#"{{"access": {access}}}"#)).unwrap();
+            let printed = format!("{:?}", request.access.unwrap());
+            assert!(printed.starts_with(kind), "{printed}");
+            assert!(!printed.contains("0901"), "{printed}");
+            assert!(request.portrait && request.reader.is_none() && request.wait_for_card_s.is_none());
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for body in [
+            "{}x",
+            "[]",
+            r#""can""#,
+            r#"{"access": {}}"#,
+            r#"{"access": "123456"}"#,
+            r#"{"access": ["123456"]}"#,
+            r#"{"access": null}"#,
+            r#"{"access": {"can": "123456", "id": "000090123456"}}"#,
+            r#"{"access": {"can": "123456", "can": "123456"}}"#,
+            r#"{"access": {"can": 123456}}"#,
+            r#"{"access": {"can": null}}"#,
+            r#"{"access": {"pin": "1"}}"#,
+            r#"{"access": {"mrz": 1}}"#,
+            r#"{"access": {"mrz": {"document_number": "1", "birth": "900102"}}}"#,
+            r#"{"access": {"mrz": {"document_number": "1", "birth": "1", "expiry": "1", "name": "x"}}}"#,
+            r#"{"access": {"can": "123456"}, "fields": []}"#,
+            r#"{"reader": null}"#,
+            r#"{"reader": 1}"#,
+            r#"{"portrait": "yes"}"#,
+            r#"{"portrait": null}"#,
+            r#"{"wait_for_card_s": 0}"#,
+            r#"{"wait_for_card_s": 601}"#,
+            r#"{"wait_for_card_s": 65537}"#,
+            r#"{"wait_for_card_s": 1.5}"#,
+            r#"{"wait_for_card_s": -1}"#,
+        ] {
+            assert!(parse(body).is_err(), "{body}");
+        }
+    }
+}

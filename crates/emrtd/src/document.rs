@@ -1,0 +1,210 @@
+//! A whole reading: which files, in which order, and what became of each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cccd_card::CardChannel;
+use cccd_document::{DataGroupNumber, EfCom, EfSod, Evidence, FileId, FileOutcome};
+
+use crate::read::{Progress, ReadError, UnlockedChip};
+
+/// Which files to read, in this order.
+///
+/// A data group that the chip does not list is passed over, so that no command is wasted on it: the list is
+/// that of EF.SOD, or of EF.COM where EF.SOD could not be read. Without either, every group of the plan is
+/// asked for, but DG11 and DG12.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadPlan {
+    files: Vec<FileId>,
+    required: BTreeSet<FileId>,
+}
+
+impl ReadPlan {
+    /// These files, if the chip lists them.
+    pub fn new(files: impl IntoIterator<Item = FileId>) -> Self {
+        Self { files: files.into_iter().collect(), required: BTreeSet::new() }
+    }
+
+    /// All that says who the person is, small and decisive first, the portrait last. Fingers and irises are
+    /// not in it: only an authority's terminal may read them.
+    pub fn identity() -> Self {
+        Self::new([
+            FileId::EfCom,
+            FileId::EfSod,
+            FileId::DG1,
+            FileId::DG13,
+            FileId::DG14,
+            FileId::DG15,
+            FileId::DG11,
+            FileId::DG12,
+            FileId::DG2,
+        ])
+    }
+
+    /// The same, and `file` is asked for whatever the chip lists; at the end, if it was not in the plan.
+    pub fn requiring(mut self, file: FileId) -> Self {
+        if !self.files.contains(&file) {
+            self.files.push(file);
+        }
+        self.required.insert(file);
+        self
+    }
+
+    /// The files, in order.
+    pub fn files(&self) -> &[FileId] {
+        &self.files
+    }
+
+    /// Whether to ask for `file`, given what the chip lists.
+    fn wants(&self, file: FileId, listed: Option<&BTreeSet<DataGroupNumber>>) -> bool {
+        match (file, listed) {
+            _ if self.required.contains(&file) => true,
+            (FileId::Dg(number), Some(listed)) => listed.contains(&number),
+            (FileId::DG11 | FileId::DG12, None) => false,
+            _ => true,
+        }
+    }
+}
+
+/// Reads the files of `plan`.
+///
+/// A file that is locked or absent is an outcome among the others; an error means that the card left, or
+/// that the chip ended or broke the session.
+pub fn read_document<C: CardChannel>(
+    chip: &mut UnlockedChip<C>,
+    plan: &ReadPlan,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Evidence, ReadError> {
+    let mut files = BTreeMap::new();
+    let mut by_com = None;
+    let mut by_sod = None;
+    for &file in &plan.files {
+        if files.contains_key(&file) || !plan.wants(file, by_sod.as_ref().or(by_com.as_ref())) {
+            continue;
+        }
+        let outcome = chip.read_with(file, progress)?;
+        if let FileOutcome::Read(bytes) = &outcome {
+            match file {
+                FileId::EfCom => by_com = groups_in_com(bytes),
+                FileId::EfSod => by_sod = groups_in_sod(bytes),
+                _ => {}
+            }
+        }
+        files.insert(file, outcome);
+    }
+    Ok(Evidence { access: chip.access().clone(), files })
+}
+
+/// The groups EF.COM lists. Unsigned: good for nothing but for knowing what is worth a command.
+fn groups_in_com(bytes: &[u8]) -> Option<BTreeSet<DataGroupNumber>> {
+    let groups = EfCom::parse(bytes).ok()?.groups;
+    (!groups.is_empty()).then(|| groups.into_iter().collect())
+}
+
+/// The groups whose hashes EF.SOD holds. Whether it is genuine is judged later; a forged list only leaves
+/// groups out, and that shows.
+fn groups_in_sod(bytes: &[u8]) -> Option<BTreeSet<DataGroupNumber>> {
+    let hashes = EfSod::parse(bytes).ok()?.security_object.hashes;
+    (!hashes.is_empty()).then(|| hashes.into_keys().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use cccd_card::tlv::{Tag, encode};
+    use cccd_card::{ChannelLimits, Command};
+    use cccd_document::{AccessProtocol, AccessRun, Cipher, PasswordKind};
+
+    use super::*;
+    use crate::read::Application;
+    use crate::testing::{Files, Says, Script, chip_in_session, hex, session};
+
+    fn opened<'a>(answer: impl FnMut(&Command) -> Says + Send + 'a) -> UnlockedChip<Script<'a>> {
+        let access = AccessRun {
+            protocol: AccessProtocol::Bac,
+            password: PasswordKind::Mrz,
+            downgrade: None,
+            card_access: None,
+        };
+        UnlockedChip::new(
+            chip_in_session(Cipher::TripleDes, answer),
+            session(Cipher::TripleDes),
+            access,
+            ChannelLimits::SHORT,
+            Application::Selected,
+        )
+    }
+
+    fn group(file: FileId) -> (u16, Vec<u8>) {
+        (file.fid(), encode(file.tag().unwrap(), &[0x5A; 300]))
+    }
+
+    fn com(tags: &str) -> (u16, Vec<u8>) {
+        (FileId::EfCom.fid(), encode(Tag(0x60), &encode(Tag(0x5C), &hex(tags))))
+    }
+
+    fn names(evidence: &Evidence) -> Vec<String> {
+        evidence.files.keys().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn groups_that_are_not_listed_cost_no_command() {
+        // EF.SOD is no signed message here, so the list is that of EF.COM: DG1, DG2, DG3, DG13.
+        let dg1 = encode(Tag(0x61), &[0x41; 90]);
+        let mut files = Files::new(&[
+            com("61 75 63 6D"),
+            (FileId::EfSod.fid(), hex("7700")),
+            (0x0101, dg1),
+            group(FileId::DG2),
+            group(FileId::DG13),
+            group(FileId::DG15),
+        ]);
+        let mut asked = Vec::new();
+        let evidence = {
+            let mut chip = opened(|command| {
+                asked.push(command.header());
+                files.answer(command)
+            });
+            read_document(&mut chip, &ReadPlan::identity(), &mut |_| {}).unwrap()
+        };
+        assert_eq!(names(&evidence), ["EF.COM", "EF.SOD", "EF.DG1", "EF.DG2", "EF.DG13"]);
+        assert!(evidence.files.values().all(|outcome| matches!(outcome, FileOutcome::Read(_))));
+        let starts: Vec<u8> =
+            asked.iter().map(|header| header[2]).filter(|p1| p1 & 0x80 != 0).map(|p1| p1 & 0x1F).collect();
+        assert_eq!(starts, [0x1E, 0x1D, 1, 13, 2]);
+    }
+
+    #[test]
+    fn without_any_list_all_but_the_rare_groups_are_tried() {
+        let mut files = Files::new(&[group(FileId::DG13), group(FileId::DG2)]);
+        let mut chip = opened(|command| files.answer(command));
+        let evidence = read_document(&mut chip, &ReadPlan::identity(), &mut |_| {}).unwrap();
+        let expected = ["EF.COM", "EF.SOD", "EF.DG1", "EF.DG2", "EF.DG13", "EF.DG14", "EF.DG15"];
+        assert_eq!(names(&evidence), expected);
+        assert!(matches!(evidence.files[&FileId::EfSod], FileOutcome::Absent(_)));
+        assert!(evidence.bytes(FileId::DG13).is_some());
+    }
+
+    #[test]
+    fn what_is_required_is_asked_for_whatever_the_list() {
+        let mut files = Files::new(&[com("61"), group(FileId::DG11)]);
+        let mut chip = opened(|command| match command.header() {
+            [_, 0xB0, 0x83, _] => Says::Protected(vec![], 0x6982),
+            _ => files.answer(command),
+        });
+        let plan = ReadPlan::new([FileId::EfCom]).requiring(FileId::DG11).requiring(FileId::DG3);
+        assert_eq!(plan.files(), [FileId::EfCom, FileId::DG11, FileId::DG3]);
+        let evidence = read_document(&mut chip, &plan, &mut |_| {}).unwrap();
+        assert!(evidence.bytes(FileId::DG11).is_some());
+        assert!(matches!(evidence.files[&FileId::DG3], FileOutcome::Locked(_)));
+    }
+
+    #[test]
+    fn a_dead_session_ends_the_reading() {
+        let mut files = Files::new(&[com("61 75"), group(FileId::DG2)]);
+        let mut chip = opened(|command| match command.header() {
+            [_, 0xB0, 0x82, _] => Says::Naked(0x6988),
+            _ => files.answer(command),
+        });
+        let ended = read_document(&mut chip, &ReadPlan::identity(), &mut |_| {});
+        assert!(matches!(ended, Err(ReadError::SessionEnded { file: FileId::DG2, .. })), "{ended:?}");
+    }
+}

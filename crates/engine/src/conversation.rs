@@ -1,0 +1,264 @@
+//! One reading, from the first contact to the last check: the way of a reading in one function.
+
+use std::collections::HashMap;
+use std::sync::mpsc;
+use std::time::Instant;
+
+use cccd_card::{
+    Atr, CardChannel, ChannelLimits, ReaderId, ReaderSource, SecretBytes, StatusWord, TransportError,
+};
+use cccd_document::{
+    CitizenRecord, DataGroup1, DataGroup2, DataGroup11, DataGroup12, DataGroup13, Evidence, FileId,
+    MalformedFile, RecordNote, RecordSources,
+};
+use cccd_emrtd::{AccessStep, LockedChip, Metered, ReadError, ReadPlan, UnlockError, read_document};
+
+use crate::engine::{Clock, Message};
+use crate::owner::{CallOff, Job};
+use crate::{Effort, Phase, PortraitWish, ReadFailure, Reading};
+use time::Date;
+
+/// Reads the card on `reader` and decodes what it holds.
+pub(crate) fn read_card(
+    source: &dyn ReaderSource,
+    reader: &ReaderId,
+    job: &Job,
+    inbox: &mpsc::Sender<Message>,
+    clock: &Clock,
+) -> Result<Reading, ReadFailure> {
+    let mut progress = ProgressTeller { job, inbox, told: 0 };
+    progress.tell(Phase::Connecting, 1);
+    let start = Instant::now();
+    let connected = source.connect(reader).map_err(|error| ReadFailure::from(&error))?;
+    let channel = Callable { channel: connected, call_off: job.call_off.clone() };
+    let mut channel = Metered::with_trace(channel, |outline| tracing::trace!(%outline, "apdu"));
+
+    let plan = plan(job.portrait);
+    let mut effort = Effort::default();
+    let evidence = converse(&mut channel, job, &plan, &mut progress, || {
+        effort.unlocked_after = start.elapsed();
+        tracing::debug!(%reader, "chip open");
+    })?;
+    let traffic = channel.traffic();
+    effort.elapsed = start.elapsed();
+    effort.commands = traffic.commands;
+    effort.bytes_sent = traffic.bytes_sent;
+    effort.bytes_received = traffic.bytes_received;
+    // The card may go: everything else is done without it.
+    drop(channel);
+
+    progress.tell(Phase::Checking, 97);
+    let finished = clock();
+    let record = record(&evidence, finished.date())?;
+    let portrait = decoded(&evidence, FileId::DG2, DataGroup2::parse).and_then(|dg2| dg2.portrait().cloned());
+    let hashes = cccd_trust::compare_hashes(&evidence);
+    tracing::info!(
+        %reader,
+        commands = effort.commands,
+        ms = effort.elapsed.as_millis(),
+        "reading done"
+    );
+    Ok(Reading { reader: reader.clone(), record, portrait, hashes, evidence, effort, finished })
+}
+
+/// What the files say of the holder. Without a readable DG1 or DG13 nobody is identified.
+fn record(evidence: &Evidence, today: Date) -> Result<CitizenRecord, ReadFailure> {
+    let dg1 = decoded(evidence, FileId::DG1, DataGroup1::parse);
+    let dg13 = decoded(evidence, FileId::DG13, DataGroup13::parse);
+    let dg11 = decoded(evidence, FileId::DG11, DataGroup11::parse);
+    let dg12 = decoded(evidence, FileId::DG12, DataGroup12::parse);
+    if dg1.is_none() && dg13.as_ref().and_then(DataGroup13::vietnamese).is_none() {
+        return Err(ReadFailure::DocumentUnreadable);
+    }
+    let sources =
+        RecordSources { dg1: dg1.as_ref(), dg13: dg13.as_ref(), dg11: dg11.as_ref(), dg12: dg12.as_ref() };
+    let mut record = CitizenRecord::merge(sources, today);
+    if dg13.is_none() && evidence.bytes(FileId::DG13).is_some() {
+        record.notes.push(RecordNote::Dg13Unrecognised);
+    }
+    Ok(record)
+}
+
+/// A file decoded, if it was read and is what it should be. What cannot be decoded is left to the others:
+/// its bytes stay in the evidence.
+fn decoded<T>(
+    evidence: &Evidence,
+    file: FileId,
+    parse: impl FnOnce(&[u8]) -> Result<T, MalformedFile>,
+) -> Option<T> {
+    parse(evidence.bytes(file)?)
+        .inspect_err(|error| tracing::warn!(%file, %error, "file cannot be decoded"))
+        .ok()
+}
+
+fn plan(portrait: PortraitWish) -> ReadPlan {
+    let whole = ReadPlan::identity();
+    match portrait {
+        PortraitWish::Read => whole,
+        PortraitWish::Leave => {
+            ReadPlan::new(whole.files().iter().copied().filter(|file| *file != FileId::DG2))
+        }
+    }
+}
+
+/// Opens the chip and reads its files. A chip that ends its session over the length of an answer is opened
+/// again and asked for less: some refuse 256 bytes under secure messaging, some break off in the middle
+/// (card quirks 25, 26, 30).
+fn converse<C: CardChannel>(
+    channel: &mut Metered<C>,
+    job: &Job,
+    plan: &ReadPlan,
+    progress: &mut ProgressTeller<'_>,
+    mut opened: impl FnMut(),
+) -> Result<Evidence, ReadFailure> {
+    let narrower = [
+        ChannelLimits::EXTENDED,
+        ChannelLimits::SHORT,
+        ChannelLimits { max_reply: 160, ..ChannelLimits::SHORT },
+    ];
+    let mut refused = StatusWord::WRONG_LENGTH;
+    for (round, limits) in narrower.into_iter().enumerate() {
+        if round > 0 {
+            channel.reset().map_err(|error| ReadFailure::from(&error))?;
+        }
+        progress.tell(Phase::Unlocking, 5);
+        let chip = LockedChip::new(&mut *channel).limited_to(limits);
+        let mut chip = chip.unlock(&job.keys, &mut getrandom::SysRng).map_err(|error| {
+            let failure = unlock_failure(&error);
+            log_failure(&error, failure);
+            failure
+        })?;
+        progress.tell(Phase::Reading, 20);
+        opened();
+        let mut measure = Measure::default();
+        let read = read_document(&mut chip, plan, &mut |file| {
+            progress.tell(Phase::Reading, measure.percent(file));
+        });
+        match read {
+            Ok(evidence) => return Ok(evidence),
+            Err(ReadError::SessionEnded { file, status }) if is_about_length(status) => {
+                tracing::info!(%file, %status, "chip ended its session over a length; asking for less");
+                refused = status;
+            }
+            Err(error) => {
+                let failure = read_failure(&error);
+                log_failure(&error, failure);
+                return Err(failure);
+            }
+        }
+    }
+    tracing::warn!(status = %refused, "chip refuses every length");
+    Err(ReadFailure::ChipMisbehaved)
+}
+
+fn is_about_length(status: StatusWord) -> bool {
+    status == StatusWord::WRONG_LENGTH
+        || status.right_length().is_some()
+        || status == StatusWord::WRONG_OFFSET
+}
+
+/// Errors of the chip conversation name steps, files and status bytes: nothing of the person.
+fn log_failure(error: &dyn std::error::Error, failure: ReadFailure) {
+    let mut causes = String::new();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        causes.push_str(": ");
+        causes.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    tracing::info!(code = failure.code(), "reading failed: {error}{causes}");
+}
+
+fn unlock_failure(error: &UnlockError) -> ReadFailure {
+    match error {
+        UnlockError::CardLost { source, .. } => ReadFailure::from(source),
+        UnlockError::WrongKey { tries_left, .. } => ReadFailure::AccessKeyWrong { tries_left: *tries_left },
+        UnlockError::KeyBlocked { .. } | UnlockError::LastTryRefused { .. } => ReadFailure::AccessKeySpent,
+        UnlockError::AccessRefused { step: AccessStep::SelectApplication, status }
+            if status.is_not_found() =>
+        {
+            ReadFailure::CardUnsupported
+        }
+        UnlockError::AccessRefused { .. } | UnlockError::Unsupported => ReadFailure::AccessRefused,
+        UnlockError::Misbehaved(_) => ReadFailure::ChipMisbehaved,
+        _ => ReadFailure::AgentFault,
+    }
+}
+
+fn read_failure(error: &ReadError) -> ReadFailure {
+    match error {
+        ReadError::CardLost { source, .. } => ReadFailure::from(source),
+        ReadError::SessionEnded { .. } | ReadError::Misbehaved { .. } => ReadFailure::ChipMisbehaved,
+        ReadError::ApplicationRefused { .. } => ReadFailure::CardUnsupported,
+        _ => ReadFailure::AgentFault,
+    }
+}
+
+/// Tells the engine how far the reading is.
+struct ProgressTeller<'a> {
+    job: &'a Job,
+    inbox: &'a mpsc::Sender<Message>,
+    told: u8,
+}
+
+impl ProgressTeller<'_> {
+    fn tell(&mut self, phase: Phase, percent: u8) {
+        if percent > self.told {
+            self.told = percent;
+            let _ = self.inbox.send(Message::Progress { read: self.job.read, phase, percent });
+        }
+    }
+}
+
+/// Turns bytes read into percent. How much there will be is known file by file only, so it is guessed: the
+/// portrait is most of it.
+#[derive(Default)]
+struct Measure {
+    files: HashMap<FileId, (usize, usize)>,
+}
+
+impl Measure {
+    /// A reading of a common card, portrait included.
+    const USUAL_BYTES: usize = 20_000;
+
+    fn percent(&mut self, file: cccd_emrtd::Progress) -> u8 {
+        let total = file.total.unwrap_or(file.read);
+        self.files.insert(file.file, (file.read, total));
+        let (read, total) =
+            self.files.values().fold((0, 0), |(read, total), file| (read + file.0, total + file.1));
+        let percent = 20 + read.saturating_mul(75) / total.max(Self::USUAL_BYTES).max(1);
+        u8::try_from(percent.min(95)).unwrap_or(95)
+    }
+}
+
+/// A channel the engine can stop between two exchanges.
+struct Callable<C> {
+    channel: C,
+    call_off: CallOff,
+}
+
+impl<C: CardChannel> Callable<C> {
+    fn go_on(&self) -> Result<(), TransportError> {
+        if self.call_off.is_raised() { Err(TransportError::Cancelled) } else { Ok(()) }
+    }
+}
+
+impl<C: CardChannel> CardChannel for Callable<C> {
+    fn transmit(&mut self, command: &[u8]) -> Result<SecretBytes, TransportError> {
+        self.go_on()?;
+        self.channel.transmit(command)
+    }
+
+    fn reset(&mut self) -> Result<(), TransportError> {
+        self.go_on()?;
+        self.channel.reset()
+    }
+
+    fn atr(&self) -> &Atr {
+        self.channel.atr()
+    }
+
+    fn limits(&self) -> ChannelLimits {
+        self.channel.limits()
+    }
+}

@@ -1,0 +1,484 @@
+//! What the loop knows: readers, readings, who waits for what.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use cccd_card::{ReaderEvent, ReaderId, ReaderInfo, ReaderSource};
+use tokio::sync::{oneshot, watch};
+
+use crate::engine::{EngineOptions, Message, NotHere, ReaderView};
+use crate::event::{Audience, EventKind, Journal, Subscription};
+use crate::owner::{CallOff, Job, Owner};
+use crate::{CallerId, Phase, ReadFailure, ReadId, ReadRequest, ReadState, ReadView, Reading};
+
+/// How long the name of a reading that is over is remembered, so that its owner hears "expired" and not
+/// "unknown".
+const REMEMBER: Duration = Duration::from_secs(600);
+/// How many such names at most.
+const REMEMBER_AT_MOST: usize = 4096;
+
+/// The state of the engine. Only the loop touches it.
+pub(crate) struct Desk {
+    sources: Vec<(Arc<dyn ReaderSource>, SourceState)>,
+    readers: BTreeMap<ReaderId, Reader>,
+    reads: HashMap<ReadId, Read>,
+    /// Accepted and not started, oldest first.
+    waiting: VecDeque<ReadId>,
+    /// Over, oldest first.
+    over: VecDeque<(Instant, ReadId)>,
+    journal: Journal,
+    /// Who waits for the first look of every source.
+    unsettled: Vec<oneshot::Sender<bool>>,
+    inbox: mpsc::Sender<Message>,
+    options: EngineOptions,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SourceState {
+    Starting,
+    Ready,
+    Lost,
+}
+
+struct Reader {
+    info: ReaderInfo,
+    has_card: bool,
+    owner: Owner,
+    running: Option<ReadId>,
+}
+
+struct Read {
+    view: watch::Sender<ReadView>,
+    /// The reader its caller named.
+    named: Option<ReaderId>,
+    /// What it will run with; taken when it starts.
+    job: Option<Job>,
+    call_off: CallOff,
+    /// What is to be answered once the owner thread has come back, where the engine ended the reading.
+    ended_early: Option<ReadFailure>,
+    /// Until when it may wait, then run, then keep its result.
+    deadline: Instant,
+    result: Option<Arc<Reading>>,
+}
+
+impl Desk {
+    pub(crate) fn new(
+        sources: Vec<Arc<dyn ReaderSource>>,
+        inbox: mpsc::Sender<Message>,
+        options: EngineOptions,
+    ) -> Self {
+        Self {
+            sources: sources.into_iter().map(|source| (source, SourceState::Starting)).collect(),
+            readers: BTreeMap::new(),
+            reads: HashMap::new(),
+            waiting: VecDeque::new(),
+            over: VecDeque::new(),
+            journal: Journal::new(),
+            unsettled: Vec::new(),
+            inbox,
+            options,
+        }
+    }
+
+    // Readers.
+
+    pub(crate) fn reader_event(&mut self, source: usize, event: ReaderEvent) {
+        match event {
+            ReaderEvent::Attached(info) => self.attach(source, info),
+            ReaderEvent::Detached(reader) => self.detach(&reader),
+            ReaderEvent::CardInserted { reader, .. } => {
+                if let Some(known) = self.readers.get_mut(&reader) {
+                    known.has_card = true;
+                    self.tell(Audience::Everyone, EventKind::CardInserted { reader });
+                    self.dispatch();
+                }
+            }
+            ReaderEvent::CardRemoved(reader) => {
+                if let Some(known) = self.readers.get_mut(&reader) {
+                    known.has_card = false;
+                    self.tell(Audience::Everyone, EventKind::CardRemoved { reader });
+                }
+            }
+            ReaderEvent::SourceLost(name) => {
+                self.set_source(source, SourceState::Lost);
+                self.tell(Audience::Everyone, EventKind::SourceLost { source: name });
+                self.refuse_what_waits_in_vain();
+            }
+            ReaderEvent::SourceReady(name) => {
+                match self.set_source(source, SourceState::Ready) {
+                    Some(SourceState::Lost) => {
+                        self.tell(Audience::Everyone, EventKind::SourceReady { source: name });
+                    }
+                    // Only now is it known which readers there are.
+                    Some(SourceState::Starting) => self.refuse_what_waits_in_vain(),
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Sets the state of a source and tells what it was.
+    fn set_source(&mut self, source: usize, state: SourceState) -> Option<SourceState> {
+        let (_, known) = self.sources.get_mut(source)?;
+        let before = std::mem::replace(known, state);
+        if !self.is_starting() {
+            let ready = self.ready();
+            for waiting in self.unsettled.drain(..) {
+                let _ = waiting.send(ready);
+            }
+        }
+        Some(before)
+    }
+
+    fn is_starting(&self) -> bool {
+        self.sources.iter().any(|(_, state)| *state == SourceState::Starting)
+    }
+
+    /// Answers now, or once every source has had its first look.
+    pub(crate) fn settled(&mut self, reply: oneshot::Sender<bool>) {
+        if self.is_starting() {
+            self.unsettled.push(reply);
+        } else {
+            let _ = reply.send(self.ready());
+        }
+    }
+
+    fn attach(&mut self, source: usize, info: ReaderInfo) {
+        let Some((source, _)) = self.sources.get(source) else { return };
+        let reader = info.id.clone();
+        let owner = Owner::start(
+            reader.clone(),
+            Arc::clone(source),
+            self.inbox.clone(),
+            Arc::clone(&self.options.clock),
+        );
+        let name = info.name.clone();
+        let running = None;
+        if self.readers.contains_key(&reader) {
+            self.detach(&reader);
+        }
+        self.readers.insert(reader.clone(), Reader { info, has_card: false, owner, running });
+        self.tell(Audience::Everyone, EventKind::ReaderAttached { reader, name });
+    }
+
+    fn detach(&mut self, reader: &ReaderId) {
+        if self.readers.remove(reader).is_none() {
+            return;
+        }
+        self.tell(Audience::Everyone, EventKind::ReaderDetached { reader: reader.clone() });
+        // A reading that runs there is told by its own channel; one that waits for it would wait in vain.
+        let in_vain: Vec<ReadId> = self
+            .waiting
+            .iter()
+            .copied()
+            .filter(|read| self.reads.get(read).is_some_and(|read| read.named.as_ref() == Some(reader)))
+            .collect();
+        for read in in_vain {
+            self.end(read, Err(ReadFailure::ReaderLost));
+        }
+    }
+
+    pub(crate) fn readers(&self) -> Vec<ReaderView> {
+        self.readers
+            .values()
+            .map(|reader| ReaderView {
+                info: reader.info.clone(),
+                has_card: reader.has_card,
+                held_by: reader
+                    .running
+                    .and_then(|read| self.reads.get(&read))
+                    .map(|read| read.view.borrow().owner.clone()),
+            })
+            .collect()
+    }
+
+    pub(crate) fn ready(&self) -> bool {
+        self.sources.iter().all(|(_, state)| *state == SourceState::Ready)
+    }
+
+    // Readings.
+
+    pub(crate) fn submit(&mut self, request: ReadRequest) -> Result<ReadView, ReadFailure> {
+        if let Some(failure) = self.why_in_vain(request.reader.as_ref()) {
+            return Err(failure);
+        }
+        let cards = self.readers.values().filter(|reader| reader.has_card).count();
+        if request.reader.is_none() && cards > 1 {
+            return Err(ReadFailure::ReaderSelectionRequired);
+        }
+        if self.waiting.len() >= self.options.queue {
+            return Err(ReadFailure::QueueFull);
+        }
+        let id = ReadId::draw().map_err(|_| ReadFailure::AgentFault)?;
+        let call_off = CallOff::default();
+        let view = ReadView {
+            id,
+            owner: request.owner.clone(),
+            reader: request.reader.clone(),
+            state: ReadState::Waiting,
+            phase: Phase::WaitingForCard,
+            percent: 0,
+        };
+        let read = Read {
+            view: watch::Sender::new(view),
+            named: request.reader,
+            job: Some(Job {
+                read: id,
+                keys: request.keys,
+                portrait: request.portrait,
+                call_off: call_off.clone(),
+            }),
+            call_off,
+            ended_early: None,
+            deadline: Instant::now() + request.wait_for_card.unwrap_or(self.options.wait_for_card),
+            result: None,
+        };
+        self.reads.insert(id, read);
+        self.waiting.push_back(id);
+        self.tell(Audience::Owner(request.owner), EventKind::ReadQueued { read: id });
+        self.dispatch();
+        self.view(id).ok_or(ReadFailure::AgentFault)
+    }
+
+    /// Why a reading would wait for a reader that is not there. While a source has not had its first look,
+    /// nobody knows.
+    fn why_in_vain(&self, named: Option<&ReaderId>) -> Option<ReadFailure> {
+        if self.is_starting() {
+            return None;
+        }
+        match named {
+            Some(named) if self.readers.contains_key(named) => None,
+            Some(_) if !self.readers.is_empty() => Some(ReadFailure::ReaderNotFound),
+            None if !self.readers.is_empty() => None,
+            _ => Some(self.why_no_reader()),
+        }
+    }
+
+    fn refuse_what_waits_in_vain(&mut self) {
+        let in_vain: Vec<(ReadId, ReadFailure)> = self
+            .waiting
+            .iter()
+            .filter_map(|id| Some((*id, self.why_in_vain(self.reads.get(id)?.named.as_ref())?)))
+            .collect();
+        for (read, failure) in in_vain {
+            self.end(read, Err(failure));
+        }
+    }
+
+    fn why_no_reader(&self) -> ReadFailure {
+        if self.sources.iter().any(|(_, state)| *state == SourceState::Lost) {
+            ReadFailure::ServiceUnavailable
+        } else {
+            ReadFailure::NoReader
+        }
+    }
+
+    /// Starts every waiting reading whose reader is idle and has a card, oldest first.
+    fn dispatch(&mut self) {
+        let mut still_waiting = VecDeque::with_capacity(self.waiting.len());
+        while let Some(id) = self.waiting.pop_front() {
+            if !self.start(id) {
+                still_waiting.push_back(id);
+            }
+        }
+        self.waiting = still_waiting;
+    }
+
+    fn start(&mut self, id: ReadId) -> bool {
+        let Some(read) = self.reads.get_mut(&id) else { return true };
+        let free = |reader: &Reader| reader.has_card && reader.running.is_none();
+        let found = match &read.named {
+            Some(named) => self.readers.get_mut(named).filter(|reader| free(reader)),
+            None => self.readers.values_mut().find(|reader| free(reader)),
+        };
+        let Some(reader) = found else { return false };
+        let Some(job) = read.job.take() else { return true };
+        if let Err(job) = reader.owner.take(job) {
+            // Its thread ends only with the loop.
+            read.job = Some(job);
+            return false;
+        }
+        reader.running = Some(id);
+        let reader = reader.info.id.clone();
+        read.deadline = Instant::now() + self.options.read_within;
+        read.view.send_modify(|view| {
+            view.reader = Some(reader);
+            view.state = ReadState::Running;
+        });
+        true
+    }
+
+    pub(crate) fn progress(&mut self, id: ReadId, phase: Phase, percent: u8) {
+        let Some(read) = self.reads.get_mut(&id) else { return };
+        let went_on = read.view.send_if_modified(|view| {
+            let (phase, percent) = (view.phase.max(phase), view.percent.max(percent.min(99)));
+            let went_on = view.state == ReadState::Running && (view.phase, view.percent) != (phase, percent);
+            if went_on {
+                (view.phase, view.percent) = (phase, percent);
+            }
+            went_on
+        });
+        let view = read.view.borrow().clone();
+        if let (true, Some(reader)) = (went_on, view.reader) {
+            let kind = EventKind::ReadProgress { read: id, reader, phase: view.phase, percent: view.percent };
+            self.tell(Audience::Owner(view.owner), kind);
+        }
+    }
+
+    pub(crate) fn finished(&mut self, id: ReadId, outcome: Result<Reading, ReadFailure>) {
+        for reader in self.readers.values_mut().filter(|reader| reader.running == Some(id)) {
+            reader.running = None;
+        }
+        let ended_early = self.reads.get_mut(&id).and_then(|read| read.ended_early.take());
+        self.end(id, ended_early.map_or(outcome, Err));
+        self.dispatch();
+    }
+
+    /// Ends a reading, with its result or without.
+    fn end(&mut self, id: ReadId, outcome: Result<Reading, ReadFailure>) {
+        let keep = self.options.keep_result;
+        self.waiting.retain(|waiting| *waiting != id);
+        let Some(read) = self.reads.get_mut(&id) else { return };
+        read.job = None;
+        read.deadline = Instant::now() + keep;
+        let (state, kind) = match outcome {
+            Ok(reading) => {
+                read.result = Some(Arc::new(reading));
+                (ReadState::Completed, EventKind::ReadCompleted { read: id })
+            }
+            Err(failure) => (ReadState::Failed(failure), EventKind::ReadFailed { read: id, failure }),
+        };
+        read.view.send_modify(|view| {
+            view.state = state;
+            view.phase = Phase::Over;
+            view.percent = 100;
+        });
+        let owner = read.view.borrow().owner.clone();
+        self.over.push_back((Instant::now(), id));
+        self.tell(Audience::Owner(owner), kind);
+    }
+
+    pub(crate) fn watch(&self, caller: &CallerId, id: ReadId) -> Result<watch::Receiver<ReadView>, NotHere> {
+        self.owned(caller, id).map(|read| read.view.subscribe())
+    }
+
+    pub(crate) fn result(&self, caller: &CallerId, id: ReadId) -> Result<Arc<Reading>, NotHere> {
+        let read = self.owned(caller, id)?;
+        let state = read.view.borrow().state;
+        match (state, &read.result) {
+            (ReadState::Waiting | ReadState::Running, _) => Err(NotHere::NotYet),
+            (ReadState::Failed(failure), _) => Err(NotHere::Failed(failure)),
+            (ReadState::Completed, Some(result)) => Ok(Arc::clone(result)),
+            (ReadState::Completed | ReadState::Expired, _) => Err(NotHere::Expired),
+        }
+    }
+
+    pub(crate) fn dismiss(&mut self, caller: &CallerId, id: ReadId) -> Result<ReadView, NotHere> {
+        let state = self.owned(caller, id)?.view.borrow().state;
+        match state {
+            ReadState::Waiting => self.end(id, Err(ReadFailure::Cancelled)),
+            ReadState::Running => self.end_early(id, ReadFailure::Cancelled),
+            ReadState::Completed => self.wipe(id),
+            ReadState::Expired | ReadState::Failed(_) => {}
+        }
+        self.view(id).ok_or(NotHere::Unknown)
+    }
+
+    /// Another caller's reading is as unknown as one that never was.
+    fn owned(&self, caller: &CallerId, id: ReadId) -> Result<&Read, NotHere> {
+        self.reads.get(&id).filter(|read| read.view.borrow().owner == *caller).ok_or(NotHere::Unknown)
+    }
+
+    fn view(&self, id: ReadId) -> Option<ReadView> {
+        self.reads.get(&id).map(|read| read.view.borrow().clone())
+    }
+
+    /// Lets the owner thread stop at its next exchange; the reading ends when it has.
+    fn end_early(&mut self, id: ReadId, failure: ReadFailure) {
+        if let Some(read) = self.reads.get_mut(&id) {
+            read.ended_early.get_or_insert(failure);
+            read.call_off.raise();
+        }
+    }
+
+    fn wipe(&mut self, id: ReadId) {
+        if let Some(read) = self.reads.get_mut(&id) {
+            // Whoever is sending it out at this moment holds the last copy; it is wiped with that.
+            read.result = None;
+            read.view.send_modify(|view| view.state = ReadState::Expired);
+        }
+    }
+
+    // Time.
+
+    /// When the loop must look at the clock next.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.reads
+            .values()
+            .filter(|read| match read.view.borrow().state {
+                ReadState::Waiting | ReadState::Completed => true,
+                ReadState::Running => read.ended_early.is_none(),
+                ReadState::Expired | ReadState::Failed(_) => false,
+            })
+            .map(|read| read.deadline)
+            .min()
+    }
+
+    pub(crate) fn keep_deadlines(&mut self, now: Instant) {
+        let due: Vec<(ReadId, ReadState)> = self
+            .reads
+            .iter()
+            .filter(|(_, read)| read.deadline <= now)
+            .map(|(id, read)| (*id, read.view.borrow().state))
+            .collect();
+        for (id, state) in due {
+            match state {
+                ReadState::Waiting if self.readers.is_empty() => self.end(id, Err(self.why_no_reader())),
+                ReadState::Waiting => self.end(id, Err(ReadFailure::NoCard)),
+                ReadState::Running => self.end_early(id, ReadFailure::TookTooLong),
+                ReadState::Completed => self.wipe(id),
+                ReadState::Expired | ReadState::Failed(_) => {}
+            }
+        }
+        while let Some((since, id)) = self.over.front().copied() {
+            if now.duration_since(since) < REMEMBER && self.over.len() <= REMEMBER_AT_MOST {
+                break;
+            }
+            self.over.pop_front();
+            self.reads.remove(&id);
+        }
+    }
+
+    // Telling.
+
+    pub(crate) fn subscribe(&self, caller: &CallerId, after: Option<u64>) -> Subscription {
+        self.journal.subscribe(caller, after)
+    }
+
+    fn tell(&mut self, audience: Audience, kind: EventKind) {
+        let now = (self.options.clock)();
+        self.journal.tell(now, audience, kind);
+    }
+
+    /// Calls off what runs and waits, and lets the owner threads go.
+    pub(crate) fn close(mut self) {
+        let open: Vec<ReadId> = self
+            .reads
+            .iter()
+            .filter(|(_, read)| !read.view.borrow().state.is_over())
+            .map(|(id, _)| *id)
+            .collect();
+        for id in open {
+            if let Some(read) = self.reads.get(&id) {
+                read.call_off.raise();
+            }
+            self.end(id, Err(ReadFailure::AgentStopping));
+        }
+        for (_, reader) in std::mem::take(&mut self.readers) {
+            reader.owner.join();
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! The loop, and the handle through which everyone else speaks to it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use cccd_card::{ReaderEvent, ReaderInfo, ReaderSource, StopSignal};
+use time::OffsetDateTime;
+use tokio::sync::{oneshot, watch};
+
+use crate::desk::Desk;
+use crate::{CallerId, Phase, ReadFailure, ReadId, ReadRequest, ReadView, Reading, Subscription};
+
+/// Tells the time of day. Only the outermost room has a real one.
+pub type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
+
+/// How the engine behaves.
+#[derive(Clone)]
+pub struct EngineOptions {
+    /// How long a reading waits for a card when its caller does not say.
+    pub wait_for_card: Duration,
+    /// How long a reading may take once the card is there.
+    pub read_within: Duration,
+    /// How long a result is kept.
+    pub keep_result: Duration,
+    /// How many readings may wait at once.
+    pub queue: usize,
+    /// The time of day.
+    pub clock: Clock,
+}
+
+impl Default for EngineOptions {
+    /// Half a minute for the card, a minute for the reading, a minute and a half for the result. The clock
+    /// stands still at the epoch: a program sets its own.
+    fn default() -> Self {
+        Self {
+            wait_for_card: Duration::from_secs(30),
+            read_within: Duration::from_secs(60),
+            keep_result: Duration::from_secs(90),
+            queue: 16,
+            clock: Arc::new(|| OffsetDateTime::UNIX_EPOCH),
+        }
+    }
+}
+
+impl fmt::Debug for EngineOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EngineOptions").field("queue", &self.queue).finish_non_exhaustive()
+    }
+}
+
+/// A reader as seen from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReaderView {
+    /// What it is.
+    pub info: ReaderInfo,
+    /// Whether a card lies on it.
+    pub has_card: bool,
+    /// Who reads on it now.
+    pub held_by: Option<CallerId>,
+}
+
+/// Why there is nothing to hand out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotHere {
+    /// No reading of this name belongs to this caller.
+    #[error("no such reading")]
+    Unknown,
+    /// The reading is not over yet.
+    #[error("reading is not over")]
+    NotYet,
+    /// Its result has been wiped.
+    #[error("result has been wiped")]
+    Expired,
+    /// It ended without a result.
+    #[error("reading failed: {0}")]
+    Failed(ReadFailure),
+}
+
+/// What reaches the loop.
+pub(crate) enum Message {
+    Reader {
+        source: usize,
+        event: ReaderEvent,
+    },
+    Progress {
+        read: ReadId,
+        phase: Phase,
+        percent: u8,
+    },
+    Finished {
+        read: ReadId,
+        outcome: Box<Result<Reading, ReadFailure>>,
+    },
+    Submit {
+        request: ReadRequest,
+        reply: oneshot::Sender<Result<ReadView, ReadFailure>>,
+    },
+    Watch {
+        caller: CallerId,
+        read: ReadId,
+        reply: oneshot::Sender<Result<watch::Receiver<ReadView>, NotHere>>,
+    },
+    Result {
+        caller: CallerId,
+        read: ReadId,
+        reply: oneshot::Sender<Result<Arc<Reading>, NotHere>>,
+    },
+    Dismiss {
+        caller: CallerId,
+        read: ReadId,
+        reply: oneshot::Sender<Result<ReadView, NotHere>>,
+    },
+    Readers {
+        reply: oneshot::Sender<Vec<ReaderView>>,
+    },
+    Subscribe {
+        caller: CallerId,
+        after: Option<u64>,
+        reply: oneshot::Sender<Subscription>,
+    },
+    Ready {
+        reply: oneshot::Sender<bool>,
+    },
+    Settled {
+        reply: oneshot::Sender<bool>,
+    },
+    Stop,
+}
+
+/// Speaks to the engine. Each question is answered through a receiver that can be awaited, or waited for
+/// with `blocking_recv`; it fails only once the engine has stopped.
+#[derive(Clone)]
+pub struct EngineHandle {
+    inbox: mpsc::Sender<Message>,
+}
+
+impl EngineHandle {
+    /// Asks for a reading.
+    pub fn submit(&self, request: ReadRequest) -> oneshot::Receiver<Result<ReadView, ReadFailure>> {
+        self.ask(|reply| Message::Submit { request, reply })
+    }
+
+    /// Follows a reading: the receiver always holds its newest view.
+    pub fn watch(
+        &self,
+        caller: CallerId,
+        read: ReadId,
+    ) -> oneshot::Receiver<Result<watch::Receiver<ReadView>, NotHere>> {
+        self.ask(|reply| Message::Watch { caller, read, reply })
+    }
+
+    /// Hands the result to its owner. It stays for another fetch until its time is over.
+    pub fn result(&self, caller: CallerId, read: ReadId) -> oneshot::Receiver<Result<Arc<Reading>, NotHere>> {
+        self.ask(|reply| Message::Result { caller, read, reply })
+    }
+
+    /// Calls a reading off, or, where it is over, wipes its result.
+    pub fn dismiss(&self, caller: CallerId, read: ReadId) -> oneshot::Receiver<Result<ReadView, NotHere>> {
+        self.ask(|reply| Message::Dismiss { caller, read, reply })
+    }
+
+    /// Lists the readers, by name.
+    pub fn readers(&self) -> oneshot::Receiver<Vec<ReaderView>> {
+        self.ask(|reply| Message::Readers { reply })
+    }
+
+    /// Hears what `caller` may hear, from the event after `after` on.
+    pub fn subscribe(&self, caller: CallerId, after: Option<u64>) -> oneshot::Receiver<Subscription> {
+        self.ask(|reply| Message::Subscribe { caller, after, reply })
+    }
+
+    /// Whether every kind of reader can be seen.
+    pub fn ready(&self) -> oneshot::Receiver<bool> {
+        self.ask(|reply| Message::Ready { reply })
+    }
+
+    /// The same, answered once every kind of reader has had its first look.
+    pub fn settled(&self) -> oneshot::Receiver<bool> {
+        self.ask(|reply| Message::Settled { reply })
+    }
+
+    fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<T>) -> Message) -> oneshot::Receiver<T> {
+        let (reply, receiver) = oneshot::channel();
+        // With the loop gone the reply is dropped here, and the receiver says so.
+        let _ = self.inbox.send(message(reply));
+        receiver
+    }
+}
+
+/// The running engine. Dropping it calls every reading off and waits for its threads.
+pub struct Engine {
+    handle: EngineHandle,
+    stop: StopSignal,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Engine {
+    /// Starts the loop, and a watching thread for each source.
+    pub fn start(sources: Vec<Arc<dyn ReaderSource>>, options: EngineOptions) -> Self {
+        let (inbox, messages) = mpsc::channel();
+        let stop = StopSignal::default();
+        let mut threads = Vec::new();
+        for (index, source) in sources.iter().enumerate() {
+            let (source, inbox, stop) = (Arc::clone(source), inbox.clone(), stop.clone());
+            threads.push(std::thread::spawn(move || {
+                let mut tell = |event| {
+                    let _ = inbox.send(Message::Reader { source: index, event });
+                };
+                source.watch(&mut tell, &stop);
+            }));
+        }
+        let desk = Desk::new(sources, inbox.clone(), options);
+        threads.push(std::thread::spawn(move || run(desk, &messages)));
+        Self { handle: EngineHandle { inbox }, stop, threads }
+    }
+
+    /// The way to speak to it.
+    pub fn handle(&self) -> EngineHandle {
+        self.handle.clone()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop.raise();
+        let _ = self.handle.inbox.send(Message::Stop);
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has been reported by the panic hook.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Takes messages until told to stop, and looks after deadlines in between.
+fn run(mut desk: Desk, messages: &mpsc::Receiver<Message>) {
+    loop {
+        let message = match desk.next_deadline() {
+            Some(deadline) => messages.recv_timeout(deadline.saturating_duration_since(Instant::now())),
+            None => messages.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
+        };
+        match message {
+            Ok(Message::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            Ok(message) => desk.handle(message),
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+        }
+        desk.keep_deadlines(Instant::now());
+    }
+    desk.close();
+}
+
+impl Desk {
+    fn handle(&mut self, message: Message) {
+        // An asker that has gone away needs no answer.
+        match message {
+            Message::Reader { source, event } => self.reader_event(source, event),
+            Message::Progress { read, phase, percent } => self.progress(read, phase, percent),
+            Message::Finished { read, outcome } => self.finished(read, *outcome),
+            Message::Submit { request, reply } => drop(reply.send(self.submit(request))),
+            Message::Watch { caller, read, reply } => drop(reply.send(self.watch(&caller, read))),
+            Message::Result { caller, read, reply } => drop(reply.send(self.result(&caller, read))),
+            Message::Dismiss { caller, read, reply } => drop(reply.send(self.dismiss(&caller, read))),
+            Message::Readers { reply } => drop(reply.send(self.readers())),
+            Message::Subscribe { caller, after, reply } => drop(reply.send(self.subscribe(&caller, after))),
+            Message::Ready { reply } => drop(reply.send(self.ready())),
+            Message::Settled { reply } => self.settled(reply),
+            Message::Stop => {}
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The owner thread of one reader: the only one that talks to its cards.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use cccd_card::{ReaderId, ReaderSource};
+use cccd_document::AccessKey;
+
+use crate::conversation;
+use crate::engine::{Clock, Message};
+use crate::{PortraitWish, ReadFailure, ReadId};
+
+/// Raised by the engine to end a reading before its time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CallOff(Arc<AtomicBool>);
+
+impl CallOff {
+    pub(crate) fn raise(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_raised(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// A reading handed to an owner thread.
+pub(crate) struct Job {
+    pub(crate) read: ReadId,
+    pub(crate) keys: Vec<AccessKey>,
+    pub(crate) portrait: PortraitWish,
+    pub(crate) call_off: CallOff,
+}
+
+/// One reader's owner thread. Dropping it lets the thread end after what it does now; a thread that hangs
+/// in a driver is left to its watchdog.
+pub(crate) struct Owner {
+    jobs: mpsc::Sender<Job>,
+    thread: JoinHandle<()>,
+}
+
+impl Owner {
+    pub(crate) fn start(
+        reader: ReaderId,
+        source: Arc<dyn ReaderSource>,
+        inbox: mpsc::Sender<Message>,
+        clock: Clock,
+    ) -> Self {
+        let (jobs, queue) = mpsc::channel::<Job>();
+        let thread = std::thread::spawn(move || {
+            for job in queue {
+                let read = job.read;
+                // A fault in a decoder ends this reading; the reader goes on. The card is connected anew
+                // for every job, so nothing half-done outlives the unwinding.
+                let outcome = catch_unwind(AssertUnwindSafe(|| {
+                    conversation::read_card(source.as_ref(), &reader, &job, &inbox, &clock)
+                }))
+                .unwrap_or(Err(ReadFailure::AgentFault));
+                if inbox.send(Message::Finished { read, outcome: Box::new(outcome) }).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { jobs, thread }
+    }
+
+    /// Hands a job over; gives it back if the thread has died.
+    pub(crate) fn take(&self, job: Job) -> Result<(), Job> {
+        self.jobs.send(job).map_err(|mpsc::SendError(job)| job)
+    }
+
+    /// Waits for the thread to end.
+    pub(crate) fn join(self) {
+        drop(self.jobs);
+        let _ = self.thread.join();
+    }
+}

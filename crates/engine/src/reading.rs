@@ -1,0 +1,100 @@
+//! What a reading is while it runs, and what it leaves behind.
+
+use std::time::Duration;
+
+use cccd_card::ReaderId;
+use cccd_document::{CitizenRecord, Evidence, Portrait};
+use cccd_trust::GroupHash;
+use time::OffsetDateTime;
+
+use crate::{CallerId, ReadFailure, ReadId};
+
+/// A reading as seen from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadView {
+    /// Its name.
+    pub id: ReadId,
+    /// Who asked for it.
+    pub owner: CallerId,
+    /// Where it runs or ran; a reading that waits for any card has no reader yet.
+    pub reader: Option<ReaderId>,
+    /// Where it stands.
+    pub state: ReadState,
+    /// What it does, or did last.
+    pub phase: Phase,
+    /// How far it is, 0 to 100, never going back.
+    pub percent: u8,
+}
+
+/// Where a reading stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadState {
+    /// Waits for a card or for its turn.
+    Waiting,
+    /// Talks to a card.
+    Running,
+    /// Done; the result is there.
+    Completed,
+    /// Done; the result has been wiped, by its owner or because its time was over.
+    Expired,
+    /// Ended without a result.
+    Failed(ReadFailure),
+}
+
+impl ReadState {
+    /// Whether nothing more will happen to its outcome.
+    pub fn is_over(self) -> bool {
+        !matches!(self, Self::Waiting | Self::Running)
+    }
+}
+
+/// What a reading does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Waits for a card.
+    WaitingForCard,
+    /// Connects to the card.
+    Connecting,
+    /// Runs PACE or BAC.
+    Unlocking,
+    /// Reads files.
+    Reading,
+    /// Decodes and checks what was read.
+    Checking,
+    /// Nothing more.
+    Over,
+}
+
+/// What a reading leaves behind. It lives for a minute or two, then it is wiped.
+#[derive(Debug)]
+pub struct Reading {
+    /// The reader's id.
+    pub reader: ReaderId,
+    /// What the chip says of its holder.
+    pub record: CitizenRecord,
+    /// The face, where it was wanted and is there.
+    pub portrait: Option<Portrait>,
+    /// Each group's hash against the one in EF.SOD. The signature over them is judged elsewhere.
+    pub hashes: Vec<GroupHash>,
+    /// Every file as bytes, and how the chip was opened.
+    pub evidence: Evidence,
+    /// What it took.
+    pub effort: Effort,
+    /// When it was done.
+    pub finished: OffsetDateTime,
+}
+
+/// What a reading took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Effort {
+    /// Commands sent, all of them.
+    pub commands: u64,
+    /// Bytes sent.
+    pub bytes_sent: u64,
+    /// Bytes received.
+    pub bytes_received: u64,
+    /// From the first contact with the card to the last file.
+    pub elapsed: Duration,
+    /// Of that, until the chip was open.
+    pub unlocked_after: Duration,
+}

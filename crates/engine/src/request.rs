@@ -1,0 +1,74 @@
+//! What a caller asks for.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cccd_card::ReaderId;
+use cccd_document::AccessKey;
+
+/// Who asked. Results and events of a reading go to its owner alone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CallerId(Arc<str>);
+
+impl CallerId {
+    /// A caller of this name.
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The name of one reading: 128 random bits, so that it cannot be guessed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ReadId([u8; 16]);
+
+impl ReadId {
+    /// Draws a new one from the operating system.
+    pub(crate) fn draw() -> Result<Self, getrandom::Error> {
+        let mut id = [0; 16];
+        getrandom::fill(&mut id)?;
+        Ok(Self(id))
+    }
+
+    /// Reads the 32 hexadecimal digits that [`fmt::Display`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut id = [0; 16];
+        hex::decode_to_slice(text, &mut id).ok()?;
+        Some(Self(id))
+    }
+}
+
+impl fmt::Display for ReadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+/// Whether the face is read from the chip at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PortraitWish {
+    /// Read it, last.
+    Read,
+    /// Leave it on the chip.
+    Leave,
+}
+
+/// One reading, asked for.
+#[derive(Debug, Clone)]
+pub struct ReadRequest {
+    /// Who asks.
+    pub owner: CallerId,
+    /// On which reader; without one, on whichever has a card.
+    pub reader: Option<ReaderId>,
+    /// What opens the chip, in the order to try.
+    pub keys: Vec<AccessKey>,
+    /// Whether the face is wanted.
+    pub portrait: PortraitWish,
+    /// How long to wait for a card; `None` means as long as the settings say.
+    pub wait_for_card: Option<Duration>,
+}

@@ -1,0 +1,308 @@
+//! `config/agent.toml`: the settings of one desk.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::{NotATokenHash, NotAnOrigin, Origin, TokenHash};
+
+/// The settings as meant.
+#[derive(Debug, Clone)]
+pub struct AgentSettings {
+    /// The local HTTP API.
+    pub api: ApiSettings,
+    /// Programs and pages that may call it.
+    pub callers: Vec<Caller>,
+    /// How readings run.
+    pub readings: ReadingSettings,
+    /// Which readers are used.
+    pub readers: ReaderSettings,
+    /// What is written to the log.
+    pub log: LogSettings,
+}
+
+/// The local HTTP API.
+#[derive(Debug, Clone)]
+pub struct ApiSettings {
+    /// Where it listens: a loopback address. Port 0 takes any free one.
+    pub listen: SocketAddr,
+}
+
+/// A program or page that may call.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Its name, for logs and for other callers who wait for a reader.
+    pub name: String,
+    /// The hash of its token.
+    pub token: TokenHash,
+    /// The pages it may call from. Empty for a program, which sends no `Origin`.
+    pub origins: Vec<Origin>,
+}
+
+/// How readings run.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadingSettings {
+    /// How long a reading waits for a card when the caller does not say.
+    pub wait_for_card: Duration,
+    /// How long a reading may take once the card is there.
+    pub read_within: Duration,
+    /// How long one exchange with the card may take before the reader is given up.
+    pub exchange_within: Duration,
+    /// How long a result is kept for its owner.
+    pub keep_result: Duration,
+    /// How many readings may wait at once.
+    pub queue: usize,
+}
+
+/// Which readers are used.
+#[derive(Debug, Clone)]
+pub struct ReaderSettings {
+    /// Names of readers to leave alone, `*` standing for anything.
+    pub ignore: Vec<String>,
+}
+
+/// What is written to the log.
+#[derive(Debug, Clone)]
+pub struct LogSettings {
+    /// `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: String,
+    /// One JSON object a line instead of text.
+    pub json: bool,
+}
+
+/// Why a settings file cannot be used. The message names the line or the key.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// Not TOML, a key nobody knows, or a value of the wrong kind.
+    #[error(transparent)]
+    Toml(#[from] toml::de::Error),
+    /// The API would be reachable from the network.
+    #[error("api.listen = {0}: only a loopback address such as 127.0.0.1 or [::1] is allowed")]
+    NotLoopback(SocketAddr),
+    /// Two callers of one name, or of one token.
+    #[error("caller {0:?}: another caller has the same name or token")]
+    CallerTwice(String),
+    /// A caller without a name.
+    #[error("a caller needs a name of 1 to 64 letters, digits, dots, hyphens or underscores, not {0:?}")]
+    CallerName(String),
+    /// A caller's token hash is not one.
+    #[error("caller {name:?}: token_sha256: {source}")]
+    Token {
+        /// Whose.
+        name: String,
+        /// What is wrong.
+        source: NotATokenHash,
+    },
+    /// A caller's origin is not one.
+    #[error("caller {name:?}: origin {origin:?}: {source}")]
+    Origin {
+        /// Whose.
+        name: String,
+        /// As written.
+        origin: String,
+        /// What is wrong.
+        source: NotAnOrigin,
+    },
+    /// A number outside its range.
+    #[error("{key} = {value}: {least} to {most} is possible")]
+    OutOfRange {
+        /// Which.
+        key: &'static str,
+        /// As written.
+        value: u64,
+        /// Smallest.
+        least: u64,
+        /// Largest.
+        most: u64,
+    },
+    /// A log level nobody knows.
+    #[error("log.level = {0:?}: error, warn, info, debug or trace is possible")]
+    LogLevel(String),
+}
+
+impl AgentSettings {
+    /// Understands the text of a settings file. An empty one gives the defaults, with nobody allowed to
+    /// call.
+    pub fn parse(text: &str) -> Result<Self, SettingsError> {
+        toml::from_str::<RawSettings>(text)?.try_into()
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct RawSettings {
+    api: RawApi,
+    caller: Vec<RawCaller>,
+    readings: RawReadings,
+    readers: RawReaders,
+    log: RawLog,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawApi {
+    listen: SocketAddr,
+}
+
+impl Default for RawApi {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 9303)) }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCaller {
+    name: String,
+    token_sha256: String,
+    #[serde(default)]
+    origins: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawReadings {
+    wait_for_card_s: u64,
+    read_within_s: u64,
+    exchange_within_s: u64,
+    keep_result_s: u64,
+    queue: u64,
+}
+
+impl Default for RawReadings {
+    fn default() -> Self {
+        Self { wait_for_card_s: 30, read_within_s: 60, exchange_within_s: 15, keep_result_s: 90, queue: 16 }
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct RawReaders {
+    ignore: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawLog {
+    level: String,
+    json: bool,
+}
+
+impl Default for RawLog {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), json: false }
+    }
+}
+
+impl TryFrom<RawSettings> for AgentSettings {
+    type Error = SettingsError;
+
+    fn try_from(raw: RawSettings) -> Result<Self, SettingsError> {
+        if !raw.api.listen.ip().is_loopback() {
+            return Err(SettingsError::NotLoopback(raw.api.listen));
+        }
+        let mut callers: Vec<Caller> = Vec::new();
+        for caller in raw.caller {
+            let caller = Caller::try_from(caller)?;
+            if callers.iter().any(|known| known.name == caller.name || known.token == caller.token) {
+                return Err(SettingsError::CallerTwice(caller.name));
+            }
+            callers.push(caller);
+        }
+        let readings = raw.readings.try_into()?;
+        if !["error", "warn", "info", "debug", "trace"].contains(&raw.log.level.as_str()) {
+            return Err(SettingsError::LogLevel(raw.log.level));
+        }
+        Ok(Self {
+            api: ApiSettings { listen: raw.api.listen },
+            callers,
+            readings,
+            readers: ReaderSettings { ignore: raw.readers.ignore },
+            log: LogSettings { level: raw.log.level, json: raw.log.json },
+        })
+    }
+}
+
+impl TryFrom<RawCaller> for Caller {
+    type Error = SettingsError;
+
+    fn try_from(raw: RawCaller) -> Result<Self, SettingsError> {
+        let RawCaller { name, token_sha256, origins } = raw;
+        let named = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+        if name.is_empty() || name.len() > 64 || !name.bytes().all(named) {
+            return Err(SettingsError::CallerName(name));
+        }
+        let token = TokenHash::from_hex(&token_sha256)
+            .map_err(|source| SettingsError::Token { name: name.clone(), source })?;
+        let origins = origins
+            .into_iter()
+            .map(|origin| {
+                Origin::parse(&origin).map_err(|source| SettingsError::Origin {
+                    name: name.clone(),
+                    origin,
+                    source,
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { name, token, origins })
+    }
+}
+
+impl TryFrom<RawReadings> for ReadingSettings {
+    type Error = SettingsError;
+
+    fn try_from(raw: RawReadings) -> Result<Self, SettingsError> {
+        let within = |key, value, least, most| {
+            if (least..=most).contains(&value) {
+                Ok(value)
+            } else {
+                Err(SettingsError::OutOfRange { key, value, least, most })
+            }
+        };
+        let seconds = |key, value, least, most| within(key, value, least, most).map(Duration::from_secs);
+        Ok(Self {
+            wait_for_card: seconds("readings.wait_for_card_s", raw.wait_for_card_s, 1, 600)?,
+            read_within: seconds("readings.read_within_s", raw.read_within_s, 5, 600)?,
+            exchange_within: seconds("readings.exchange_within_s", raw.exchange_within_s, 2, 60)?,
+            keep_result: seconds("readings.keep_result_s", raw.keep_result_s, 10, 120)?,
+            // At most 256: the cast cannot lose anything.
+            queue: usize::try_from(within("readings.queue", raw.queue, 1, 256)?).unwrap_or(1),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_file_says_the_defaults() {
+        let shipped = AgentSettings::parse(include_str!("../../../config/agent.toml")).unwrap();
+        assert_eq!(format!("{shipped:?}"), format!("{:?}", AgentSettings::parse("").unwrap()));
+    }
+
+    #[test]
+    fn mistakes_name_their_place() {
+        let hash = TokenHash::of("x").to_hex();
+        for (text, told) in [
+            ("[api]\nlisten = '192.168.1.4:9303'", "loopback"),
+            ("[api]\nport = 9303", "unknown field `port`"),
+            ("[log]\nlevel = 'loud'", "log.level"),
+            ("[readings]\nkeep_result_s = 86400", "readings.keep_result_s = 86400: 10 to 120"),
+            ("[[caller]]\nname = 'a b'\ntoken_sha256 = ''", "letters, digits"),
+            ("[[caller]]\nname = 'a'\ntoken_sha256 = 'secret'", "cccd-agent token"),
+            (&format!("[[caller]]\nname = 'a'\ntoken_sha256 = '{hash}'\norigins = ['*']"), "origin \"*\""),
+            (
+                &format!(
+                    "[[caller]]\nname='a'\ntoken_sha256='{hash}'\n[[caller]]\nname='b'\ntoken_sha256='{hash}'"
+                ),
+                "same name or token",
+            ),
+        ] {
+            let message = AgentSettings::parse(text).unwrap_err().to_string();
+            assert!(message.contains(told), "{message}");
+        }
+    }
+}

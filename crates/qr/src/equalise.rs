@@ -1,0 +1,115 @@
+//! From the picture to one soft value for each module.
+//!
+//! Blur spreads a module over its neighbours. Which linear combination of the neighbourhood undoes that is
+//! learnt on the symbol itself: first from the function patterns, whose colours are known, then also from
+//! the data modules that came out clear.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a grid of half modules with a margin as wide as the neighbourhood"
+)]
+
+use crate::homography::{Homography, Normal};
+use crate::image::View;
+use crate::model::Model;
+use crate::patch::{Patch, Samples};
+use crate::symbol::Module;
+
+/// Half modules around the symbol.
+const MARGIN: usize = 3;
+/// Half modules to each side over which brightness and contrast are evened.
+const WINDOW: usize = 8;
+/// A neighbourhood of 5 x 5 half modules, and a constant.
+const WEIGHTS: usize = 26;
+/// Data modules a round learns from; a large symbol is thinned.
+const MOST_LEARNT: usize = 3000;
+
+/// The symbol sampled twice to a module.
+pub(crate) struct HalfGrid {
+    patch: Patch,
+    side: usize,
+}
+
+impl HalfGrid {
+    pub(crate) fn sample(view: View<'_>, model: &Model) -> Self {
+        let side = model.shape.version.side();
+        let halves = 2 * side + 1 + 2 * MARGIN;
+        let map = model.map.after(&Homography::scaled(0.5, -0.5 * MARGIN as f32));
+        let fine = match model.module {
+            ..3.5 => 1,
+            ..9.0 => 2,
+            _ => 3,
+        };
+        let patch = Samples::take(view, &map, halves, fine, model.polarity).flattened(WINDOW);
+        Self { patch, side }
+    }
+
+    /// The sample at each module's centre.
+    pub(crate) fn centres(&self) -> Vec<f32> {
+        let side = self.side;
+        (0..side * side)
+            .map(|at| {
+                let (column, row) = (2 * (at % side) + 1 + MARGIN, 2 * (at / side) + 1 + MARGIN);
+                self.patch.values[row * self.patch.side + column]
+            })
+            .collect()
+    }
+
+    fn neighbourhood(&self, at: usize) -> [f32; WEIGHTS] {
+        let (column, row) = (2 * (at % self.side) + MARGIN - 1, 2 * (at / self.side) + MARGIN - 1);
+        let mut values = [1.0; WEIGHTS];
+        for (line, out) in values[..25].chunks_exact_mut(5).enumerate() {
+            let start = (row + line) * self.patch.side + column;
+            out.copy_from_slice(&self.patch.values[start..start + 5]);
+        }
+        values
+    }
+
+    /// The equalised modules, dark positive, about +-1. `None` where nothing could be learnt.
+    pub(crate) fn equalised(&self, layout: &[Module]) -> Option<Vec<f32>> {
+        let mut equations = Normal::<WEIGHTS>::new();
+        let mut pilots = 0;
+        for (at, module) in layout.iter().enumerate() {
+            let target = match module {
+                Module::Dark => 1.0,
+                Module::Light => -1.0,
+                Module::Data | Module::Format => continue,
+            };
+            equations.add(&self.neighbourhood(at), target);
+            pilots += 1;
+        }
+        let mut weights = equations.solve(0.03 * pilots as f32)?;
+        let mut values = self.weighed(&weights);
+        let stride = layout.len().div_ceil(MOST_LEARNT);
+        for clear in [0.45, 0.3] {
+            let mut round = Normal::<WEIGHTS>::new();
+            let mut learnt = 0;
+            for (at, module) in layout.iter().enumerate() {
+                let target = match module {
+                    Module::Dark => 1.0,
+                    Module::Light => -1.0,
+                    Module::Data | Module::Format => {
+                        if values[at].abs() < clear || at % stride != 0 {
+                            continue;
+                        }
+                        values[at].signum()
+                    }
+                };
+                round.add(&self.neighbourhood(at), target);
+                learnt += 1;
+            }
+            weights = round.solve(0.015 * learnt as f32)?;
+            values = self.weighed(&weights);
+        }
+        Some(values)
+    }
+
+    fn weighed(&self, weights: &[f32; WEIGHTS]) -> Vec<f32> {
+        (0..self.side * self.side)
+            .map(|at| self.neighbourhood(at).iter().zip(weights).map(|(value, weight)| value * weight).sum())
+            .collect()
+    }
+}

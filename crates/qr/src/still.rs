@@ -1,0 +1,84 @@
+//! One picture, searched in full.
+
+use crate::budget::{Budget, Meter};
+use crate::code::Code;
+use crate::finder::{Finder, Rows, Search};
+use crate::hypothesis::{self, Hypothesis};
+use crate::image::{GreyImage, View};
+use crate::read::{self, Reading};
+
+/// Pictures above this many pixels are first searched at a smaller size.
+const LARGE: usize = 2_600_000;
+
+/// Reads the QR Codes of single pictures.
+#[derive(Debug, Clone, Copy)]
+pub struct Still;
+
+impl Still {
+    /// All codes found in `image` within `budget`.
+    pub fn scan(image: &GreyImage<'_>, budget: Budget) -> Vec<Code> {
+        let mut meter = Meter::start(budget);
+        let pixels = image.width() * image.height();
+        let mut codes = Vec::new();
+        if pixels > LARGE {
+            let factor = (2..).find(|factor| pixels / (factor * factor) <= LARGE).unwrap_or(2);
+            let small = image.shrunk(factor);
+            search(small.view(), &mut codes, &mut meter);
+            #[expect(clippy::cast_precision_loss, reason = "a small factor")]
+            let factor = factor as f32;
+            for code in &mut codes {
+                // The centre of a small pixel is the middle of the large ones it stands for.
+                let grown = |at: f32| at * factor + (factor - 1.0) / 2.0;
+                code.corners = code.corners.map(|(x, y)| (grown(x), grown(y)));
+            }
+            if !codes.is_empty() {
+                return codes;
+            }
+        }
+        search(image.view(), &mut codes, &mut meter);
+        codes
+    }
+}
+
+fn search(view: View<'_>, codes: &mut Vec<Code>, meter: &mut Meter) {
+    if !view.holds_a_symbol() {
+        return;
+    }
+    let mut search = Search::new(view);
+    let t = std::time::Instant::now();
+    search.rows(Rows { first: 1, every: 3 }, meter);
+    crate::finder::lap(12, t);
+    triples(view, &search.found(), codes, meter);
+    if !codes.is_empty() {
+        return;
+    }
+    // The rows between, for finders too small or too torn for every third.
+    for first in [2, 3] {
+        search.rows(Rows { first, every: 3 }, meter);
+    }
+    let finders = search.found();
+    triples(view, &finders, codes, meter);
+    if codes.is_empty() {
+        let guesses = hypothesis::pairs(view, &finders, meter);
+        each(view, &guesses, codes, meter);
+    }
+}
+
+fn triples(view: View<'_>, finders: &[Finder], codes: &mut Vec<Code>, meter: &mut Meter) {
+    let hypotheses = hypothesis::triples(finders, meter);
+    each(view, &hypotheses, codes, meter);
+}
+
+fn each(view: View<'_>, hypotheses: &[Hypothesis], codes: &mut Vec<Code>, meter: &mut Meter) {
+    for hypothesis in hypotheses {
+        if !meter.has_left() {
+            return;
+        }
+        if hypothesis.finders.iter().any(|finder| codes.iter().any(|code| code.covers(finder.centre))) {
+            continue;
+        }
+        if let Reading::Code(code) = read::hypothesis(view, hypothesis, 2, meter) {
+            codes.push(code);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Who may know whom. The picture stands in `crates/README.md`; this keeps it true.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, bail};
+use serde_json::Value;
+
+use crate::run::{cargo, output, text};
+
+/// Each room and the rooms it may use, without tests.
+const MAY_USE: [(&str, &[&str]); 12] = [
+    ("cccd-card", &[]),
+    ("cccd-document", &["cccd-card"]),
+    ("cccd-emrtd", &["cccd-card", "cccd-document"]),
+    ("cccd-trust", &["cccd-document"]),
+    ("cccd-profiles", &["cccd-card", "cccd-document"]),
+    ("cccd-readers", &["cccd-card", "cccd-profiles"]),
+    ("cccd-engine", &["cccd-card", "cccd-document", "cccd-emrtd", "cccd-profiles", "cccd-trust"]),
+    ("cccd-api", &["cccd-card", "cccd-document", "cccd-engine", "cccd-profiles", "cccd-trust"]),
+    (
+        "cccd-agent",
+        &[
+            "cccd-api",
+            "cccd-card",
+            "cccd-document",
+            "cccd-engine",
+            "cccd-profiles",
+            "cccd-readers",
+            "cccd-trust",
+        ],
+    ),
+    ("cccd-firmware-sim", &["cccd-card", "cccd-profiles"]),
+    (
+        "cccd-tests",
+        &["cccd-agent", "cccd-card", "cccd-document", "cccd-emrtd", "cccd-engine", "cccd-firmware-sim"],
+    ),
+    ("cccd-xtask", &[]),
+];
+
+pub(crate) fn check() -> Result<()> {
+    let metadata = output(cargo(["metadata", "--format-version=1", "--no-deps", "--locked"]))?;
+    let metadata: Value = serde_json::from_str(&metadata)?;
+    let may_use: BTreeMap<_, _> = MAY_USE.into_iter().collect();
+    let mut wrong = Vec::new();
+    for package in metadata.get("packages").and_then(Value::as_array).into_iter().flatten() {
+        let room = text(package, "name");
+        let Some(allowed) = may_use.get(room) else {
+            wrong.push(format!("{room} has no row in xtask's table of arrows"));
+            continue;
+        };
+        for dependency in package.get("dependencies").and_then(Value::as_array).into_iter().flatten() {
+            let other = text(dependency, "name");
+            // Tests of a room may use the simulator.
+            if dependency.get("kind").is_none_or(Value::is_null)
+                && other.starts_with("cccd-")
+                && !allowed.contains(&other)
+            {
+                wrong.push(format!("{room} must not know {other}"));
+            }
+        }
+    }
+    if !wrong.is_empty() {
+        bail!("{}", wrong.join("\n"));
+    }
+    Ok(())
+}

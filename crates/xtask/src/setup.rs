@@ -1,0 +1,98 @@
+//! What must be on the machine before anything but this crate can be built.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, bail};
+
+use crate::run::{run, step};
+
+/// Debian and Ubuntu packages, and what each is for.
+const PACKAGES: [(&str, &str); 6] = [
+    ("gcc", "links everything, builds the C parts of dependencies"),
+    ("pkg-config", "finds the libraries below"),
+    ("libpcsclite-dev", "the agent talks to PC/SC readers"),
+    ("libssl-dev", "the simulated chip's cryptography"),
+    ("pcscd", "the smart-card service that tests and demo drive"),
+    ("libccid", "the reader driver in it"),
+];
+
+/// Installs what is missing.
+pub(crate) fn setup() -> Result<()> {
+    let missing = missing()?;
+    if missing.is_empty() {
+        println!("nothing to install");
+        return Ok(());
+    }
+    install(&missing)
+}
+
+/// The same, without a word where nothing is missing.
+pub(crate) fn setup_if_needed() -> Result<()> {
+    let missing = missing()?;
+    if missing.is_empty() { Ok(()) } else { install(&missing) }
+}
+
+fn missing() -> Result<Vec<&'static str>> {
+    if !has("dpkg-query") || !has("apt-get") {
+        // Without apt we cannot look; the build says which library it misses, and this says how to get it.
+        return if has("pkg-config") && pkg_config_knows("libpcsclite") && pkg_config_knows("openssl") {
+            Ok(Vec::new())
+        } else {
+            bail!("{}", elsewhere())
+        };
+    }
+    Ok(PACKAGES.iter().map(|(name, _)| *name).filter(|name| !is_installed(name)).collect())
+}
+
+fn install(missing: &[&str]) -> Result<()> {
+    step(&format!("installing {}", missing.join(", ")), || {
+        let root = std::env::var("USER").is_ok_and(|user| user == "root") || is_root();
+        let apt = || {
+            let mut command = if root { Command::new("apt-get") } else { Command::new("sudo") };
+            if !root {
+                command.arg("apt-get");
+            }
+            command.env("DEBIAN_FRONTEND", "noninteractive");
+            command
+        };
+        let mut update = apt();
+        update.args(["update", "--quiet"]);
+        run(update)?;
+        let mut install = apt();
+        install.args(["install", "--yes", "--quiet", "--no-install-recommends"]).args(missing);
+        run(install)
+    })
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+fn is_installed(package: &str) -> bool {
+    let query = Command::new("dpkg-query").args(["--show", "--showformat=${Status}", package]).output();
+    query.is_ok_and(|output| output.status.success() && output.stdout.ends_with(b" installed"))
+}
+
+fn has(program: &str) -> bool {
+    runs(Command::new(program).arg("--version"))
+}
+
+fn pkg_config_knows(library: &str) -> bool {
+    runs(Command::new("pkg-config").args(["--exists", library]))
+}
+
+fn runs(command: &mut Command) -> bool {
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+fn elsewhere() -> String {
+    let packages: Vec<String> =
+        PACKAGES.iter().map(|(name, purpose)| format!("  {name:<16} {purpose}")).collect();
+    format!(
+        "this machine has no apt, so install the equals of these Debian packages yourself:\n{}\n\
+         Fedora: dnf install gcc pkgconf-pkg-config pcsc-lite-devel openssl-devel pcsc-lite pcsc-lite-ccid\n\
+         Arch:   pacman -S gcc pkgconf pcsclite openssl ccid",
+        packages.join("\n")
+    )
+}

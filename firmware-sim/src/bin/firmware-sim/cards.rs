@@ -1,0 +1,178 @@
+//! The cards one can lay into a reader, and what is printed on them.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use cccd_firmware_sim::chip::Chip;
+use cccd_firmware_sim::image::ChipImage;
+use cccd_firmware_sim::personalise::{
+    Bearer, CardDescription, CitizenCard, Issuer, IssuingState, personalise, shipped, shipped_card,
+};
+use serde::Serialize;
+
+/// What a person sees who holds the card in the hand: everything invented.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Printed {
+    /// As it was named.
+    pub(crate) card: String,
+    /// Which document.
+    pub(crate) kind: &'static str,
+    /// The card access number.
+    pub(crate) can: Option<String>,
+    /// The lines of the machine readable zone.
+    pub(crate) mrz: Vec<String>,
+    /// The text of the QR code.
+    pub(crate) qr: Option<String>,
+}
+
+/// Makes cards, all under the same invented authorities.
+pub(crate) struct Press {
+    issuer: Issuer,
+}
+
+impl Press {
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        Ok(Self { issuer: Issuer::new().context("cannot make the invented signing authorities")? })
+    }
+
+    /// Makes the card that `named` names: a shipped one, or the TOML file there.
+    pub(crate) fn make(&self, named: &str) -> anyhow::Result<(Chip, Printed)> {
+        let (image, printed) = self.image(named)?;
+        Ok((Chip::new(image), printed))
+    }
+
+    fn image(&self, named: &str) -> anyhow::Result<(ChipImage, Printed)> {
+        let description = describe(named)?;
+        let image = personalise(&description, &self.issuer)
+            .with_context(|| format!("cannot make the card {named}"))?;
+        Ok((image, printed(named, &description)))
+    }
+
+    /// Writes the certificates that the cards lead to, for an agent's trust store, and says which files.
+    pub(crate) fn write_anchors(&self, folder: &Path) -> anyhow::Result<Vec<String>> {
+        let mut written = Vec::new();
+        for state in [IssuingState::Vietnam, IssuingState::Utopia] {
+            let path = folder.join(format!("csca-{}.der", state.alpha3().to_lowercase()));
+            std::fs::write(&path, self.issuer.csca_der_of(state))
+                .with_context(|| format!("cannot write {}", path.display()))?;
+            written.push(path.display().to_string());
+        }
+        Ok(written)
+    }
+}
+
+/// Lists the shipped cards.
+pub(crate) fn list(out: &mut impl Write) -> anyhow::Result<()> {
+    for card in shipped() {
+        let description = card.description().with_context(|| format!("shipped card {}", card.name()))?;
+        let printed = printed(card.name(), &description);
+        let can = printed.can.as_deref().unwrap_or("-");
+        writeln!(out, "{:24} {:26} CAN {can}", printed.card, printed.kind)?;
+    }
+    Ok(())
+}
+
+/// Writes the files of a card into a folder, one file each, and the certificates it leads to.
+pub(crate) fn write_image(named: &str, folder: &Path, out: &mut impl Write) -> anyhow::Result<()> {
+    let press = Press::new()?;
+    let (image, _) = press.image(named)?;
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let master_file = image.master_file.iter().map(|(id, file)| (master_file_name(*id), file));
+    let emrtd = image.emrtd.iter().map(|(id, file)| (emrtd_name(*id), file));
+    for (name, file) in master_file.chain(emrtd) {
+        let path = folder.join(format!("{name}.bin"));
+        let mut target = std::fs::File::create_new(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                anyhow::anyhow!("{} is there already; choose another folder", path.display())
+            }
+            _ => anyhow::Error::new(error).context(format!("cannot write {}", path.display())),
+        })?;
+        target.write_all(&file.content)?;
+        writeln!(out, "{:8} bytes  {}", file.content.len(), path.display())?;
+    }
+    for anchor in press.write_anchors(folder)? {
+        writeln!(out, "trust anchor    {anchor}")?;
+    }
+    Ok(())
+}
+
+fn describe(named: &str) -> anyhow::Result<CardDescription> {
+    if let Some(card) = shipped_card(named) {
+        return card.description().with_context(|| format!("shipped card {named}"));
+    }
+    let path = Path::new(named);
+    if !path.exists() {
+        bail!("{named} is neither a shipped card (`firmware-sim cards` lists them) nor a file");
+    }
+    CardDescription::load(path).with_context(|| format!("card description {named}"))
+}
+
+fn printed(named: &str, description: &CardDescription) -> Printed {
+    let kind = match description.bearer() {
+        Bearer::Citizen(CitizenCard::Cccd2021, _) => "CCCD of 2021",
+        Bearer::Citizen(CitizenCard::CanCuoc2024, _) => "Thẻ Căn cước of 2024",
+        Bearer::Traveller(_) => "passport",
+    };
+    Printed {
+        card: named.to_owned(),
+        kind,
+        can: description.can().map(str::to_owned),
+        mrz: description.mrz_lines().to_vec(),
+        qr: description.qr_text(),
+    }
+}
+
+/// ICAO 9303-10, 3.11, tables 8 to 11.
+fn master_file_name(id: u16) -> String {
+    match id {
+        0x011C => "EF.CardAccess".to_owned(),
+        0x011D => "EF.CardSecurity".to_owned(),
+        0x2F00 => "EF.DIR".to_owned(),
+        0x2F01 => "EF.ATR-INFO".to_owned(),
+        other => format!("MF-{other:04X}"),
+    }
+}
+
+/// ICAO 9303-10, 4.7, table 34.
+fn emrtd_name(id: u16) -> String {
+    match id {
+        0x011E => "EF.COM".to_owned(),
+        0x011D => "EF.SOD".to_owned(),
+        0x0101..=0x0110 => format!("EF.DG{}", id - 0x0100),
+        other => format!("LDS1-{other:04X}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shipped_card_can_be_listed() {
+        let mut out = Vec::new();
+        list(&mut out).unwrap();
+        let listed = String::from_utf8(out).unwrap();
+        assert_eq!(listed.lines().count(), shipped().len());
+        assert!(listed.contains("passport-td3"), "{listed}");
+    }
+
+    #[test]
+    fn an_image_has_a_file_for_each_file_of_the_chip_and_overwrites_none() {
+        let dir = tempfile::tempdir().unwrap();
+        write_image("cccd-2021", dir.path(), &mut Vec::new()).unwrap();
+        for name in
+            ["EF.CardAccess.bin", "EF.COM.bin", "EF.SOD.bin", "EF.DG1.bin", "EF.DG13.bin", "csca-vnm.der"]
+        {
+            assert!(std::fs::metadata(dir.path().join(name)).unwrap().len() > 0, "{name}");
+        }
+        let again = write_image("cccd-2021", dir.path(), &mut Vec::new()).unwrap_err();
+        assert!(again.to_string().ends_with("is there already; choose another folder"), "{again}");
+    }
+
+    #[test]
+    fn an_unknown_card_is_said() {
+        let unknown = describe("cccd-1985").unwrap_err().to_string();
+        assert!(unknown.starts_with("cccd-1985 is neither a shipped card"), "{unknown}");
+    }
+}

@@ -1,0 +1,319 @@
+//! `firmware-sim`: simulated readers with invented cards in them, for developing against.
+
+#![forbid(unsafe_code)]
+
+mod cards;
+mod desk;
+
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, bail, ensure};
+use cccd_firmware_sim::reader::control::{Order, OrderDesk, ReaderStatus, Reply, Status, give};
+use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use cards::Printed;
+use desk::Desk;
+
+const INVENTED: &str = "Everything here is invented: the people, the numbers, the authorities that signed. \
+No card of this simulator proves anything.";
+
+/// Simulated chip card readers, behind the real smart-card service, with invented cards in them.
+///
+/// A developer's tool: it needs no hardware and has no place on a desk where people are served.
+#[derive(Parser)]
+#[command(name = "firmware-sim", version)]
+struct Cli {
+    #[command(subcommand)]
+    task: CliTask,
+}
+
+#[derive(Subcommand)]
+enum CliTask {
+    /// Starts readers and runs until Ctrl-C.
+    Run(Run),
+    /// Puts a card into an empty reader of a running simulator.
+    Insert(WithCard),
+    /// Takes the card out of a reader.
+    Remove(OnReader),
+    /// Puts a card in place of the one that lies in a reader.
+    Swap(WithCard),
+    /// Pulls a reader's cable.
+    Unplug(OnReader),
+    /// Plugs a reader in again; the simulated service restarts, as it finds such readers only at its start.
+    Plug(OnReader),
+    /// Lists the readers of a running simulator and what lies in them.
+    List(InFolder),
+    /// Prints the whole state of a running simulator as JSON.
+    Status(InFolder),
+    /// Lists the cards that come with the simulator.
+    Cards,
+    /// Writes the files of a card into a folder, as a chip would give them out.
+    Image {
+        /// A shipped card's name, or a TOML file.
+        card: String,
+        /// The folder; it is made if need be, and nothing in it is overwritten.
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+#[derive(Args)]
+struct Run {
+    /// A card for the next reader: a shipped card's name, or a TOML file. May be repeated.
+    #[arg(long = "card", value_name = "NAME|FILE")]
+    cards: Vec<String>,
+    /// How many readers; as many as cards where not given, and at least one.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=15))]
+    readers: Option<u8>,
+    /// Use the slots of a vpcd that listens on 127.0.0.1 from this port on, and no service of our own.
+    #[arg(long, value_name = "PORT")]
+    vpcd: Option<u16>,
+    /// Write the line of --print-json to this file once everything stands.
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+    /// Print one line of JSON once everything stands, and nothing else.
+    #[arg(long)]
+    print_json: bool,
+    #[command(flatten)]
+    folder: InFolder,
+}
+
+#[derive(Args)]
+struct InFolder {
+    /// The running simulator's folder.
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct OnReader {
+    /// Which reader, counted from 0.
+    #[arg(long, default_value_t = 0)]
+    reader: usize,
+    #[command(flatten)]
+    folder: InFolder,
+}
+
+#[derive(Args)]
+struct WithCard {
+    /// A shipped card's name, or a TOML file.
+    #[arg(long, value_name = "NAME|FILE")]
+    card: String,
+    #[command(flatten)]
+    reader: OnReader,
+}
+
+/// The line that says that everything stands.
+#[derive(Serialize)]
+struct Ready<'a> {
+    ready: bool,
+    folder: &'a Path,
+    #[serde(flatten)]
+    status: Status,
+    /// What is printed on the cards, by reader number.
+    printed: Vec<(usize, &'a Printed)>,
+    /// Certificates for a trust store, in DER.
+    trust_anchors: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    match carry_out(Cli::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line for the person at the terminal; where in the code it arose is of no use to them.
+            let _ = writeln!(io::stderr(), "firmware-sim: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn carry_out(task: CliTask) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match task {
+        CliTask::Run(run) => run_until_told(&run, &mut out),
+        CliTask::Insert(WithCard { card, reader }) => {
+            let order = Order::Insert { reader: reader.reader, card: where_it_is(card)? };
+            tell(&reader.folder, &order, &mut out)
+        }
+        CliTask::Swap(WithCard { card, reader }) => {
+            let order = Order::Swap { reader: reader.reader, card: where_it_is(card)? };
+            tell(&reader.folder, &order, &mut out)
+        }
+        CliTask::Remove(on) => tell(&on.folder, &Order::Remove { reader: on.reader }, &mut out),
+        CliTask::Unplug(on) => tell(&on.folder, &Order::Unplug { reader: on.reader }, &mut out),
+        CliTask::Plug(on) => tell(&on.folder, &Order::Plug { reader: on.reader }, &mut out),
+        CliTask::List(folder) => tell(&folder, &Order::Status {}, &mut out),
+        CliTask::Status(folder) => {
+            writeln!(out, "{}", serde_json::to_string_pretty(&carried_out(&folder, &Order::Status {})?)?)?;
+            Ok(())
+        }
+        CliTask::Cards => {
+            writeln!(out, "{INVENTED}\n")?;
+            cards::list(&mut out)
+        }
+        CliTask::Image { card, out: folder } => {
+            writeln!(out, "{INVENTED}\n")?;
+            cards::write_image(&card, &folder, &mut out)
+        }
+    }
+}
+
+fn run_until_told(run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
+    // Before anything is made that would have to be cleaned up.
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot wait for signals")?;
+    let folder = folder_of(&run.folder)?;
+    let made = make_private(&folder)?;
+    if give(&folder, &Order::Status {}).is_ok() {
+        bail!("a simulator runs in {} already; choose another --dir", folder.display());
+    }
+    let count = run.readers.map_or(run.cards.len().max(1), usize::from);
+    ensure!(run.cards.len() <= count, "{} cards do not fit into {count} readers", run.cards.len());
+    let mut desk = match run.vpcd {
+        None => Desk::with_own_service(&folder, count)?,
+        Some(port) => Desk::with_vpcd(port, count)?,
+    };
+    for (reader, card) in run.cards.iter().enumerate() {
+        desk.insert(reader, card)?;
+    }
+    let trust_anchors = desk.write_anchors(&folder)?;
+    let desk = Arc::new(Mutex::new(desk));
+    let taking = Arc::clone(&desk);
+    let orders = OrderDesk::open(&folder, move |order| {
+        taking.lock().unwrap_or_else(PoisonError::into_inner).order(order)
+    })
+    .with_context(|| format!("cannot take orders in {}", folder.display()))?;
+    {
+        let desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
+        let printed = desk.printed().collect();
+        let ready = Ready { ready: true, folder: &folder, status: desk.status(), printed, trust_anchors };
+        let line = serde_json::to_string(&ready)?;
+        if let Some(file) = &run.ready_file {
+            // Whoever waits for the file must not find half of it.
+            let fresh = file.with_extension("new");
+            std::fs::write(&fresh, format!("{line}\n"))
+                .and_then(|()| std::fs::rename(&fresh, file))
+                .with_context(|| format!("cannot write {}", file.display()))?;
+        }
+        // Last, so that whoever reads either finds both.
+        if run.print_json {
+            writeln!(out, "{line}")?;
+        } else {
+            introduce(&ready, out)?;
+        }
+        out.flush()?;
+    }
+    signals.forever().next();
+    drop(orders);
+    if let Some(file) = &run.ready_file {
+        let _ = std::fs::remove_file(file);
+    }
+    drop(desk);
+    for state in ["vnm", "uto"] {
+        let _ = std::fs::remove_file(folder.join(format!("csca-{state}.der")));
+    }
+    if made {
+        // Fails, as it should, where somebody else put something into it.
+        let _ = std::fs::remove_dir(&folder);
+    }
+    Ok(())
+}
+
+fn introduce(ready: &Ready<'_>, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "{INVENTED}\n")?;
+    for (name, value) in &ready.status.environment {
+        writeln!(out, "A program started with this finds the readers:\n\n    export {name}={value}\n")?;
+    }
+    list_readers(&ready.status.readers, out)?;
+    for (number, printed) in &ready.printed {
+        writeln!(out, "\nOn the card in reader {number} ({}) is printed:", printed.kind)?;
+        if let Some(can) = &printed.can {
+            writeln!(out, "    CAN  {can}")?;
+        }
+        for line in &printed.mrz {
+            writeln!(out, "    MRZ  {line}")?;
+        }
+        if let Some(qr) = &printed.qr {
+            writeln!(out, "    QR   {qr}")?;
+        }
+    }
+    writeln!(out, "\nThe cards lead to these trust anchors:")?;
+    for anchor in &ready.trust_anchors {
+        writeln!(out, "    {anchor}")?;
+    }
+    let folder = ready.folder.display();
+    writeln!(out, "\nIn another terminal, each with --dir {folder}:")?;
+    writeln!(out, "    firmware-sim remove --reader 0")?;
+    writeln!(out, "    firmware-sim insert --reader 0 --card can-cuoc-2024")?;
+    writeln!(out, "    firmware-sim swap | unplug | plug | list | status")?;
+    writeln!(out, "    firmware-sim cards lists what there is\n\nCtrl-C ends it.")
+}
+
+fn list_readers(readers: &[ReaderStatus], out: &mut impl Write) -> io::Result<()> {
+    for reader in readers {
+        let lies = reader.card.as_deref().unwrap_or("empty");
+        let cable = if reader.plugged { "" } else { "  (unplugged)" };
+        writeln!(out, "reader {}  {:24} {lies}{cable}", reader.number, reader.name)?;
+    }
+    Ok(())
+}
+
+fn tell(folder: &InFolder, order: &Order, out: &mut impl Write) -> anyhow::Result<()> {
+    let status = carried_out(folder, order)?;
+    Ok(list_readers(&status.readers, out)?)
+}
+
+fn carried_out(folder: &InFolder, order: &Order) -> anyhow::Result<Status> {
+    match give(&folder_of(folder)?, order)? {
+        Reply::Done(status) => Ok(status),
+        Reply::Refused(why) => bail!("{why}"),
+    }
+}
+
+/// A file is looked for from where the order is given, and not from where the simulator was started.
+fn where_it_is(card: String) -> anyhow::Result<String> {
+    if !Path::new(&card).exists() {
+        return Ok(card);
+    }
+    let absolute = std::path::absolute(&card)?;
+    Ok(absolute.to_str().context("the path of the card is not UTF-8")?.to_owned())
+}
+
+fn folder_of(folder: &InFolder) -> anyhow::Result<PathBuf> {
+    let folder = match (&folder.dir, std::env::var_os("XDG_RUNTIME_DIR")) {
+        (Some(given), _) => given.clone(),
+        (None, Some(runtime)) if !runtime.is_empty() => Path::new(&runtime).join("cccd-firmware-sim"),
+        (None, _) => {
+            let user = rustix::process::getuid().as_raw();
+            std::env::temp_dir().join(format!("cccd-firmware-sim-{user}"))
+        }
+    };
+    Ok(std::path::absolute(folder)?)
+}
+
+/// Makes the folder, or takes one that is private already, and says whether it made it.
+///
+/// Whoever can write to it commands the readers, and its default place may lie in a folder for all.
+fn make_private(folder: &Path) -> anyhow::Result<bool> {
+    match std::fs::DirBuilder::new().mode(0o700).create(folder) {
+        Ok(()) => return Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot make the folder {}", folder.display()));
+        }
+    }
+    let found = std::fs::symlink_metadata(folder)?;
+    let ours = found.uid() == rustix::process::getuid().as_raw();
+    ensure!(
+        found.is_dir() && ours && found.permissions().mode() & 0o022 == 0,
+        "{} is not a folder that only this user can write to",
+        folder.display()
+    );
+    Ok(false)
+}

@@ -1,0 +1,366 @@
+//! An ICAO 9303 chip, as software: bytes in, bytes out.
+//!
+//! It parses commands, builds data objects and computes everything by itself, with OpenSSL underneath. The
+//! agent's own code is not used here, so that a mistake on one side is caught by the other.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//! use cccd_firmware_sim::chip::Chip;
+//! use cccd_firmware_sim::image::{AccessOffer, ChipImage, LengthOffer, ReadRule, StoredFile};
+//!
+//! let directory = StoredFile { content: vec![0x61, 0x00], rule: ReadRule::Free };
+//! let mut chip = Chip::new(ChipImage {
+//!     atr: vec![0x3B, 0x80, 0x80, 0x01, 0x01],
+//!     master_file: BTreeMap::from([(0x2F00, directory)]),
+//!     emrtd: BTreeMap::new(),
+//!     access: AccessOffer { bac: true, pace: Vec::new(), can: None, mrz_information: String::new() },
+//!     lengths: LengthOffer::Short,
+//! });
+//! // READ BINARY of EF.DIR by its short identifier.
+//! assert_eq!(chip.process(&[0x00, 0xB0, 0x9E, 0x00, 0x00]), [0x61, 0x00, 0x90, 0x00]);
+//! ```
+//!
+//! It never panics, whatever it is sent, and never answers fewer than two bytes. It has neither active nor
+//! chip nor terminal authentication, and no logical channels.
+
+mod apdu;
+mod bac;
+mod crypto;
+mod curve;
+mod entropy;
+mod files;
+mod pace;
+mod secure_messaging;
+mod tlv;
+
+#[cfg(test)]
+mod conversations;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod terminal;
+
+use cccd_card::StatusWord;
+
+use crate::image::{ChipImage, LengthOffer};
+use crate::reader::Card;
+use apdu::{Answer, Apdu, Refusal, Reply, Request};
+use entropy::Entropy;
+use files::{Directory, Selection};
+use pace::{Outcome, Pace, Password, Surroundings};
+use secure_messaging::SecureMessaging;
+
+/// A chip under power.
+pub struct Chip {
+    image: ChipImage,
+    entropy: Entropy,
+    leading_zero: Vec<KeyStep>,
+    /// Persistent memory: survives a reset.
+    can_tries_left: Option<u8>,
+    commands: u64,
+    session: Session,
+}
+
+/// What a reset wipes.
+#[derive(Default)]
+struct Session {
+    selection: Selection,
+    challenge: Option<[u8; 8]>,
+    pace: Pace,
+    secure_messaging: Option<SecureMessaging>,
+}
+
+/// Where a PACE run agrees a point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyStep {
+    /// The shared point H that maps the generator.
+    Mapping,
+    /// The shared secret K that the session keys come from.
+    Agreement,
+}
+
+/// How far a terminal has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The master file is selected and nothing was proven.
+    Idle,
+    /// The eMRTD application is selected and nothing was proven.
+    ApplicationSelected,
+    /// BAC or PACE went well and the session lives.
+    SecureMessaging,
+}
+
+/// What can be seen of a chip from outside the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChipStatus {
+    /// How many commands it has answered since it was made.
+    pub commands: u64,
+    /// How far the terminal has come.
+    pub phase: Phase,
+    /// Tries left for the CAN; `None` if it counts for ever or there is no CAN.
+    pub can_tries_left: Option<u8>,
+}
+
+impl Chip {
+    /// A chip with this content, fresh from a reset, that draws from OpenSSL's generator.
+    pub fn new(image: ChipImage) -> Self {
+        Self::build(image, Entropy::OpenSsl)
+    }
+
+    /// The same, where `draw` fills every nonce, challenge and private key.
+    ///
+    /// The order of draws is that of the protocol. BAC: RND.IC (8 bytes), K.IC (16). PACE: the nonce (16 or
+    /// 32), the mapping key, the ephemeral key (each as many bytes as the group order; drawn again while
+    /// zero or not below the order).
+    pub fn with_entropy(image: ChipImage, draw: impl FnMut(&mut [u8]) + Send + 'static) -> Self {
+        Self::build(image, Entropy::Forced(Box::new(draw)))
+    }
+
+    fn build(image: ChipImage, entropy: Entropy) -> Self {
+        let can_tries_left = image.access.can.as_ref().and_then(|can| can.tries);
+        Self {
+            image,
+            entropy,
+            leading_zero: Vec::new(),
+            can_tries_left,
+            commands: 0,
+            session: Session::default(),
+        }
+    }
+
+    /// From now on the chip draws its private key of `step` again until the x coordinate of the point it
+    /// shares with the terminal begins with a zero byte: the one run in 256 that a terminal gets wrong when
+    /// it takes the coordinate for an integer.
+    pub fn force_leading_zero(&mut self, step: KeyStep) {
+        if !self.leading_zero.contains(&step) {
+            self.leading_zero.push(step);
+        }
+    }
+
+    /// Power off and on: every session is gone, the try counter of the CAN is not.
+    pub fn reset(&mut self) {
+        self.session = Session::default();
+    }
+
+    /// The answer-to-reset a reader reports.
+    pub fn atr(&self) -> &[u8] {
+        &self.image.atr
+    }
+
+    /// What can be seen from outside the protocol.
+    pub fn status(&self) -> ChipStatus {
+        let phase = match (&self.session.secure_messaging, self.session.selection.directory) {
+            (Some(_), _) => Phase::SecureMessaging,
+            (None, Directory::Emrtd) => Phase::ApplicationSelected,
+            (None, Directory::MasterFile) => Phase::Idle,
+        };
+        ChipStatus { commands: self.commands, phase, can_tries_left: self.can_tries_left }
+    }
+
+    /// Answers one command APDU with a whole response APDU.
+    pub fn process(&mut self, command: &[u8]) -> Vec<u8> {
+        self.commands = self.commands.saturating_add(1);
+        self.process_or_refuse(command).unwrap_or_else(|refusal| refusal.0.to_bytes().to_vec())
+    }
+
+    fn process_or_refuse(&mut self, command: &[u8]) -> Result<Vec<u8>, Refusal> {
+        // A wrong length is found before anything else: the session does not notice it, and its counter
+        // stays. Chips in the field answer this 6700 bare in the middle of secure messaging.
+        let apdu = Apdu::parse(command, self.image.lengths)?;
+        let carries = self.longest_field();
+        match apdu.cla {
+            0x0C => self.process_protected(&apdu, carries),
+            0x00 | 0x10 => {
+                // A plain command ends secure messaging (ICAO 9303-11, 9.8.3).
+                self.session.secure_messaging = None;
+                let request = Request {
+                    ins: apdu.ins,
+                    p1: apdu.p1,
+                    p2: apdu.p2,
+                    chained: apdu.cla == 0x10,
+                    data: apdu.data,
+                    le: apdu.le,
+                    protected: false,
+                    room: carries,
+                };
+                self.execute(&request).map(Reply::into_bytes)
+            }
+            other => {
+                self.session = Session { selection: self.session.selection, ..Session::default() };
+                Err(Refusal(match other {
+                    // Chained under secure messaging: 6884, chaining not supported.
+                    0x1C => StatusWord(0x6884),
+                    // Secure messaging that authenticates no header: 6882.
+                    0x04 | 0x08 | 0x14 | 0x18 => StatusWord(0x6882),
+                    // Another logical channel: 6881.
+                    0x01..=0x1F => StatusWord(0x6881),
+                    _ => StatusWord::CLA_NOT_SUPPORTED,
+                }))
+            }
+        }
+    }
+
+    fn process_protected(&mut self, apdu: &Apdu<'_>, carries: usize) -> Result<Vec<u8>, Refusal> {
+        // The answer is never empty, so the outer Le must be there and hold a status at least.
+        let total = apdu.le.map_or(0, |le| le.limit()).min(carries);
+        if !SecureMessaging::carries_status(total) {
+            return Err(Refusal(StatusWord::WRONG_LENGTH));
+        }
+        // Taken out: whatever goes wrong below, no session is left.
+        let Some(mut secure_messaging) = self.session.secure_messaging.take() else {
+            self.session = Session { selection: self.session.selection, ..Session::default() };
+            return Err(Refusal(StatusWord::SM_OBJECT_WRONG));
+        };
+        let opened = secure_messaging.unwrap(apdu)?;
+        let request = Request {
+            ins: apdu.ins,
+            p1: apdu.p1,
+            p2: apdu.p2,
+            chained: false,
+            data: &opened.data,
+            le: opened.le,
+            protected: true,
+            room: secure_messaging.room(total, apdu.ins),
+        };
+        let reply = self.execute(&request).unwrap_or_else(|refusal| Reply::bare(refusal.0));
+        let answer = secure_messaging.wrap(apdu.ins, &reply)?;
+        self.session.secure_messaging = Some(secure_messaging);
+        Ok(answer)
+    }
+
+    /// The longest data field this chip puts into an answer.
+    fn longest_field(&self) -> usize {
+        match self.image.lengths {
+            LengthOffer::Short => 256,
+            LengthOffer::Extended { max_reply, .. } => max_reply.saturating_sub(2).min(65_536),
+        }
+    }
+
+    fn execute(&mut self, request: &Request<'_>) -> Answer {
+        // A challenge is good for the very next command, and nothing may come between the steps of PACE.
+        let challenge = self.session.challenge.take();
+        let pace = std::mem::take(&mut self.session.pace);
+        if request.chained && request.ins != 0x86 {
+            return Err(Refusal(StatusWord(0x6884)));
+        }
+        match request.ins {
+            0xA4 => self.session.selection.select(&self.image, request),
+            0xB0 => self.session.selection.read(&self.image, request),
+            0xB1 => self.session.selection.read_odd(&self.image, request),
+            0x84 => self.get_challenge(request),
+            0x82 => self.external_authenticate(request, challenge),
+            0x22 => self.set_authentication_template(request),
+            0x86 => self.general_authenticate(request, pace),
+            _ => Err(Refusal(StatusWord::INS_NOT_SUPPORTED)),
+        }
+    }
+
+    fn get_challenge(&mut self, request: &Request<'_>) -> Answer {
+        if request.p1_p2() != 0 {
+            return Err(Refusal(StatusWord::WRONG_P1_P2));
+        }
+        if !request.data.is_empty() || !request.le.is_some_and(|le| matches!(le.limit(), 8 | 256 | 65_536)) {
+            return Err(Refusal(StatusWord::WRONG_LENGTH));
+        }
+        if self.session.selection.directory != Directory::Emrtd {
+            return Err(Refusal(StatusWord::CONDITIONS_NOT_SATISFIED));
+        }
+        let challenge = self.entropy.array::<8>()?;
+        self.session.challenge = Some(challenge);
+        request.answer(challenge.to_vec())
+    }
+
+    /// EXTERNAL AUTHENTICATE: BAC.
+    fn external_authenticate(&mut self, request: &Request<'_>, challenge: Option<[u8; 8]>) -> Answer {
+        if request.p1_p2() != 0 {
+            return Err(Refusal(StatusWord::WRONG_P1_P2));
+        }
+        // No BAC inside a session, be it of BAC or of PACE; and none without a challenge of just now.
+        let Some(challenge) = challenge.filter(|_| self.image.access.bac && !request.protected) else {
+            return Err(Refusal(StatusWord::CONDITIONS_NOT_SATISFIED));
+        };
+        let Ok(token) = <&[u8; 40]>::try_from(request.data) else {
+            return Err(Refusal(StatusWord::WRONG_LENGTH));
+        };
+        let (answer, opened) = bac::mutual_authenticate(
+            &self.image.access.mrz_information,
+            challenge,
+            token,
+            &mut self.entropy,
+        )?;
+        let reply = request.answer(answer)?;
+        self.session.secure_messaging = Some(opened);
+        Ok(reply)
+    }
+
+    /// MSE:Set AT: the start of PACE.
+    fn set_authentication_template(&mut self, request: &Request<'_>) -> Answer {
+        if request.p1_p2() != 0xC1A4 {
+            return Err(Refusal(StatusWord::WRONG_P1_P2));
+        }
+        if request.protected {
+            return Err(Refusal(StatusWord::CONDITIONS_NOT_SATISFIED));
+        }
+        let choice = pace::choose(&self.image.access, request.data)?;
+        let full = self.image.access.can.as_ref().and_then(|can| can.tries);
+        let status = match (choice.password, self.can_tries_left) {
+            (Password::Can, Some(left)) if self.can_tries_left < full || left == 0 => tries_left(left),
+            _ => StatusWord::OK,
+        };
+        self.session.pace = match (choice.password, self.can_tries_left) {
+            (Password::Can, Some(0)) => Pace::Blocked,
+            _ => Pace::Chosen(choice),
+        };
+        Ok(Reply::bare(status))
+    }
+
+    fn general_authenticate(&mut self, request: &Request<'_>, pace: Pace) -> Answer {
+        if request.p1_p2() != 0 {
+            return Err(Refusal(StatusWord::WRONG_P1_P2));
+        }
+        let mut around = Surroundings {
+            access: &self.image.access,
+            entropy: &mut self.entropy,
+            leading_zero: &self.leading_zero,
+        };
+        match pace.general_authenticate(request.data, request.chained, &mut around)? {
+            Outcome::Next(answer, next) => {
+                let reply = request.answer(answer)?;
+                self.session.pace = next;
+                Ok(reply)
+            }
+            Outcome::Opened(answer, password, opened) => {
+                if password == Password::Can {
+                    self.can_tries_left = self.image.access.can.as_ref().and_then(|can| can.tries);
+                }
+                let reply = request.answer(answer)?;
+                self.session.secure_messaging = Some(opened);
+                Ok(reply)
+            }
+            Outcome::WrongPassword(Password::Mrz) => Err(Refusal(StatusWord::VERIFICATION_FAILED)),
+            Outcome::WrongPassword(Password::Can) => {
+                self.can_tries_left = self.can_tries_left.map(|left| left.saturating_sub(1));
+                Err(Refusal(self.can_tries_left.map_or(StatusWord::VERIFICATION_FAILED, tries_left)))
+            }
+        }
+    }
+}
+
+impl Card for Chip {
+    fn atr(&self) -> &[u8] {
+        Chip::atr(self)
+    }
+
+    fn reset(&mut self) {
+        Chip::reset(self);
+    }
+
+    fn process(&mut self, command: &[u8]) -> Vec<u8> {
+        Chip::process(self, command)
+    }
+}
+
+/// 63Cx: so many tries are left; the field holds no more than 15.
+fn tries_left(left: u8) -> StatusWord {
+    StatusWord(0x63C0 | u16::from(left.min(15)))
+}

@@ -1,0 +1,48 @@
+//! Personalisation: an invented person, described in TOML, becomes a chip's content.
+//!
+//! Its cryptography is OpenSSL's and its encoders are its own, so that the agent, which has neither, cannot
+//! agree with its own mistakes. What comes out is a card that any reader takes for real up to the anchor: the
+//! signing authorities are made on the spot by [`Issuer::new`] and are nobody's.
+//!
+//! ```
+//! use cccd_firmware_sim::personalise::{Issuer, personalise, shipped_card};
+//!
+//! let card = shipped_card("cccd-2021").ok_or("not shipped")?.description()?;
+//! let image = personalise(&card, &Issuer::new()?)?;
+//! assert_eq!(card.can(), Some("123456"));
+//! assert!(image.emrtd.contains_key(&0x010D), "DG13");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! It never makes a card of somebody: numbers that do not begin with 000 are refused, and so is every issuing
+//! state but Vietnam and ICAO's invented Utopia.
+
+mod authority;
+mod biometrics;
+mod certificate;
+mod date;
+mod der;
+mod description;
+mod files;
+
+mod mrz;
+mod portrait;
+mod record;
+mod security_infos;
+mod security_object;
+mod shipped;
+mod written;
+
+pub use authority::Issuer;
+pub use date::PrintedDate;
+pub use description::{
+    ActiveAuthenticationKind, Bearer, CardDescription, ChipAuthenticationCipher, ChipPlan, Citizen,
+    CitizenCard, DescriptionError, DigestKind, Fingerprints, IssuingState, LdsVersion, ParentsNesting,
+    SecurityObjectPlan, Sex, SignerKind, Traveller,
+};
+pub use files::{personalise, personalise_with_keys};
+pub use mrz::{MrzKeyFields, NotInMrz};
+pub use portrait::{NotAPortrait, Portrait, PortraitFormat};
+pub use record::{RecordField, RecordValue};
+pub use security_infos::ChipKeys;
+pub use shipped::{ShippedCard, shipped, shipped_card};

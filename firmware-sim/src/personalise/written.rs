@@ -1,0 +1,580 @@
+//! A card to be made, as written in TOML. Only this file knows the spelling; what it means is
+//! [`CardDescription`].
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::image::{LengthOffer, PaceCipher, PaceCurve, PaceOffer};
+
+use super::date::PrintedDate;
+use super::description::{
+    AccessPlan, ActiveAuthenticationKind, Bearer, CardDescription, ChipAuthenticationCipher, ChipPlan,
+    Citizen, CitizenCard, DescriptionError, DigestKind, Fingerprints, IssuingState, LdsVersion,
+    ParentsNesting, SecurityObjectPlan, Sex, SignerKind, Traveller, mrz_of,
+};
+use super::portrait::{Portrait, PortraitFormat};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCard {
+    kind: RawKind,
+    person: Option<RawPerson>,
+    passport: Option<RawPassport>,
+    portrait: RawPortrait,
+    access: RawAccess,
+    #[serde(default)]
+    chip: RawChip,
+    extended_length: Option<RawExtendedLength>,
+    #[serde(default)]
+    security_object: RawSecurityObject,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+enum RawKind {
+    #[serde(rename = "cccd-2021")]
+    Cccd2021,
+    #[serde(rename = "can-cuoc-2024")]
+    CanCuoc2024,
+    Passport,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+enum RawSex {
+    Male,
+    Female,
+    Unspecified,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPerson {
+    number: String,
+    name: String,
+    birth: String,
+    birth_mrz: Option<String>,
+    sex: RawSex,
+    nationality: String,
+    ethnicity: Option<String>,
+    religion: Option<String>,
+    origin: Option<String>,
+    residence: Option<String>,
+    features: Option<String>,
+    issued: String,
+    expires: Option<String>,
+    father: Option<String>,
+    mother: Option<String>,
+    spouse: Option<String>,
+    old_number: Option<String>,
+    chip_field_16: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPassport {
+    document_number: String,
+    issuing_state: RawState,
+    nationality: String,
+    surname: String,
+    #[serde(default)]
+    given_names: String,
+    birth: String,
+    birth_mrz: Option<String>,
+    sex: RawSex,
+    issued: String,
+    expires: String,
+    can: Option<String>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+enum RawState {
+    #[serde(rename = "VNM")]
+    Vietnam,
+    #[serde(rename = "UTO")]
+    Utopia,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPortrait {
+    file: String,
+    media_type: RawMediaType,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+enum RawMediaType {
+    #[serde(rename = "image/jpeg")]
+    Jpeg,
+    #[serde(rename = "image/jp2")]
+    Jpeg2000,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAccess {
+    bac: bool,
+    #[serde(default)]
+    pace: Vec<RawPace>,
+    can_tries: Option<u8>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPace {
+    cipher: RawCipher,
+    curve: RawCurve,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+enum RawCipher {
+    #[serde(rename = "3des")]
+    TripleDes,
+    #[serde(rename = "aes-128")]
+    Aes128,
+    #[serde(rename = "aes-192")]
+    Aes192,
+    #[serde(rename = "aes-256")]
+    Aes256,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+enum RawCurve {
+    #[serde(rename = "P-256")]
+    NistP256,
+    #[serde(rename = "brainpoolP256r1")]
+    BrainpoolP256r1,
+    #[serde(rename = "P-384")]
+    NistP384,
+    #[serde(rename = "brainpoolP384r1")]
+    BrainpoolP384r1,
+    #[serde(rename = "P-521")]
+    NistP521,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct RawChip {
+    parents: RawParents,
+    fingerprints: RawFingerprints,
+    chip_authentication: Option<RawCipher>,
+    active_authentication: Option<RawActiveAuthentication>,
+}
+
+#[derive(Deserialize, Default, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+enum RawParents {
+    #[default]
+    TwoSequences,
+    OneSequence,
+}
+
+#[derive(Deserialize, Default, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+enum RawFingerprints {
+    #[default]
+    Absent,
+    Listed,
+    Unlisted,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+enum RawActiveAuthentication {
+    #[serde(rename = "ec-p256")]
+    EcP256,
+    #[serde(rename = "rsa-1024")]
+    Rsa1024,
+    #[serde(rename = "rsa-2048")]
+    Rsa2048,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawExtendedLength {
+    max_command: u16,
+    max_reply: u32,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct RawSecurityObject {
+    digest: RawDigest,
+    signer: RawSigner,
+    version: RawLdsVersion,
+}
+
+#[derive(Deserialize, Default, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+enum RawDigest {
+    #[default]
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+#[derive(Deserialize, Default, Clone, Copy)]
+enum RawSigner {
+    #[default]
+    #[serde(rename = "ecdsa-p256")]
+    EcdsaP256,
+    #[serde(rename = "ecdsa-p384")]
+    EcdsaP384,
+    #[serde(rename = "rsa-2048")]
+    Rsa2048,
+}
+
+#[derive(Deserialize, Default, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+enum RawLdsVersion {
+    #[default]
+    V0,
+    V1,
+}
+
+impl RawCard {
+    /// What is meant. A portrait is looked for in the folder `beside` first.
+    pub(super) fn into_description(self, beside: Option<&Path>) -> Result<CardDescription, DescriptionError> {
+        let kind = match self.kind {
+            RawKind::Cccd2021 => Some(CitizenCard::Cccd2021),
+            RawKind::CanCuoc2024 => Some(CitizenCard::CanCuoc2024),
+            RawKind::Passport => None,
+        };
+        let (bearer, birth_mrz) = match (kind, self.person, self.passport) {
+            (Some(card), Some(person), None) => {
+                let birth_mrz = person.birth_mrz.clone();
+                (Bearer::Citizen(card, Box::new(person.try_into()?)), birth_mrz)
+            }
+            (None, None, Some(passport)) => {
+                let birth_mrz = passport.birth_mrz.clone();
+                (Bearer::Traveller(passport.try_into()?), birth_mrz)
+            }
+            (Some(_), _, Some(_)) => return Err(DescriptionError::SectionUnexpected("passport")),
+            (Some(_), None, None) => return Err(DescriptionError::SectionMissing("person")),
+            (None, Some(_), _) => return Err(DescriptionError::SectionUnexpected("person")),
+            (None, None, None) => return Err(DescriptionError::SectionMissing("passport")),
+        };
+        let birth_mrz = birth_mrz.map(|text| wanted(text, "birth_mrz", "six digits or fillers", is_mrz_date));
+        let mrz = mrz_of(&bearer, birth_mrz.transpose()?.as_deref())?;
+        let format = match self.portrait.media_type {
+            RawMediaType::Jpeg => PortraitFormat::Jpeg,
+            RawMediaType::Jpeg2000 => PortraitFormat::Jpeg2000,
+        };
+        let portrait = Portrait::find(&self.portrait.file, format, beside)
+            .map_err(|source| DescriptionError::Portrait { file: self.portrait.file.into(), source })?;
+        Ok(CardDescription {
+            bearer,
+            mrz,
+            portrait,
+            chip: self.chip.into(),
+            access: self.access.try_into()?,
+            lengths: self.extended_length.map_or(Ok(LengthOffer::Short), LengthOffer::try_from)?,
+            security_object: self.security_object.into(),
+        })
+    }
+}
+
+impl TryFrom<RawPerson> for Citizen {
+    type Error = DescriptionError;
+
+    fn try_from(raw: RawPerson) -> Result<Self, DescriptionError> {
+        let number = wanted(raw.number, "number", "twelve digits", |text| is_digits(text, 12))?;
+        if !number.starts_with("000") {
+            return Err(DescriptionError::CouldBeSomebody);
+        }
+        Ok(Self {
+            number,
+            name: wanted(raw.name, "name", "a name", |text| !text.trim().is_empty())?,
+            birth: date(&raw.birth, "birth")?,
+            sex: raw.sex.into(),
+            nationality: raw.nationality,
+            ethnicity: raw.ethnicity,
+            religion: raw.religion,
+            origin: raw.origin,
+            residence: raw.residence,
+            features: raw.features,
+            issued: day(&raw.issued, "issued")?,
+            expires: raw.expires.map(|text| day(&text, "expires")).transpose()?,
+            father: raw.father,
+            mother: raw.mother,
+            spouse: raw.spouse,
+            old_number: raw
+                .old_number
+                .map(|text| wanted(text, "old_number", "nine digits", |text| is_digits(text, 9)))
+                .transpose()?,
+            chip_field_16: raw
+                .chip_field_16
+                .map(|text| wanted(text, "chip_field_16", "sixteen hexadecimal digits", is_sixteen_hex))
+                .transpose()?,
+        })
+    }
+}
+
+impl TryFrom<RawPassport> for Traveller {
+    type Error = DescriptionError;
+
+    fn try_from(raw: RawPassport) -> Result<Self, DescriptionError> {
+        let letters_and_digits = |text: &str| {
+            (1..=9).contains(&text.len())
+                && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+        };
+        let letters =
+            |text: &str| (1..=3).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_uppercase());
+        Ok(Self {
+            document_number: wanted(
+                raw.document_number,
+                "document_number",
+                "one to nine capital letters and digits",
+                letters_and_digits,
+            )?,
+            issuing_state: match raw.issuing_state {
+                RawState::Vietnam => IssuingState::Vietnam,
+                RawState::Utopia => IssuingState::Utopia,
+            },
+            nationality: wanted(raw.nationality, "nationality", "one to three capital letters", letters)?,
+            surname: wanted(raw.surname, "surname", "a name", |text| !text.trim().is_empty())?,
+            given_names: raw.given_names,
+            birth: date(&raw.birth, "birth")?,
+            sex: raw.sex.into(),
+            issued: day(&raw.issued, "issued")?,
+            expires: day(&raw.expires, "expires")?,
+            can: raw
+                .can
+                .map(|text| wanted(text, "can", "six digits", |text| is_digits(text, 6)))
+                .transpose()?,
+        })
+    }
+}
+
+impl TryFrom<RawAccess> for AccessPlan {
+    type Error = DescriptionError;
+
+    fn try_from(raw: RawAccess) -> Result<Self, DescriptionError> {
+        if !raw.bac && raw.pace.is_empty() {
+            return Err(DescriptionError::NothingOpensIt);
+        }
+        let can_tries = raw.can_tries;
+        if can_tries == Some(0) {
+            return Err(DescriptionError::Value { key: "can_tries", wanted: "at least one" });
+        }
+        Ok(Self { bac: raw.bac, pace: raw.pace.into_iter().map(PaceOffer::from).collect(), can_tries })
+    }
+}
+
+impl From<RawPace> for PaceOffer {
+    fn from(raw: RawPace) -> Self {
+        Self {
+            cipher: match raw.cipher {
+                RawCipher::TripleDes => PaceCipher::TripleDes,
+                RawCipher::Aes128 => PaceCipher::Aes128,
+                RawCipher::Aes192 => PaceCipher::Aes192,
+                RawCipher::Aes256 => PaceCipher::Aes256,
+            },
+            curve: match raw.curve {
+                RawCurve::NistP256 => PaceCurve::NistP256,
+                RawCurve::BrainpoolP256r1 => PaceCurve::BrainpoolP256r1,
+                RawCurve::NistP384 => PaceCurve::NistP384,
+                RawCurve::BrainpoolP384r1 => PaceCurve::BrainpoolP384r1,
+                RawCurve::NistP521 => PaceCurve::NistP521,
+            },
+        }
+    }
+}
+
+impl TryFrom<RawExtendedLength> for LengthOffer {
+    type Error = DescriptionError;
+
+    fn try_from(raw: RawExtendedLength) -> Result<Self, DescriptionError> {
+        let max_command = usize::from(raw.max_command);
+        let max_reply = usize::try_from(raw.max_reply).unwrap_or(usize::MAX);
+        // Below 261 and 258 bytes even a short command or reply would not fit; above 65,538 no reply exists.
+        if max_command < 261 {
+            return Err(DescriptionError::Value { key: "max_command", wanted: "261 to 65535" });
+        }
+        if !(258..=65_538).contains(&max_reply) {
+            return Err(DescriptionError::Value { key: "max_reply", wanted: "258 to 65538" });
+        }
+        Ok(Self::Extended { max_command, max_reply })
+    }
+}
+
+impl From<RawChip> for ChipPlan {
+    fn from(raw: RawChip) -> Self {
+        Self {
+            parents: match raw.parents {
+                RawParents::TwoSequences => ParentsNesting::TwoSequences,
+                RawParents::OneSequence => ParentsNesting::OneSequence,
+            },
+            fingerprints: match raw.fingerprints {
+                RawFingerprints::Absent => Fingerprints::Absent,
+                RawFingerprints::Listed => Fingerprints::Listed,
+                RawFingerprints::Unlisted => Fingerprints::Unlisted,
+            },
+            chip_authentication: raw.chip_authentication.map(|cipher| match cipher {
+                RawCipher::TripleDes => ChipAuthenticationCipher::TripleDes,
+                RawCipher::Aes128 => ChipAuthenticationCipher::Aes128,
+                RawCipher::Aes192 => ChipAuthenticationCipher::Aes192,
+                RawCipher::Aes256 => ChipAuthenticationCipher::Aes256,
+            }),
+            active_authentication: raw.active_authentication.map(|key| match key {
+                RawActiveAuthentication::EcP256 => ActiveAuthenticationKind::EcP256,
+                RawActiveAuthentication::Rsa1024 => ActiveAuthenticationKind::Rsa(1024),
+                RawActiveAuthentication::Rsa2048 => ActiveAuthenticationKind::Rsa(2048),
+            }),
+        }
+    }
+}
+
+impl From<RawSecurityObject> for SecurityObjectPlan {
+    fn from(raw: RawSecurityObject) -> Self {
+        Self {
+            digest: match raw.digest {
+                RawDigest::Sha256 => DigestKind::Sha256,
+                RawDigest::Sha384 => DigestKind::Sha384,
+                RawDigest::Sha512 => DigestKind::Sha512,
+            },
+            signer: match raw.signer {
+                RawSigner::EcdsaP256 => SignerKind::EcdsaP256,
+                RawSigner::EcdsaP384 => SignerKind::EcdsaP384,
+                RawSigner::Rsa2048 => SignerKind::Rsa2048,
+            },
+            version: match raw.version {
+                RawLdsVersion::V0 => LdsVersion::V0,
+                RawLdsVersion::V1 => LdsVersion::V1,
+            },
+        }
+    }
+}
+
+impl From<RawSex> for Sex {
+    fn from(raw: RawSex) -> Self {
+        match raw {
+            RawSex::Male => Self::Male,
+            RawSex::Female => Self::Female,
+            RawSex::Unspecified => Self::Unspecified,
+        }
+    }
+}
+
+fn wanted(
+    text: String,
+    key: &'static str,
+    wanted: &'static str,
+    test: impl Fn(&str) -> bool,
+) -> Result<String, DescriptionError> {
+    if test(&text) { Ok(text) } else { Err(DescriptionError::Value { key, wanted }) }
+}
+
+fn date(text: &str, key: &'static str) -> Result<PrintedDate, DescriptionError> {
+    PrintedDate::parse(text).ok_or(DescriptionError::Value { key, wanted: "dd/MM/yyyy, MM/yyyy or yyyy" })
+}
+
+fn day(text: &str, key: &'static str) -> Result<PrintedDate, DescriptionError> {
+    PrintedDate::parse_day(text).ok_or(DescriptionError::Value { key, wanted: "dd/MM/yyyy" })
+}
+
+fn is_digits(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_sixteen_hex(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn is_mrz_date(text: &str) -> bool {
+    text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'<')
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    const CARD: &str = include_str!("../../cards/cccd-2021.toml");
+
+    fn refusal(from: &str, to: &str) -> DescriptionError {
+        assert!(CARD.contains(from), "{from}");
+        CardDescription::parse(&CARD.replace(from, to)).unwrap_err()
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name_and_line() {
+        for key in ["kind", "religion", "file", "bac", "parents", "max_reply", "digest"] {
+            let key = format!("\n{key} =");
+            let refused = refusal(&key, &format!("\nfavourite_colour = 1{key}"));
+            let source = refused.source().unwrap().to_string();
+            assert!(source.contains("unknown field `favourite_colour`"), "{source}");
+            assert!(source.contains("line "), "{source}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_could_be_somebodys_is_refused() {
+        assert!(matches!(refusal("\"000090123456\"", "\"001090123456\""), DescriptionError::CouldBeSomebody));
+    }
+
+    #[test]
+    fn values_no_card_could_carry_are_refused_with_their_key() {
+        for (from, to, key) in [
+            ("\"000090123456\"", "\"00009012345\"", "number"),
+            ("\"02/01/1990\"", "\"31/02/1990\"", "birth"),
+            ("\"15/03/2022\"", "\"2022\"", "issued"),
+            ("\"02/01/2030\"", "\"01/2030\"", "expires"),
+            ("\"000123456\"", "\"12345\"", "old_number"),
+            ("\"00112233445566AA\"", "\"zz\"", "chip_field_16"),
+            ("max_command = 2048", "max_command = 64", "max_command"),
+            ("can_tries = 10", "can_tries = 0", "can_tries"),
+        ] {
+            let refused = refusal(from, to);
+            assert!(
+                matches!(refused, DescriptionError::Value { key: found, .. } if found == key),
+                "{refused}"
+            );
+        }
+        assert!(matches!(refusal("Nguyễn Văn Mẫu", "Nguyễn 王"), DescriptionError::Name(_)));
+        assert!(matches!(refusal("[person]", "[passport]"), DescriptionError::Shape(_)));
+        assert!(matches!(refusal("face-a.jpg", "face-z.jpg"), DescriptionError::Portrait { .. }));
+    }
+
+    #[test]
+    fn a_card_nothing_opens_is_refused() {
+        let pace = "pace = [{ cipher = \"aes-128\", curve = \"brainpoolP256r1\" }]";
+        assert!(CARD.contains(pace));
+        let closed = CARD.replace(pace, "").replace("bac = true", "bac = false");
+        assert!(matches!(CardDescription::parse(&closed), Err(DescriptionError::NothingOpensIt)));
+    }
+
+    #[test]
+    fn the_spelling_of_a_partial_birth_in_the_mrz_can_be_chosen() {
+        let with = |birth: &str| {
+            let text = CARD.replace("birth = \"02/01/1990\"", birth);
+            CardDescription::parse(&text).unwrap().mrz_key().birth.clone()
+        };
+        assert_eq!(with("birth = \"1990\""), "90<<<<");
+        assert_eq!(with("birth = \"1990\"\nbirth_mrz = \"900101\""), "900101");
+    }
+
+    #[test]
+    fn a_portrait_beside_the_file_wins_over_a_shipped_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("own.toml");
+        std::fs::write(&path, CARD).unwrap();
+        let shipped = CardDescription::load(&path).unwrap();
+
+        let other = Portrait::find("face-c.jpg", PortraitFormat::Jpeg, None).unwrap();
+        std::fs::write(folder.path().join("face-a.jpg"), other.bytes()).unwrap();
+        let own = CardDescription::load(&path).unwrap();
+        assert_eq!(own.portrait().bytes(), other.bytes());
+        assert_ne!(own.portrait().bytes(), shipped.portrait().bytes());
+
+        let missing = CardDescription::load(&folder.path().join("none.toml"));
+        assert!(matches!(missing, Err(DescriptionError::Unreadable(_))));
+    }
+
+    #[test]
+    fn debug_names_the_kind_and_nobody() {
+        assert_eq!(format!("{:?}", CardDescription::parse(CARD).unwrap()), "CardDescription(Cccd2021)");
+    }
+}
