@@ -62,8 +62,7 @@ impl AgentUnderTest {
             ("page", PAGE_TOKEN, format!("'{PAGE_ORIGIN}'")),
         ] {
             let hash = TokenHash::of(token).to_hex();
-            text +=
-                &format!("[[caller]]\nname = '{name}'\ntoken_sha256 = '{hash}'\norigins = [{origins}]\n");
+            text += &format!("[[caller]]\nname = '{name}'\ntoken_sha256 = '{hash}'\norigins = [{origins}]\n");
         }
         std::fs::File::create(&config).unwrap().write_all(text.as_bytes()).unwrap();
 
@@ -129,12 +128,8 @@ impl AgentUnderTest {
 
     /// Asks for a reading and waits for its end. A successful one is the result, a failed one its problem.
     pub fn read(&self, body: &Value) -> Answer {
-        let response = self
-            .request(Method::POST, "/v1/reads")
-            .header("Prefer", "wait=60")
-            .json(body)
-            .send()
-            .unwrap();
+        let response =
+            self.request(Method::POST, "/v1/reads").header("Prefer", "wait=60").json(body).send().unwrap();
         Answer::of(response)
     }
 
@@ -143,11 +138,11 @@ impl AgentUnderTest {
         let mut found = None;
         self.wait_for(&format!("{name}: card {has_card}"), || {
             found = self.readers().into_iter().find(|reader| {
-                reader["name"].as_str().unwrap().starts_with(name) && !reader["card"].is_null() == has_card
+                reader["name"].as_str().unwrap().starts_with(name) && reader["card"].is_null() != has_card
             });
             found.is_some()
         });
-        found.unwrap()["id"].as_str().unwrap().to_owned()
+        found.unwrap()["reader_id"].as_str().unwrap().to_owned()
     }
 
     /// The readers as the API lists them.

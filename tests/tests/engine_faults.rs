@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use cccd_card::{ChannelLimits, ReaderId, TransportError};
 use cccd_document::{AccessKey, Can};
-use cccd_engine::{CallerId, Engine, EngineOptions, PortraitWish, ReadFailure, ReadRequest, ReadState, Reading};
+use cccd_engine::{
+    CallerId, Engine, EngineOptions, PortraitWish, ReadFailure, ReadRequest, ReadState, Reading,
+};
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::personalise::{Issuer, personalise};
 use cccd_firmware_sim::reader::in_process::{Fault, FaultPlan, InProcessReader};

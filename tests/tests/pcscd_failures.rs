@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::personalise::{Issuer, personalise};
-use cccd_firmware_sim::reader::PcscBench;
+use cccd_firmware_sim::reader::pcscd::PcscBench;
 use cccd_tests::{AgentUnderTest, HeldCard, Hold, OTHER_TOKEN, agent::Answer, people};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -23,8 +23,11 @@ struct Desk {
 impl Desk {
     fn new() -> Self {
         let bench = Arc::new(PcscBench::start(&["Lane 0", "Lane 1"]).unwrap());
-        let agent =
-            AgentUnderTest::start_with(PROGRAM, Some(bench.socket_path()), "wait_for_card_s = 2");
+        let agent = AgentUnderTest::start_with(
+            PROGRAM,
+            Some(bench.socket_path()),
+            "wait_for_card_s = 2\nexchange_within_s = 3",
+        );
         Self { agent, bench, issuer: Issuer::new().unwrap() }
     }
 
@@ -47,8 +50,8 @@ impl Desk {
         let mut request = Self::can(card);
         request["reader"] = json!(id);
         let result = self.agent.read(&request).result();
-        let number = &people::card(card).citizen().unwrap().number;
-        assert_eq!(result["record"]["number"]["value"], **number);
+        let number = people::card(card).citizen().unwrap().number.clone();
+        assert_eq!(result["record"]["number"]["value"], number);
     }
 
     /// Lays a shipped card on reader 0, starts reading it, and returns in the middle of it.
@@ -57,8 +60,7 @@ impl Desk {
         let (held, hold) = HeldCard::after(IN_THE_MIDDLE, Chip::new(image));
         self.bench.reader(0).unwrap().insert(held).unwrap();
         self.agent.wait_for_card("Lane 0", true);
-        let response =
-            self.agent.request(Method::POST, "/v1/reads").json(&Self::can(card)).send().unwrap();
+        let response = self.agent.request(Method::POST, "/v1/reads").json(&Self::can(card)).send().unwrap();
         assert_eq!(response.status(), 202);
         hold.wait_until_reached();
         (response.headers()["location"].to_str().unwrap().to_owned(), hold)
@@ -133,8 +135,10 @@ fn a_reader_unplugged_in_the_middle_is_lost_and_comes_back() {
     let (read, hold) = desk.in_the_middle_of("cccd-no-expiry");
     desk.bench.reader(0).unwrap().unplug();
     drop(hold);
+    // With a serial reader pulled in the middle of an answer, pcsc-lite's driver waits on for it: then it is
+    // the agent's own watchdog that gives the reader up.
     let code = desk.problem_of(&read);
-    assert!(["reader-lost", "card-removed"].contains(&code.as_str()), "{code}");
+    assert!(["reader-lost", "reader-hung"].contains(&code.as_str()), "{code}");
     // The other reader goes on meanwhile.
     let id = desk.insert(1, "cccd-2021");
     let mut request = Desk::can("cccd-2021");
@@ -153,9 +157,8 @@ fn the_smart_card_service_killed_in_the_middle_comes_back() {
     desk.bench.kill_service().unwrap();
     drop(hold);
     assert_eq!(desk.problem_of(&read), "service-unavailable");
-    desk.agent.wait_for("agent.degraded", || {
-        desk.agent.events().iter().any(|(name, _)| name == "agent.degraded")
-    });
+    desk.agent
+        .wait_for("agent.degraded", || desk.agent.events().iter().any(|(name, _)| name == "agent.degraded"));
     assert_eq!(desk.agent.read(&Desk::can("cccd-2021")).code(), "service-unavailable");
 
     desk.bench.restart_service().unwrap();
@@ -177,8 +180,7 @@ fn a_reading_belongs_to_its_caller() {
         (Method::GET, format!("{read}/portrait")),
         (Method::DELETE, read.clone()),
     ] {
-        let answer =
-            desk.agent.anonymous(method.clone(), &path).bearer_auth(OTHER_TOKEN).send().unwrap();
+        let answer = desk.agent.anonymous(method.clone(), &path).bearer_auth(OTHER_TOKEN).send().unwrap();
         assert_eq!(Answer::of(answer).code(), "read-not-found", "{method} {path}");
     }
     // Its owner may fetch it again, until it is wiped.
@@ -205,16 +207,14 @@ fn events_tell_a_reading_from_start_to_end_in_order() {
     desk.insert(0, "cccd-2021");
     let result = desk.agent.read(&Desk::can("cccd-2021")).result();
     let read = result["read_id"].clone();
-    desk.agent.wait_for("read.completed", || {
-        desk.agent.events().iter().any(|(name, _)| name == "read.completed")
-    });
+    desk.agent
+        .wait_for("read.completed", || desk.agent.events().iter().any(|(name, _)| name == "read.completed"));
     let events = desk.agent.events();
     let mine: Vec<&(String, Value)> =
         events.iter().filter(|(_, event)| event["data"]["read_id"] == read).collect();
     assert_eq!(mine.first().unwrap().0, "read.queued");
     assert_eq!(mine.last().unwrap().0, "read.completed");
-    let percents: Vec<u64> =
-        mine.iter().filter_map(|(_, event)| event["data"]["percent"].as_u64()).collect();
+    let percents: Vec<u64> = mine.iter().filter_map(|(_, event)| event["data"]["percent"].as_u64()).collect();
     assert!(percents.len() >= 4 && percents.is_sorted(), "{percents:?}");
     let names: Vec<&str> = events.iter().map(|(name, _)| name.as_str()).collect();
     assert!(names.contains(&"reader.attached") && names.contains(&"card.inserted"), "{names:?}");

@@ -25,7 +25,10 @@ fn a_foreign_host_gets_a_problem_and_no_data() {
     let request = |host: &str| {
         let host = if host.is_empty() { String::new() } else { format!("Host: {host}\n") };
         let token = cccd_tests::CALLER_TOKEN;
-        raw(&agent, &format!("GET /v1/readers HTTP/1.1\n{host}Authorization: Bearer {token}\nConnection: close\n\n"))
+        raw(
+            &agent,
+            &format!("GET /v1/readers HTTP/1.1\n{host}Authorization: Bearer {token}\nConnection: close\n\n"),
+        )
     };
     for host in [
         "evil.example.vn".to_owned(),

@@ -14,7 +14,8 @@ pub(crate) fn keys(arguments: &AccessArguments) -> Result<Vec<AccessKey>> {
         (&arguments.mrz, AccessInput::MrzLines),
         (&arguments.id, AccessInput::PersonalNumber),
     ];
-    let Some((value, input)) = given.into_iter().find_map(|(value, make)| Some((value.as_ref()?, make))) else {
+    let Some((value, input)) = given.into_iter().find_map(|(value, make)| Some((value.as_ref()?, make)))
+    else {
         bail!("one of --can, --qr, --mrz, --id opens the chip");
     };
     let value = value_or_stdin(value)?;

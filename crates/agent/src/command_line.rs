@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::{Agent, daemon, logging, read_command};
 
-/// Đọc thẻ Căn cước gắn chíp · Reads Vietnamese chip ID cards
+/// Đọc thẻ Căn cước gắn chip · Reads Vietnamese chip ID cards
 #[derive(Parser)]
 #[command(name = "cccd-agent", version, max_term_width = 100)]
 struct CommandLine {

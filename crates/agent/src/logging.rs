@@ -1,6 +1,6 @@
 //! What is written to the log, and what never is.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::panic;
 
 use cccd_profiles::LogSettings;
@@ -17,9 +17,11 @@ pub(crate) fn start(settings: &LogSettings) {
     let level = settings.level.parse().unwrap_or(LevelFilter::INFO);
     let targets = Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("cccd", level);
     let registry = tracing_subscriber::registry().with(targets);
-    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let layer =
+        tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     // A second start in one process keeps the first one's logging.
-    let _ = if settings.json { registry.with(layer.json()).try_init() } else { registry.with(layer).try_init() };
+    let _ =
+        if settings.json { registry.with(layer.json()).try_init() } else { registry.with(layer).try_init() };
     log_panics_without_their_message();
 }
 

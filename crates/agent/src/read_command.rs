@@ -37,7 +37,11 @@ pub(crate) fn read(settings: &AgentSettings, arguments: &ReadArguments) -> Resul
         std::fs::write(path, portrait.bytes.expose())
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
-    if arguments.json { say(&cccd_api::result_json(read, &reading)) } else { say(&table::of_reading(&reading)) }
+    if arguments.json {
+        say(&cccd_api::result_json(read, &reading))
+    } else {
+        say(&table::of_reading(&reading))
+    }
 }
 
 /// Lists the readers of this machine.
@@ -102,7 +106,7 @@ fn words(phase: Phase) -> &'static str {
     match phase {
         Phase::WaitingForCard => "Đặt thẻ lên đầu đọc",
         Phase::Connecting => "Đang kết nối với thẻ",
-        Phase::Unlocking => "Đang mở chíp",
+        Phase::Unlocking => "Đang mở chip",
         Phase::Reading => "Đang đọc, xin giữ yên thẻ",
         Phase::Checking | Phase::Over => "Đang kiểm tra",
     }
@@ -121,4 +125,3 @@ fn refuse(failure: ReadFailure) -> Result<ExitCode> {
     writeln!(out, "[{}]", problem.code).context("cannot print")?;
     Ok(ExitCode::from(2))
 }
-

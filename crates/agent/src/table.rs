@@ -45,7 +45,7 @@ pub(crate) fn of_reading(reading: &Reading) -> String {
 fn footer(reading: &Reading) -> String {
     let effort = reading.effort;
     let mut lines = vec![
-        format!("Mở chíp · opened by: {}", opened_by(reading)),
+        format!("Mở chip · opened by: {}", opened_by(reading)),
         format!("Ảnh · portrait: {}", portrait(reading)),
         format!("Tệp · files: {}", files(reading)),
         hashes(reading),
@@ -126,9 +126,13 @@ fn note_text(note: RecordNote) -> &'static str {
     match note {
         RecordNote::NumbersDiffer => "số trên DG1 và DG13 khác nhau · numbers differ between DG1 and DG13",
         RecordNote::NamesDiffer => "họ tên trên DG1 và DG13 khác nhau · names differ between DG1 and DG13",
-        RecordNote::BirthsDiffer => "ngày sinh trên DG1 và DG13 khác nhau · births differ between DG1 and DG13",
+        RecordNote::BirthsDiffer => {
+            "ngày sinh trên DG1 và DG13 khác nhau · births differ between DG1 and DG13"
+        }
         RecordNote::SexesDiffer => "giới tính trên DG1 và DG13 khác nhau · sexes differ between DG1 and DG13",
-        RecordNote::ExpiriesDiffer => "hạn thẻ trên DG1 và DG13 khác nhau · expiries differ between DG1 and DG13",
+        RecordNote::ExpiriesDiffer => {
+            "hạn thẻ trên DG1 và DG13 khác nhau · expiries differ between DG1 and DG13"
+        }
         RecordNote::Mrz(_) => "MRZ trong DG1 có chỗ không khớp · something in the MRZ of DG1 does not fit",
         RecordNote::Dg13(_) => "DG13 có chỗ lạ · something in DG13 is odd",
         RecordNote::Dg13Unrecognised => "DG13 không theo cấu trúc đã biết · DG13 is of an unknown structure",

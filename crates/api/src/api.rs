@@ -39,8 +39,18 @@ pub(crate) struct Shared {
     pub(crate) callers: Callers,
     pub(crate) hosts: Hosts,
     pub(crate) facts: AgentFacts,
-    /// Set once the server closes: what has no end of its own ends then.
-    pub(crate) closing: watch::Receiver<bool>,
+    closing: watch::Receiver<bool>,
+}
+
+impl Shared {
+    /// Ends once the server closes, for whatever has no end of its own.
+    pub(crate) async fn closed(&self) {
+        let mut closing = self.closing.clone();
+        if closing.wait_for(|closing| *closing).await.is_err() {
+            // Without a server there is nothing to close.
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 impl std::ops::Deref for Desk {

@@ -50,7 +50,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ReadName {
     }
 }
 
-/// A JSON body. Its bytes are wiped once it is understood.
+/// A body that is one JSON object. Its bytes are wiped once it is understood.
 #[derive(Debug)]
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
@@ -65,6 +65,10 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
         let bytes = tokio::time::timeout(BODY_WITHIN, whole_body(request))
             .await
             .map_err(|_| Refusal::from(Fault::BodyTooSlow))??;
+        // The parser would take a list of values for an object without names.
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(Refusal::from(Fault::BodyInvalid).because("a JSON object expected"));
+        }
         serde_json::from_slice(&bytes)
             .map(Self)
             .map_err(|error| Refusal::from(Fault::BodyInvalid).because(place_of(&error)))

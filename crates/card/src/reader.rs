@@ -92,7 +92,8 @@ pub trait ReaderSource: Send + Sync {
     /// A short name for logs and events: `pcsc`.
     fn name(&self) -> &'static str;
 
-    /// Watches until `stop` is raised, and survives whatever happens to drivers and services.
+    /// Watches until `stop` is raised, and survives whatever happens to drivers and services. Tells
+    /// [`ReaderEvent::SourceReady`] once it has told all that was there at the start.
     fn watch(&self, tell: &mut dyn FnMut(ReaderEvent), stop: &StopSignal);
 
     /// Opens the card that lies on `reader`.

@@ -35,6 +35,12 @@ pub(crate) struct Desk {
     options: EngineOptions,
 }
 
+/// Where the numbers of the events begin: milliseconds since the epoch. No run tells a thousand events a
+/// second for as long as it lives, so a listener of an earlier run never takes new numbers for old ones.
+fn events_before(options: &EngineOptions) -> u64 {
+    u64::try_from((options.clock)().unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum SourceState {
     Starting,
@@ -75,7 +81,7 @@ impl Desk {
             reads: HashMap::new(),
             waiting: VecDeque::new(),
             over: VecDeque::new(),
-            journal: Journal::new(),
+            journal: Journal::after(events_before(&options)),
             unsettled: Vec::new(),
             inbox,
             options,

@@ -14,7 +14,7 @@ const KEPT: usize = 1024;
 /// Something happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Counts up by one from 1, without gaps over all audiences.
+    /// Counts up by one, without gaps over all audiences, from a number above every one of an earlier run.
     pub sequence: u64,
     /// When.
     pub time: OffsetDateTime,
@@ -126,8 +126,8 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    pub(crate) fn new() -> Self {
-        Self { last: 0, kept: VecDeque::with_capacity(KEPT), listeners: broadcast::Sender::new(KEPT) }
+    pub(crate) fn after(last: u64) -> Self {
+        Self { last, kept: VecDeque::with_capacity(KEPT), listeners: broadcast::Sender::new(KEPT) }
     }
 
     pub(crate) fn tell(&mut self, time: OffsetDateTime, audience: Audience, kind: EventKind) {
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_listener_that_comes_back_misses_nothing_that_is_kept() {
-        let mut journal = Journal::new();
+        let mut journal = Journal::after(0);
         let (mine, other) = (CallerId::new("mine"), CallerId::new("other"));
         for _ in 0..KEPT + 5 {
             journal.tell(OffsetDateTime::UNIX_EPOCH, Audience::Everyone, source_lost());

@@ -44,9 +44,19 @@ pub(crate) struct Decoded {
     pub(crate) mirrored: bool,
 }
 
-/// Decides every module by its sign and mends what that leaves. `soft` is positive for dark, about +-1.
+/// Decides every module by its sign and mends what that leaves, by `rqrr` first. `soft` is positive for
+/// dark, about +-1.
 pub(crate) fn hard(shape: &Arrangement, soft: &[f32]) -> Option<Decoded> {
     let first = by_rqrr(shape, soft);
+    by_signs(shape, soft, first)
+}
+
+/// As [`hard`], where `rqrr` has already failed on the same symbol: not worth asking twice.
+pub(crate) fn hard_again(shape: &Arrangement, soft: &[f32]) -> Option<Decoded> {
+    by_signs(shape, soft, None)
+}
+
+fn by_signs(shape: &Arrangement, soft: &[f32], first: Option<Zeroizing<Vec<u8>>>) -> Option<Decoded> {
     for reading in readings(shape, soft) {
         let words = Codewords::read(shape, soft, &reading);
         let Some(data) = words.mend(shape.version, reading.level, 0).map(|(data, _)| data) else { continue };

@@ -6,8 +6,6 @@
 
 #![expect(
     clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
     clippy::cast_precision_loss,
     reason = "a grid of half modules with a margin as wide as the neighbourhood"
 )]

@@ -45,10 +45,6 @@ impl Polarity {
 }
 
 /// A finder pattern: its centre and the two vectors one module along its sides.
-pub static C: [std::sync::atomic::AtomicU32; 20] = [const { std::sync::atomic::AtomicU32::new(0) }; 20];
-pub fn lap(i: usize, t: std::time::Instant) { C[i].fetch_add((t.elapsed().as_nanos()/1000) as u32, std::sync::atomic::Ordering::Relaxed); }
-
-pub fn tick(i: usize) { C[i].fetch_add(1, std::sync::atomic::Ordering::Relaxed); }
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Finder {
     pub(crate) centre: Point,
@@ -118,7 +114,7 @@ impl<'a> Search<'a> {
 
     /// Searches `rows`. Ends early, with what there is, when the budget does.
     pub(crate) fn rows(&mut self, rows: Rows, meter: &mut Meter) {
-        let per_row = (self.view.width / 256 + 1) as u32;
+        let per_row = (self.view.width / 512 + 1) as u32;
         for row in (rows.first.max(1)..self.view.height - 1).step_by(rows.every) {
             if !meter.spend(per_row) {
                 return;
@@ -129,9 +125,6 @@ impl<'a> Search<'a> {
             for run in found_edges.windows(6) {
                 let Some((centre, unit)) = proportions(run, 0.62) else { continue };
                 let polarity = if run[0].rising { Polarity::Inverted } else { Polarity::Normal };
-                if !meter.spend(1) {
-                    break;
-                }
                 self.consider(Point::new(centre, row as f32), unit, polarity, meter);
             }
             self.edges = found_edges;
@@ -162,7 +155,9 @@ impl<'a> Search<'a> {
         if self.found.iter().any(known) {
             return;
         }
-        tick(0);
+        if !meter.spend(1) {
+            return;
+        }
         match confirm(self.view, spot, unit, polarity, meter) {
             Some(finder) => self.keep(finder),
             None => self.vain[cell] += 1,
@@ -235,12 +230,9 @@ fn cross(
     let step = (unit * 0.3).max(0.5);
     let reach = (6.5 * unit / step).ceil() as i32;
     let (line, found) = scratch;
-    line.clear();
-    let factor = polarity.sign() * f32::from(SCALE);
-    for at in -reach..=reach {
-        let point = through + direction * (at as f32 * step);
-        line.push((view.at(point.x, point.y) * factor) as i16);
-    }
+    let factor = if polarity == Polarity::Inverted { -i32::from(SCALE) } else { i32::from(SCALE) };
+    let from = through - direction * (reach as f32 * step);
+    view.along(from, direction * step, 2 * reach as usize + 1, factor, line);
     edges::find(line, found);
     let middle = reach as f32;
     let at = found.windows(6).find(|run| {
@@ -262,7 +254,6 @@ fn confirm(view: View<'_>, spot: Point, unit: f32, polarity: Polarity, meter: &m
     let mut scratch = (Vec::with_capacity(64), Vec::with_capacity(16));
     let (right, down) = (Point::new(1.0, 0.0), Point::new(0.0, 1.0));
     let vertical = cross(view, spot, down, unit, polarity, &mut scratch)?;
-    tick(1);
     let mut centre = spot + down * vertical.shift;
     let unit = (unit + vertical.unit) / 2.0;
     let horizontal = cross(view, centre, right, unit, polarity, &mut scratch)?;
@@ -271,7 +262,6 @@ fn confirm(view: View<'_>, spot: Point, unit: f32, polarity: Polarity, meter: &m
         return None;
     }
 
-    tick(2);
     let mut radii = [None; DIRECTIONS];
     let mut missing = 0;
     for (number, radius) in radii.iter_mut().enumerate() {
@@ -285,19 +275,22 @@ fn confirm(view: View<'_>, spot: Point, unit: f32, polarity: Polarity, meter: &m
             return None;
         }
     }
-    tick(3);
     let (along, across) = frame(&radii)?;
     let mut finder = Finder { centre, along, across, agreement: 0.0, polarity };
     finder.agreement = agreement(view, &finder);
     if finder.agreement < LEAST_AGREEMENT - 0.2 || !meter.spend(30) {
         return None;
     }
-    tick(4);
     settle(view, &mut finder);
+    (finder.agreement >= LEAST_AGREEMENT && plausible(&finder)).then_some(finder)
+}
+
+/// Whether a square could look like that: a tilt of 55 degrees foreshortens to 0.57, and slants no angle
+/// beyond 60 degrees.
+fn plausible(finder: &Finder) -> bool {
     let (long, short) = (finder.along.length(), finder.across.length());
-    let sane = finder.module() > 0.9 && long < 2.6 * short && short < 2.6 * long;
-    if sane && finder.agreement >= LEAST_AGREEMENT { tick(5); }
-    (sane && finder.agreement >= LEAST_AGREEMENT).then_some(finder)
+    let slant = (finder.along.x * finder.across.x + finder.along.y * finder.across.y).abs();
+    finder.module() > 0.9 && long < 1.9 * short && short < 1.9 * long && slant < 0.5 * long * short
 }
 
 /// The slanted square whose size in each direction comes nearest to what was measured: two of the

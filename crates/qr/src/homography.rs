@@ -141,9 +141,8 @@ impl<const N: usize> Normal<N> {
                 if row == column {
                     sum += f64::from(ridge);
                 }
-                for k in 0..column {
-                    sum -= lower[row][k] * lower[column][k];
-                }
+                let (ours, theirs) = (&lower[row], &lower[column]);
+                sum -= ours.iter().zip(theirs).take(column).map(|(a, b)| a * b).sum::<f64>();
                 if row == column {
                     if sum.is_nan() || sum <= 1e-12 {
                         return None;

@@ -12,6 +12,15 @@ const MOST_SLANT: f32 = 0.32;
 /// Distances of finder centres in modules, version 1 to 40, with room for error.
 const SPAN: std::ops::Range<f32> = 11.0..200.0;
 
+/// Triples that look less like one symbol are not tried: true ones stay below half of it.
+const MOST_MISFIT: f32 = 0.7;
+/// A finder that is to carry a hypothesis with one other must be seen this clearly.
+const PAIR_AGREEMENT: f32 = 0.62;
+/// Places a third finder is looked for.
+const MOST_GUESSES: usize = 16;
+/// Hypotheses with a guessed finder.
+const MOST_PAIRS: usize = 6;
+
 /// Three corners of a supposed symbol.
 #[derive(Clone, Copy)]
 pub(crate) struct Hypothesis {
@@ -78,6 +87,9 @@ pub(crate) fn triples(finders: &[Finder], meter: &mut Meter) -> Vec<Hypothesis> 
                 }
                 let agreement = finders[corner].agreement + finders[a].agreement + finders[b].agreement;
                 let misfit = 2.0 * uneven + first.slant + second.slant + 0.3 * (3.0 - agreement);
+                if misfit > MOST_MISFIT {
+                    continue;
+                }
                 let span = (first.span * second.span).sqrt();
                 let [right, down] = clockwise(&finders[corner], &finders[a], &finders[b]);
                 found.push(Hypothesis { finders: [finders[corner], right, down], span, misfit, seen: 3 });
@@ -99,7 +111,8 @@ pub(crate) fn pairs(view: View<'_>, finders: &[Finder], meter: &mut Meter) -> Ve
     let mut found = Vec::new();
     for (number, p) in finders.iter().enumerate() {
         for q in &finders[number + 1..] {
-            if p.polarity != q.polarity || !meter.spend(2) {
+            let doubtful = p.agreement.min(q.agreement) < PAIR_AGREEMENT;
+            if p.polarity != q.polarity || doubtful || !meter.spend(2) {
                 continue;
             }
             if let Some(sight) = sight(p, q) {
@@ -121,10 +134,16 @@ pub(crate) fn pairs(view: View<'_>, finders: &[Finder], meter: &mut Meter) -> Ve
             }
         }
     }
+    found.retain(|&(_, _, expected, ..)| view.contains(expected.x, expected.y));
+    found.sort_by(|a, b| {
+        let misfit = |one: &Finder, other: &Finder, slant: f32| 2.0 * slant - one.agreement - other.agreement;
+        misfit(&a.0, &a.1, a.4).total_cmp(&misfit(&b.0, &b.1, b.4))
+    });
+    found.truncate(MOST_GUESSES);
     let mut out = Vec::new();
     for (one, other, expected, span, slant) in found {
-        if !view.contains(expected.x, expected.y) || !meter.spend(40) {
-            continue;
+        if !meter.spend(40) {
+            break;
         }
         let third = finder::near(view, &one, expected, (0.06 * span).clamp(1.5, 5.0));
         let third = if third.agreement > 0.3 { third } else { Finder { centre: expected, agreement: 0.0, ..one } };
@@ -137,6 +156,7 @@ pub(crate) fn pairs(view: View<'_>, finders: &[Finder], meter: &mut Meter) -> Ve
         out.push(Hypothesis { finders: [corner, right, down], span, misfit, seen: 2 });
     }
     out.sort_by(|a, b| a.misfit.total_cmp(&b.misfit));
+    out.truncate(MOST_PAIRS);
     out
 }
 

@@ -13,6 +13,8 @@ use std::io::Cursor;
 
 use zeroize::Zeroizing;
 
+use crate::homography::Point;
+
 /// The most pixels a picture may have.
 pub const MAX_PIXELS: u64 = 40_000_000;
 /// The longest side of a picture.
@@ -216,6 +218,39 @@ impl View<'_> {
         let above = f32::from(upper[0]) + right * (f32::from(upper[1]) - f32::from(upper[0]));
         let below = f32::from(lower[0]) + right * (f32::from(lower[1]) - f32::from(lower[0]));
         above + down * (below - above)
+    }
+
+    /// Fills `line` with `count` values at `from`, `from + step`, ..., each `factor` times the grey value.
+    pub(crate) fn along(&self, from: Point, step: Point, count: usize, factor: i32, line: &mut Vec<i16>) {
+        line.clear();
+        let to = from + step * count as f32;
+        let inside = |p: Point| {
+            p.x >= 1.0 && p.y >= 1.0 && p.x < self.width as f32 - 2.0 && p.y < self.height as f32 - 2.0
+        };
+        if !inside(from) || !inside(to) {
+            line.extend((0..count).map(|at| {
+                let point = from + step * at as f32;
+                (self.at(point.x, point.y) * factor as f32) as i16
+            }));
+            return;
+        }
+        // In 1/65536 of a pixel: most of the search's time is spent in this loop.
+        let fixed = |value: f32| (value * 65_536.0) as i32;
+        let (mut x, mut y) = (fixed(from.x), fixed(from.y));
+        let (dx, dy) = (fixed(step.x), fixed(step.y));
+        for _ in 0..count {
+            let start = (y >> 16) as usize * self.width + (x >> 16) as usize;
+            let (right, down) = ((x >> 8) & 0xFF, (y >> 8) & 0xFF);
+            let upper = &self.pixels[start..start + 2];
+            let lower = &self.pixels[start + self.width..start + self.width + 2];
+            let [a, b, c, d] = [upper[0], upper[1], lower[0], lower[1]].map(i32::from);
+            let above = (a << 8) + right * (b - a);
+            let below = (c << 8) + right * (d - c);
+            let value = (above << 8) + down * (below - above);
+            line.push(((value >> 8) * factor >> 8) as i16);
+            x += dx;
+            y += dy;
+        }
     }
 
     pub(crate) fn contains(&self, x: f32, y: f32) -> bool {

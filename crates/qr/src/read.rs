@@ -23,32 +23,18 @@ pub(crate) enum Reading {
 
 /// Follows `hypothesis` with at most `most` versions.
 pub(crate) fn hypothesis(view: View<'_>, hypothesis: &Hypothesis, most: usize, meter: &mut Meter) -> Reading {
-    crate::finder::tick(6);
     let mut unclear = Reading::Nothing;
-    let t = std::time::Instant::now();
-    let models = model::fit(view, hypothesis, most, meter);
-    crate::finder::lap(8, t);
-    for model in models {
+    for model in model::fit(view, hypothesis, most, meter) {
         if model.agreement < LEAST_AGREEMENT || !meter.spend(cost(&model)) {
             continue;
         }
-        crate::finder::tick(7);
-        let t = std::time::Instant::now();
         let grid = HalfGrid::sample(view, &model);
-        crate::finder::lap(9, t);
-        let t = std::time::Instant::now();
-        let h = decode::hard(&model.shape, &grid.centres());
-        crate::finder::lap(10, t);
-
-        if let Some(decoded) = h {
+        if let Some(decoded) = decode::hard(&model.shape, &grid.centres()) {
             return Reading::Code(Code::new(decoded, &model));
         }
-        let t = std::time::Instant::now();
-        let soft = grid.equalised(&model.shape.layout);
-        crate::finder::lap(11, t);
-        let Some(soft) = soft else { continue };//(&model.shape.layout) else { continue };
+        let Some(soft) = grid.equalised(&model.shape.layout) else { continue };
         if let Some(decoded) =
-            decode::hard(&model.shape, &soft).or_else(|| decode::with_erasures(&model.shape, &soft))
+            decode::hard_again(&model.shape, &soft).or_else(|| decode::with_erasures(&model.shape, &soft))
         {
             return Reading::Code(Code::new(decoded, &model));
         }

@@ -135,7 +135,7 @@ pub(crate) fn mend(block: &mut [u8], checks: usize, erased: &[usize]) -> Option<
     }
     let mut roots = 0;
     let mut errors = 0;
-    for place in 0..length {
+    for (place, codeword) in block.iter_mut().enumerate() {
         let power = length - 1 - place;
         let inverse = EXP[255 - power % 255];
         if evaluate(&locator[..=degree], inverse) != 0 {
@@ -153,7 +153,7 @@ pub(crate) fn mend(block: &mut [u8], checks: usize, erased: &[usize]) -> Option<
         }
         let value =
             product(EXP[power % 255], quotient(evaluate(&evaluator[..checks], inverse), slope));
-        block[place] ^= value;
+        *codeword ^= value;
         if value != 0 && !erased.contains(&place) {
             errors += 1;
         }

@@ -4,6 +4,7 @@ use crate::budget::{Budget, Meter};
 use crate::code::Code;
 use crate::finder::{Finder, Rows, Search};
 use crate::hypothesis::{self, Hypothesis};
+use crate::homography::Point;
 use crate::image::{GreyImage, View};
 use crate::read::{self, Reading};
 
@@ -40,15 +41,29 @@ impl Still {
     }
 }
 
+/// Reads what it can of a list of hypotheses, none of them twice.
+#[derive(Default)]
+struct Tried(Vec<[Point; 3]>);
+
+impl Tried {
+    fn is_new(&mut self, hypothesis: &Hypothesis) -> bool {
+        let centres = hypothesis.finders.map(|finder| finder.centre);
+        let known = self.0.iter().any(|tried| tried.iter().zip(&centres).all(|(a, b)| (*a - *b).length() < 1.0));
+        if !known {
+            self.0.push(centres);
+        }
+        !known
+    }
+}
+
 fn search(view: View<'_>, codes: &mut Vec<Code>, meter: &mut Meter) {
     if !view.holds_a_symbol() {
         return;
     }
+    let mut tried = Tried::default();
     let mut search = Search::new(view);
-    let t = std::time::Instant::now();
     search.rows(Rows { first: 1, every: 3 }, meter);
-    crate::finder::lap(12, t);
-    triples(view, &search.found(), codes, meter);
+    triples(view, &search.found(), codes, &mut tried, meter);
     if !codes.is_empty() {
         return;
     }
@@ -57,24 +72,27 @@ fn search(view: View<'_>, codes: &mut Vec<Code>, meter: &mut Meter) {
         search.rows(Rows { first, every: 3 }, meter);
     }
     let finders = search.found();
-    triples(view, &finders, codes, meter);
+    triples(view, &finders, codes, &mut tried, meter);
     if codes.is_empty() {
         let guesses = hypothesis::pairs(view, &finders, meter);
-        each(view, &guesses, codes, meter);
+        each(view, &guesses, codes, &mut tried, meter);
     }
 }
 
-fn triples(view: View<'_>, finders: &[Finder], codes: &mut Vec<Code>, meter: &mut Meter) {
+fn triples(view: View<'_>, finders: &[Finder], codes: &mut Vec<Code>, tried: &mut Tried, meter: &mut Meter) {
     let hypotheses = hypothesis::triples(finders, meter);
-    each(view, &hypotheses, codes, meter);
+    each(view, &hypotheses, codes, tried, meter);
 }
 
-fn each(view: View<'_>, hypotheses: &[Hypothesis], codes: &mut Vec<Code>, meter: &mut Meter) {
+fn each(view: View<'_>, hypotheses: &[Hypothesis], codes: &mut Vec<Code>, tried: &mut Tried, meter: &mut Meter) {
     for hypothesis in hypotheses {
         if !meter.has_left() {
             return;
         }
         if hypothesis.finders.iter().any(|finder| codes.iter().any(|code| code.covers(finder.centre))) {
+            continue;
+        }
+        if !tried.is_new(hypothesis) {
             continue;
         }
         if let Reading::Code(code) = read::hypothesis(view, hypothesis, 2, meter) {

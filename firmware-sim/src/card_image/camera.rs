@@ -62,7 +62,7 @@ struct Window {
 
 /// Rays along one pixel: finer where modules are small.
 fn rays_per_pixel(conditions: &Conditions) -> usize {
-    if conditions.pixels_per_module < 3.0 { 3 } else { 2 }
+    if conditions.pixels_per_module < 2.6 { 3 } else { 2 }
 }
 
 /// What each sensor pixel counted, 0 to 1, behind its red, green or blue filter.
@@ -173,8 +173,7 @@ fn trace(
                 let (sx, sy) = (dx + (pad * rays) as i32, dy + (pad * rays) as i32);
                 let (sx, sy) = (sx as usize, sy as usize);
                 let phase = (sy % rays) * rays + sx % rays;
-                let start =
-                    (channel * rays * rays + phase) * plane + (row + sy / rays) * columns + sx / rays;
+                let start = (channel * rays * rays + phase) * plane + (row + sy / rays) * columns + sx / rays;
                 for (sum, value) in sum.iter_mut().zip(&planes[start..start + window.width]) {
                     *sum += weight * value;
                 }
@@ -236,8 +235,8 @@ struct Kernel {
 impl Kernel {
     fn draw(random: &mut Random, conditions: &Conditions, rays: usize) -> Self {
         let module = conditions.pixels_per_module * rays as f32;
-        // No lens is perfect: a webcam's best focus still spreads a point over a third of a pixel.
-        let sigma = (conditions.defocus_modules * module).hypot(0.3 * rays as f32);
+        // No lens is perfect: a webcam's best focus still spreads a point over a quarter of a pixel.
+        let sigma = (conditions.defocus_modules * module).hypot(0.25 * rays as f32);
         let disc = random.chance(0.5);
         let (length, angle) = (conditions.motion_modules * module, random.range(0.0, std::f32::consts::TAU));
         let sag = random.range(-0.35, 0.35) * length;
@@ -250,10 +249,8 @@ impl Kernel {
         for step in 0..path {
             let t = if path > 1 { step as f32 / (path - 1) as f32 - 0.5 } else { 0.0 };
             let bow = sag * (0.25 - t * t) * 2.0;
-            let at = [
-                angle.cos() * t * length - angle.sin() * bow,
-                angle.sin() * t * length + angle.cos() * bow,
-            ];
+            let at =
+                [angle.cos() * t * length - angle.sin() * bow, angle.sin() * t * length + angle.cos() * bow];
             for sub in 0..rays * rays {
                 // The area of the pixel: as many points as it has rays.
                 let inside = [sub % rays, sub / rays].map(|k| k as f32);
@@ -281,7 +278,9 @@ impl Kernel {
             .iter()
             .enumerate()
             .filter(|(_, weight)| **weight > total * 2e-4)
-            .map(|(at, weight)| ((at % side) as i32 - reach as i32, (at / side) as i32 - reach as i32, *weight))
+            .map(|(at, weight)| {
+                ((at % side) as i32 - reach as i32, (at / side) as i32 - reach as i32, *weight)
+            })
             .collect::<Vec<_>>();
         let kept: f32 = taps.iter().map(|tap| tap.2).sum();
         let taps = taps.into_iter().map(|(x, y, weight)| (x, y, weight / kept)).collect();

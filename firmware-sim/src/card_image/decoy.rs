@@ -36,9 +36,14 @@ fn page(print: &mut Print, random: &mut Random) {
 
 fn checker(print: &mut Print, random: &mut Random) {
     let edge = random.range(0.3, 2.5);
-    cells(print, random, [-30.0, -22.0], [(60.0 / edge) as usize, (44.0 / edge) as usize], edge, |_, x, y| {
-        (x + y) % 2 == 0
-    });
+    cells(
+        print,
+        random,
+        [-30.0, -22.0],
+        [(60.0 / edge) as usize, (44.0 / edge) as usize],
+        edge,
+        |_, x, y| (x + y) % 2 == 0,
+    );
 }
 
 fn barcode(print: &mut Print, random: &mut Random) {

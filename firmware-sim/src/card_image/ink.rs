@@ -95,7 +95,14 @@ impl Ink {
     }
 
     /// A line of text-like strokes from `left` to about `right`, on the baseline `y`.
-    pub(super) fn text(&mut self, random: &mut Random, [left, right]: [f32; 2], y: f32, height: f32, colour: Colour) {
+    pub(super) fn text(
+        &mut self,
+        random: &mut Random,
+        [left, right]: [f32; 2],
+        y: f32,
+        height: f32,
+        colour: Colour,
+    ) {
         let mut x = left;
         while x < right {
             for _ in 0..2 + random.below(6) {

@@ -58,7 +58,8 @@ impl Light {
             for _ in 0..1 + random.below(2) {
                 let (angle, turn) = (random.range(0.0, std::f32::consts::TAU), random.range(0.0, 3.2));
                 let off = random.range(0.25, 1.6) * code_radius;
-                let (wide, narrow) = (random.range(0.15, 0.6) * code_radius, random.range(0.08, 0.35) * code_radius);
+                let (wide, narrow) =
+                    (random.range(0.15, 0.6) * code_radius, random.range(0.08, 0.35) * code_radius);
                 spots.push(Spot {
                     centre: [code[0] + angle.cos() * off, code[1] + angle.sin() * off],
                     axes: [
@@ -77,7 +78,8 @@ impl Light {
     pub(super) fn at(&self, [x, y]: Point) -> f32 {
         let mut light = self.level * (1.0 + self.slope[0] * x + self.slope[1] * y);
         if let Some(shadow) = &self.shadow {
-            let depth = (x - shadow.through[0]) * shadow.across[0] + (y - shadow.through[1]) * shadow.across[1];
+            let depth =
+                (x - shadow.through[0]) * shadow.across[0] + (y - shadow.through[1]) * shadow.across[1];
             let t = (depth / shadow.softness * 0.5 + 0.5).clamp(0.0, 1.0);
             light *= 1.0 - shadow.depth * t * t * (3.0 - 2.0 * t);
         }
@@ -190,7 +192,8 @@ impl Desk {
     }
 
     fn lattice(&self, x: i32, y: i32) -> f32 {
-        let mut hash = (x as u32).wrapping_mul(0x9E37_79B1) ^ (y as u32).wrapping_mul(0x85EB_CA77) ^ self.seed;
+        let mut hash =
+            (x as u32).wrapping_mul(0x9E37_79B1) ^ (y as u32).wrapping_mul(0x85EB_CA77) ^ self.seed;
         hash = (hash ^ (hash >> 15)).wrapping_mul(0x2C1B_3C6D);
         hash = (hash ^ (hash >> 12)).wrapping_mul(0x297A_2D39);
         (hash >> 16) as f32 / 65_536.0

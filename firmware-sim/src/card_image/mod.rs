@@ -148,11 +148,8 @@ impl Corpus {
         let projection = pose(&mut stream(POSE), &conditions, centre, side_mm, module_mm).prepare();
         let scene = scene(&mut stream(SCENE), &conditions, &print, &projection, (centre, side_mm));
         let (jpeg, grey) = camera::expose(&scene, &conditions, &mut stream(SENSOR));
-        let truth = print.code().map(|code| Truth {
-            payload,
-            mesh: mesh(code, &projection, &conditions),
-            symbol,
-        });
+        let truth =
+            print.code().map(|code| Truth { payload, mesh: mesh(code, &projection, &conditions), symbol });
         Frame { width: conditions.frame.0, height: conditions.frame.1, grey, jpeg, level, conditions, truth }
     }
 }
@@ -286,10 +283,13 @@ fn finger(random: &mut Random, projection: &Projection, centre: Point, side_mm: 
         projection.pixel([tip[0] + away[0] / length * distance, tip[1] + away[1] / length * distance])
     };
     let (near, end) = (back(radius_mm), back(0.0));
+    // The hand it belongs to is outside the picture.
+    let hand = back(radius_mm + 20.0);
+    let reach = 4000.0 / (hand[0] - near[0]).hypot(hand[1] - near[1]).max(1.0);
     let skin = random.range(0.35, 1.1);
     Finger {
         tip: near,
-        root: back(60.0),
+        root: [near[0] + (hand[0] - near[0]) * reach, near[1] + (hand[1] - near[1]) * reach],
         radius: (near[0] - end[0]).hypot(near[1] - end[1]),
         skin: [0.55 * skin, 0.36 * skin, 0.27 * skin],
     }

@@ -6,16 +6,83 @@ use super::random::Random;
 
 /// Every Vietnamese letter with a mark occurs in these syllables, so no letter goes untried.
 const SYLLABLES: [&str; 73] = [
-    "làng", "sáng", "ảo", "mã", "dạng", "trăng", "bằng", "nắng", "phẳng", "sẵn", "mặc", "tâm", "tầng",
-    "mấu", "ẩn", "mẫu", "thật", "xe", "hè", "thép", "lẻ", "vẽ", "nhẹ", "tên", "bền", "đến", "kiểm", "nguyễn",
-    "nghiệm", "thi", "bình", "ví", "chỉ", "nghĩ", "định", "cho", "tròn", "gió", "nhỏ", "rõ", "đọc", "không",
-    "đồng", "số", "ổn", "gỗ", "một", "thơ", "đường", "thớ", "mở", "cỡ", "hợp", "tu", "mùa", "chú", "thủ",
-    "vũ", "dụ", "tư", "từ", "thứ", "thử", "chữ", "tự", "ly", "kỳ", "lý", "tỷ", "mỹ", "kỵ", "giả", "đo",
+    "làng",
+    "sáng",
+    "ảo",
+    "mã",
+    "dạng",
+    "trăng",
+    "bằng",
+    "nắng",
+    "phẳng",
+    "sẵn",
+    "mặc",
+    "tâm",
+    "tầng",
+    "mấu",
+    "ẩn",
+    "mẫu",
+    "thật",
+    "xe",
+    "hè",
+    "thép",
+    "lẻ",
+    "vẽ",
+    "nhẹ",
+    "tên",
+    "bền",
+    "đến",
+    "kiểm",
+    "nguyễn",
+    "nghiệm",
+    "thi",
+    "bình",
+    "ví",
+    "chỉ",
+    "nghĩ",
+    "định",
+    "cho",
+    "tròn",
+    "gió",
+    "nhỏ",
+    "rõ",
+    "đọc",
+    "không",
+    "đồng",
+    "số",
+    "ổn",
+    "gỗ",
+    "một",
+    "thơ",
+    "đường",
+    "thớ",
+    "mở",
+    "cỡ",
+    "hợp",
+    "tu",
+    "mùa",
+    "chú",
+    "thủ",
+    "vũ",
+    "dụ",
+    "tư",
+    "từ",
+    "thứ",
+    "thử",
+    "chữ",
+    "tự",
+    "ly",
+    "kỳ",
+    "lý",
+    "tỷ",
+    "mỹ",
+    "kỵ",
+    "giả",
+    "đo",
 ];
 
-const FAMILIES: [&str; 12] = [
-    "Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Huỳnh", "Phan", "Vũ", "Đặng", "Bùi", "Đỗ", "Dương",
-];
+const FAMILIES: [&str; 12] =
+    ["Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Huỳnh", "Phan", "Vũ", "Đặng", "Bùi", "Đỗ", "Dương"];
 
 /// The shortest and the longest text a corpus prints, in bytes.
 pub(super) const PAYLOAD_BYTES: std::ops::RangeInclusive<usize> = 100..=202;
@@ -100,12 +167,18 @@ mod tests {
 
     #[test]
     fn every_marked_letter_of_vietnamese_occurs() {
-        let seen: BTreeSet<char> =
-            payloads().iter().flat_map(|text| text.nfc().collect::<Vec<_>>()).flat_map(char::to_lowercase).collect();
+        let seen: BTreeSet<char> = payloads()
+            .iter()
+            .flat_map(|text| text.nfc().collect::<Vec<_>>())
+            .flat_map(char::to_lowercase)
+            .collect();
         for base in ['a', 'ă', 'â', 'e', 'ê', 'i', 'o', 'ô', 'ơ', 'u', 'ư', 'y'] {
             for tone in ['\u{300}', '\u{301}', '\u{303}', '\u{309}', '\u{323}'] {
                 let letter: String = [base, tone].into_iter().nfc().collect();
-                assert!(letter.chars().count() == 1 && letter.chars().all(|one| seen.contains(&one)), "{letter}");
+                assert!(
+                    letter.chars().count() == 1 && letter.chars().all(|one| seen.contains(&one)),
+                    "{letter}"
+                );
             }
         }
         assert!(seen.contains(&'đ'));

@@ -177,10 +177,7 @@ fn find(projection: &Projection, wanted: Point, mut point: Point) -> Point {
         if determinant.abs() < 1e-3 {
             break;
         }
-        let step = [
-            (d * miss[0] - b * miss[1]) / determinant,
-            (a * miss[1] - c * miss[0]) / determinant,
-        ];
+        let step = [(d * miss[0] - b * miss[1]) / determinant, (a * miss[1] - c * miss[0]) / determinant];
         // A long step over a bent sheet may leap across the fold: at most 40 mm at a time.
         let shorten = (40.0 / step[0].hypot(step[1]).max(40.0)).min(1.0);
         point = [point[0] + step[0] * shorten, point[1] + step[1] * shorten];

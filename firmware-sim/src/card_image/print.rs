@@ -72,22 +72,25 @@ const CORNER_MM: f32 = 3.18;
 
 impl Print {
     /// A card of either year. The code stands where `code` says.
-    pub(super) fn card(random: &mut Random, code: Option<Code>, keep_free: [f32; 4], on_screen: bool) -> Self {
+    pub(super) fn card(
+        random: &mut Random,
+        code: Option<Code>,
+        keep_free: [f32; 4],
+        on_screen: bool,
+    ) -> Self {
         let mut print = Self::blank(random);
         let warm = random.range(0.0, 0.14);
         print.paper = [0, 1].map(|_| {
             let bright = random.range(0.58, 0.80);
             [bright + warm * 0.3, bright, bright - warm + random.range(-0.06, 0.10)]
         });
-        for _ in 0..3 {
+        for _ in 0..2 {
             print.guilloche.push(Lines::draw(random));
         }
         print.under.card_face(random, keep_free);
         print.code = code;
-        print.screen = on_screen.then(|| Screen {
-            pitch_mm: random.range(0.055, 0.11),
-            depth: random.range(0.15, 0.45),
-        });
+        print.screen = on_screen
+            .then(|| Screen { pitch_mm: random.range(0.055, 0.11), depth: random.range(0.15, 0.45) });
         if random.chance(0.3) {
             let mut over = Ink::new();
             over.scratches(random);
@@ -193,9 +196,9 @@ const WAVE: usize = 1024;
 impl Lines {
     fn draw(random: &mut Random) -> Self {
         let angle = random.range(0.0, TAU);
-        let pitch = random.range(0.35, 1.1);
+        let pitch = random.range(0.4, 1.3);
         let sway_length = random.range(5.0, 25.0);
-        let strength = random.range(0.05, 0.24);
+        let strength = random.range(0.08, 0.36);
         // Line inks are tinted: each takes one colour away more than the others.
         let tint = random.below(3);
         let ink = [0, 1, 2].map(|k| 1.0 - strength * if k == tint { 0.55 } else { 1.0 });

@@ -120,7 +120,8 @@ mod tests {
 
     #[test]
     fn finder_patterns_stand_in_three_corners() {
-        let symbol = Symbol::encode(b"000090123456|", Correction::L, Segments::NumericBytes, 5..=5, Some(3)).unwrap();
+        let symbol =
+            Symbol::encode(b"000090123456|", Correction::L, Segments::NumericBytes, 5..=5, Some(3)).unwrap();
         let line = |x0: usize, y: usize| (0..7).map(|x| symbol.is_dark(x0 + x, y)).collect::<Vec<_>>();
         let middle = vec![true, false, true, true, true, false, true];
         let last = symbol.side - 7;

@@ -268,6 +268,7 @@ impl<C> InProcessReader<C> {
                 pending.push_back(ReaderEvent::CardInserted { reader: id.clone(), atr });
             }
         }
+        pending.push_back(ReaderEvent::SourceReady("in-process"));
         let id = readers.next_watcher;
         readers.next_watcher += 1;
         readers.watchers.push(Watcher { id, pending });
@@ -675,6 +676,7 @@ mod tests {
         let inserted = || ReaderEvent::CardInserted { reader: reader.clone(), atr: atr.clone() };
         assert_eq!(events.recv().unwrap(), ReaderEvent::Attached(info));
         assert_eq!(events.recv().unwrap(), inserted());
+        assert_eq!(events.recv().unwrap(), ReaderEvent::SourceReady("in-process"));
 
         source.remove(&reader);
         source.insert(&reader, card(2)).unwrap();

@@ -31,7 +31,8 @@ pub(crate) struct Folder {
 impl Folder {
     pub(crate) fn open(root: &Path, most: u64) -> Result<Self> {
         let manifest = root.join("manifest.jsonl");
-        let text = fs::read_to_string(&manifest).with_context(|| format!("cannot read {}", manifest.display()))?;
+        let text =
+            fs::read_to_string(&manifest).with_context(|| format!("cannot read {}", manifest.display()))?;
         let lines = text
             .lines()
             .filter(|line| !line.trim().is_empty())
@@ -50,7 +51,8 @@ impl Folder {
         let line = usize::try_from(index).ok().and_then(|at| self.lines.get(at)).context("no such line")?;
         let beside = self.root.join(&line.file);
         let path = if beside.is_file() { beside } else { self.root.join("frames").join(&line.file) };
-        let picture = image::open(&path).with_context(|| format!("cannot read {}", path.display()))?.into_luma8();
+        let picture =
+            image::open(&path).with_context(|| format!("cannot read {}", path.display()))?.into_luma8();
         Ok(Sample {
             name: line.file.clone(),
             width: picture.width(),

@@ -169,8 +169,8 @@ fn alignment_centres(version: u8) -> &'static [usize] {
 fn is_function(version: u8, side: usize, x: usize, y: usize) -> bool {
     let finder = (x < 9 && y < 9) || (x >= side - 8 && y < 9) || (x < 9 && y >= side - 8);
     let timing = x == 6 || y == 6;
-    let version_block =
-        version >= 7 && ((y < 6 && (side - 11..side - 8).contains(&x)) || (x < 6 && (side - 11..side - 8).contains(&y)));
+    let version_block = version >= 7
+        && ((y < 6 && (side - 11..side - 8).contains(&x)) || (x < 6 && (side - 11..side - 8).contains(&y)));
     let centres = alignment_centres(version);
     let last = side - 7;
     let alignment = centres.iter().any(|&cy| {

@@ -132,8 +132,22 @@ pub(crate) fn print(summary: &Summary) {
     let mut table = Table::new();
     table.load_style(ASCII_MARKDOWN);
     table.set_header([
-        "decoder", "L1", "L2", "L3", "L4", "L5", "all", "x zxing", "wrong", "FP", "panics", "stalls", "p50 ms",
-        "p95 ms", "p95 no code", "slowest",
+        "decoder",
+        "L1",
+        "L2",
+        "L3",
+        "L4",
+        "L5",
+        "all",
+        "x zxing",
+        "wrong",
+        "FP",
+        "panics",
+        "stalls",
+        "p50 ms",
+        "p95 ms",
+        "p95 no code",
+        "slowest",
     ]);
     for standing in &summary.standings {
         let mut cells = vec![standing.row.name().to_owned()];
@@ -142,7 +156,8 @@ pub(crate) fn print(summary: &Summary) {
         cells.push(zxing.map_or("-".to_owned(), |zxing| format!("{:.2}", standing.all / zxing)));
         if !standing.row.is_limit() {
             cells.extend(
-                [standing.wrong, standing.false_positives, standing.panics, standing.stalls].map(|n| n.to_string()),
+                [standing.wrong, standing.false_positives, standing.panics, standing.stalls]
+                    .map(|n| n.to_string()),
             );
             cells.extend(
                 [standing.p50, standing.p95, standing.p95_without_code, standing.slowest].map(milliseconds),
@@ -184,9 +199,11 @@ pub(crate) fn print_drivers(rows: &[Row], outcomes: &[Outcome]) {
     table.set_header(header);
     for (name, belongs) in GROUPS {
         let group = |outcome: &Outcome| outcome.has_code && outcome.conditions.as_ref().is_some_and(belongs);
-        let mut cells = vec![name.to_owned(), outcomes.iter().filter(|outcome| group(outcome)).count().to_string()];
+        let mut cells =
+            vec![name.to_owned(), outcomes.iter().filter(|outcome| group(outcome)).count().to_string()];
         for at in 0..rows.len() {
-            let reads = finishes(outcomes, at).filter(|(outcome, _)| group(outcome)).map(|(_, finish)| finish.read);
+            let reads =
+                finishes(outcomes, at).filter(|(outcome, _)| group(outcome)).map(|(_, finish)| finish.read);
             cells.push(percent(reads).map_or("-".to_owned(), |rate| format!("{rate:.0}")));
         }
         table.add_row(cells);

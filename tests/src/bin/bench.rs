@@ -1,1 +1,165 @@
-fn main() {}
+//! `cargo xtask bench`: what a whole reading costs in commands and bytes, which do not wobble, and in
+//! milliseconds of host time, which do.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use cccd_card::ChannelLimits;
+use cccd_document::{AccessKey, Can, Cipher, FileId, FileOutcome, MrzKey, PasswordKind};
+use cccd_emrtd::{LockedChip, Metered, ReadPlan, Traffic, read_document};
+use cccd_firmware_sim::chip::Chip;
+use cccd_firmware_sim::image::{ChipImage, LengthOffer};
+use cccd_firmware_sim::personalise::{CardDescription, Issuer, personalise};
+use cccd_firmware_sim::reader::in_process::DirectChannel;
+use cccd_tests::people;
+
+fn main() -> ExitCode {
+    match table() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints the table; whether every reading kept to what is promised.
+fn table() -> Result<bool> {
+    println!(
+        "A whole reading of cccd-2021 in process: EF.COM, EF.SOD, DG1, DG13, DG14, DG15, DG2 (15 kB).\n"
+    );
+    println!(
+        "| access | lengths | APDUs to open | APDUs after | bytes sent | bytes received | host ms | promised |"
+    );
+    println!("|---|---|---:|---:|---:|---:|---:|---|");
+    let card = people::card("cccd-2021");
+    let issuer = Issuer::new()?;
+    let image = personalise(&card, &issuer)?;
+    let mut kept = true;
+    for way in [Way::Can, Way::PaceMrz, Way::Bac] {
+        for lengths in [Lengths::Short, Lengths::Extended] {
+            let run = Run::of(&card, image.clone(), way, lengths)?;
+            kept &= run.print(way, lengths);
+        }
+    }
+    Ok(kept)
+}
+
+#[derive(Clone, Copy)]
+enum Way {
+    Can,
+    PaceMrz,
+    Bac,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lengths {
+    Short,
+    Extended,
+}
+
+struct Run {
+    opening: Traffic,
+    all: Traffic,
+    cipher: Cipher,
+    files: Vec<usize>,
+    millis: f64,
+}
+
+impl Run {
+    fn of(card: &CardDescription, mut image: ChipImage, way: Way, lengths: Lengths) -> Result<Self> {
+        let limits = match lengths {
+            Lengths::Extended => ChannelLimits::EXTENDED,
+            Lengths::Short => {
+                image.lengths = LengthOffer::Short;
+                ChannelLimits::SHORT
+            }
+        };
+        let fields = card.mrz_key();
+        let mrz = MrzKey::new(&fields.document_number, &fields.birth, &fields.expiry)?;
+        let key = match way {
+            Way::Can => AccessKey::Can(Can::new(card.can().context("the card has a CAN")?)?),
+            Way::PaceMrz => AccessKey::Mrz(mrz),
+            Way::Bac => {
+                // As before PACE: no EF.CardAccess.
+                image.access.pace.clear();
+                image.master_file.remove(&FileId::CardAccess.fid());
+                AccessKey::Mrz(mrz)
+            }
+        };
+        let mut channel = Metered::new(DirectChannel::new(Chip::new(image), limits)?);
+        let chip = LockedChip::new(&mut channel).unlock(&[key], &mut getrandom::SysRng)?;
+        let access = chip.access().clone();
+        drop(chip);
+        let opening = channel.traffic();
+
+        // Opened anew, because the meter cannot be read while the chip holds the channel.
+        let mut channel = Metered::new({
+            let mut direct = channel.into_inner();
+            cccd_card::CardChannel::reset(&mut direct)?;
+            direct
+        });
+        let key = match access.password {
+            PasswordKind::Can => AccessKey::Can(Can::new(card.can().context("the card has a CAN")?)?),
+            PasswordKind::Mrz => {
+                AccessKey::Mrz(MrzKey::new(&fields.document_number, &fields.birth, &fields.expiry)?)
+            }
+        };
+        let start = Instant::now();
+        let mut chip = LockedChip::new(&mut channel).unlock(&[key], &mut getrandom::SysRng)?;
+        let evidence = read_document(&mut chip, &ReadPlan::identity(), &mut |_| {})?;
+        let millis = start.elapsed().as_secs_f64() * 1000.0;
+        drop(chip);
+        let files = evidence
+            .files
+            .values()
+            .filter_map(|outcome| match outcome {
+                FileOutcome::Read(bytes) => Some(bytes.len()),
+                _ => None,
+            })
+            .collect();
+        let cipher = match access.protocol {
+            cccd_document::AccessProtocol::Bac => Cipher::TripleDes,
+            cccd_document::AccessProtocol::Pace(pace) => pace.cipher,
+        };
+        Ok(Self { opening, all: channel.traffic(), cipher, files, millis })
+    }
+
+    /// What the README promises after access control: ten commands with extended length; with short length
+    /// one command per largest chunk and one more per file, the application's SELECT beside.
+    fn promised(&self, lengths: Lengths) -> u64 {
+        match lengths {
+            Lengths::Extended => 10,
+            Lengths::Short => {
+                // What fits into 256 bytes of protected reply beside DO87's header, DO99 and DO8E.
+                let block = if self.cipher == Cipher::TripleDes { 8 } else { 16 };
+                let chunk = (256 - 3 - 1 - 4 - 10) / block * block - 1;
+                let files = self.files.iter().map(|size| size.div_ceil(chunk) + 1).sum::<usize>();
+                u64::try_from(files).unwrap_or(u64::MAX)
+            }
+        }
+    }
+
+    fn print(&self, way: Way, lengths: Lengths) -> bool {
+        let after = self.all.commands - self.opening.commands;
+        let promised = self.promised(lengths);
+        let way = match way {
+            Way::Can => "PACE, CAN",
+            Way::PaceMrz => "PACE, MRZ",
+            Way::Bac => "BAC",
+        };
+        let form = if lengths == Lengths::Short { "short" } else { "extended" };
+        let kept = after <= promised;
+        println!(
+            "| {way} | {form} | {} | {after} | {} | {} | {:.1} | {} {promised} |",
+            self.opening.commands,
+            self.all.bytes_sent,
+            self.all.bytes_received,
+            self.millis,
+            if kept { "≤" } else { "MORE THAN" },
+        );
+        kept
+    }
+}

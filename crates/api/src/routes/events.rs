@@ -12,7 +12,6 @@ use futures_util::{Stream, stream};
 use http::{HeaderMap, HeaderName};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::watch;
 
 use crate::api::Desk;
 use crate::extract::Caller;
@@ -46,8 +45,7 @@ pub(crate) async fn events(
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Refusal> {
     let last = last_event_id(&headers)?;
     let (waiting, coming) = subscribe(&desk, &caller, last).await?;
-    let closing = desk.closing.clone();
-    let listener = Listener { desk, caller, last, waiting, coming, closing };
+    let listener = Listener { desk, caller, last, waiting, coming };
     let hello = stream::iter([Ok(sse::Event::default().retry(COME_BACK_AFTER))]);
     let events = stream::unfold(listener, |mut listener| async move {
         let told = listener.next().await?;
@@ -87,7 +85,6 @@ struct Listener {
     /// Known and not told yet.
     waiting: VecDeque<Told>,
     coming: broadcast::Receiver<Event>,
-    closing: watch::Receiver<bool>,
 }
 
 impl Listener {
@@ -102,7 +99,7 @@ impl Listener {
             }
             let received = tokio::select! {
                 received = self.coming.recv() => received,
-                () = closed(&mut self.closing) => return None,
+                () = self.desk.closed() => return None,
             };
             match received {
                 Ok(event) if event.is_for(&self.caller) => {
@@ -145,13 +142,6 @@ async fn subscribe(
     }
     waiting.extend(missed.into_iter().map(|event| Told::Event(Box::new(event))));
     Ok((waiting, subscription.coming))
-}
-
-/// Ends once the server closes, and never where there is no server.
-async fn closed(closing: &mut watch::Receiver<bool>) {
-    if closing.wait_for(|closing| *closing).await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }
 
 fn encode(told: &Told) -> sse::Event {

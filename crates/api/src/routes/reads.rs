@@ -11,6 +11,7 @@ use cccd_engine::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
+use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use crate::api::Desk;
@@ -52,7 +53,9 @@ pub(crate) async fn create_read(
     JsonBody(body): JsonBody<ReadRequestJson>,
 ) -> Result<Response, Refusal> {
     let wait = Wait::of(&headers);
-    let view = desk.engine.submit(understand(caller.clone(), body)?).await??;
+    let request = understand(caller.clone(), body)?;
+    let mut unheard = Unheard::submit(&desk.engine, caller.clone(), request);
+    let view = unheard.accepted().await?;
     let mut response = match wait {
         None => accepted(&view),
         Some(wait) => {
@@ -61,6 +64,7 @@ pub(crate) async fn create_read(
             response
         }
     };
+    unheard.heard();
     response.headers_mut().insert(header::LOCATION, address(view.id, ""));
     Ok(response)
 }
@@ -99,58 +103,80 @@ async fn outcome_within(
     read: ReadId,
     wait: Wait,
 ) -> Result<Response, Refusal> {
-    let unheard = Unheard::new(&desk.engine, &caller, read);
     let mut watched = desk.engine.watch(caller.clone(), read).await??;
-    let mut closing = desk.closing.clone();
     let over = async {
         // The sender goes only with the engine, which ends every reading first.
         let _ = watched.wait_for(|view| view.state.is_over()).await;
     };
-    let closed = async {
-        // Without a server there is nothing to close.
-        if closing.wait_for(|closing| *closing).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
     tokio::select! {
         () = over => {}
-        () = closed => {}
+        () = desk.closed() => {}
         () = tokio::time::sleep(wait.duration()) => {}
     }
     let view = watched.borrow().clone();
-    let response = if view.state.is_over() {
+    if view.state.is_over() {
         let mut response = fetch_result(desk, caller, read).await?;
         response.headers_mut().insert(header::CONTENT_LOCATION, address(read, "/result"));
-        response
+        Ok(response)
     } else {
-        accepted(&view)
-    };
-    unheard.heard();
-    Ok(response)
+        Ok(accepted(&view))
+    }
 }
 
 /// A reading whose owner has not been told its name yet. If they hang up before, nobody could ever fetch or
 /// dismiss it, and it would take the next person's card: so it is called off.
-struct Unheard<'a> {
-    engine: &'a EngineHandle,
-    owner: Option<CallerId>,
-    read: ReadId,
+struct Unheard {
+    engine: EngineHandle,
+    owner: CallerId,
+    at: UnheardAt,
 }
 
-impl<'a> Unheard<'a> {
-    fn new(engine: &'a EngineHandle, owner: &CallerId, read: ReadId) -> Self {
-        Self { engine, owner: Some(owner.clone()), read }
+enum UnheardAt {
+    /// The engine has not answered yet.
+    Submitted(oneshot::Receiver<Result<ReadView, ReadFailure>>),
+    /// The engine has a reading.
+    Accepted(ReadId),
+    /// There is nothing to call off, or nobody to do it for.
+    Done,
+}
+
+impl Unheard {
+    fn submit(engine: &EngineHandle, owner: CallerId, request: ReadRequest) -> Self {
+        Self { engine: engine.clone(), owner, at: UnheardAt::Submitted(engine.submit(request)) }
     }
 
+    /// Waits for the engine's answer.
+    async fn accepted(&mut self) -> Result<ReadView, Refusal> {
+        let UnheardAt::Submitted(answer) = &mut self.at else { return Err(ReadFailure::AgentFault.into()) };
+        let answer = answer.await;
+        self.at = UnheardAt::Done;
+        let view = answer??;
+        self.at = UnheardAt::Accepted(view.id);
+        Ok(view)
+    }
+
+    /// The answer is on its way.
     fn heard(mut self) {
-        self.owner = None;
+        self.at = UnheardAt::Done;
     }
 }
 
-impl Drop for Unheard<'_> {
+impl Drop for Unheard {
     fn drop(&mut self) {
-        if let Some(owner) = self.owner.take() {
-            drop(self.engine.dismiss(owner, self.read));
+        match std::mem::replace(&mut self.at, UnheardAt::Done) {
+            UnheardAt::Done => {}
+            UnheardAt::Accepted(read) => drop(self.engine.dismiss(self.owner.clone(), read)),
+            UnheardAt::Submitted(answer) => {
+                // The engine answers in no time, but it has not yet.
+                let (engine, owner) = (self.engine.clone(), self.owner.clone());
+                if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                    runtime.spawn(async move {
+                        if let Ok(Ok(view)) = answer.await {
+                            drop(engine.dismiss(owner, view.id));
+                        }
+                    });
+                }
+            }
         }
     }
 }

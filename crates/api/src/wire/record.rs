@@ -67,6 +67,7 @@ pub(crate) struct RecordJson<'a> {
 #[schema(as = TextField)]
 pub(crate) struct TextFieldJson<'a> {
     /// The text, as stored.
+    #[schema(value_type = String)]
     value: Silent<'a>,
     /// The file it is from.
     #[schema(example = "EF.DG13")]
@@ -85,7 +86,7 @@ pub(crate) struct DateFieldJson<'a> {
     #[schema(value_type = Option<String>, example = "1990-01-02", pattern = "^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$")]
     iso: Option<Personal>,
     /// As the card prints it.
-    #[schema(example = "02/01/1990")]
+    #[schema(value_type = String, example = "02/01/1990")]
     printed: Silent<'a>,
     /// The file it is from.
     #[schema(example = "EF.DG13")]
@@ -105,7 +106,7 @@ pub(crate) struct ExpiryFieldJson<'a> {
     #[schema(value_type = Option<String>, example = "2030-01-02", pattern = "^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$")]
     iso: Option<Personal>,
     /// As the card prints it, such as `Không thời hạn`.
-    #[schema(example = "02/01/2030")]
+    #[schema(value_type = String, example = "02/01/2030")]
     printed: Silent<'a>,
     /// The file it is from.
     #[schema(example = "EF.DG13")]
@@ -194,9 +195,8 @@ pub(crate) enum NoteJson {
 }
 
 /// Text about a person, on its way out and nowhere else.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 #[serde(transparent)]
-#[schema(value_type = String)]
 pub(crate) struct Silent<'a>(&'a str);
 
 impl std::fmt::Debug for Silent<'_> {

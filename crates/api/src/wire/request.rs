@@ -60,14 +60,30 @@ impl Seconds {
 
 impl<'de> Deserialize<'de> for Seconds {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let wrong = |value| {
-            de::Error::invalid_value(de::Unexpected::Unsigned(value), &"a whole number from 1 to 600")
-        };
-        let value = u64::deserialize(deserializer)?;
-        match u16::try_from(value) {
-            Ok(seconds @ 1..=600) => Ok(Self(seconds)),
-            _ => Err(wrong(value)),
+        struct SecondsVisitor;
+
+        impl Visitor<'_> for SecondsVisitor {
+            type Value = Seconds;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number from 1 to 600")
+            }
+
+            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Seconds, E> {
+                match u16::try_from(value) {
+                    Ok(seconds @ 1..=600) => Ok(Seconds(seconds)),
+                    _ => Err(E::invalid_value(de::Unexpected::Unsigned(value), &self)),
+                }
+            }
+
+            /// To JSON Schema 5.0 is an integer too, and some languages write it so.
+            fn visit_f64<E: de::Error>(self, value: f64) -> Result<Seconds, E> {
+                let whole = (1..=600).find(|&seconds| f64::from(seconds) == value);
+                whole.map(Seconds).ok_or_else(|| E::invalid_value(de::Unexpected::Float(value), &self))
+            }
         }
+
+        deserializer.deserialize_any(SecondsVisitor)
     }
 }
 
@@ -329,10 +345,17 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_number_is_one_however_it_is_written() {
+        for (text, seconds) in [("1", 1), ("600", 600), ("5.0", 5), ("6e1", 60)] {
+            let request = parse(&format!(r#"{{"wait_for_card_s": {text}}}"#)).unwrap();
+            assert_eq!(request.wait_for_card_s, Some(Seconds(seconds)), "{text}");
+        }
+    }
+
+    #[test]
     fn anything_else_is_refused() {
         for body in [
             "{}x",
-            "[]",
             r#""can""#,
             r#"{"access": {}}"#,
             r#"{"access": "123456"}"#,
@@ -354,6 +377,8 @@ mod tests {
             r#"{"wait_for_card_s": 0}"#,
             r#"{"wait_for_card_s": 601}"#,
             r#"{"wait_for_card_s": 65537}"#,
+            r#"{"wait_for_card_s": 600.5}"#,
+            r#"{"wait_for_card_s": "5"}"#,
             r#"{"wait_for_card_s": 1.5}"#,
             r#"{"wait_for_card_s": -1}"#,
         ] {

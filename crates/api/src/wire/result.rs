@@ -14,7 +14,7 @@ use super::rfc3339;
 
 /// What a reading found.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Result)]
+#[schema(as = ReadResult)]
 pub(crate) struct ResultJson<'a> {
     /// The reading.
     #[schema(example = "5f0c3a9be1d24487a6c0f1e2d3b4a596", pattern = "^[0-9a-f]{32}$")]
@@ -78,6 +78,8 @@ pub(crate) struct VerdictJson {
 pub(crate) enum VerdictStateJson {
     /// Neither proved nor disproved.
     Unconfirmed,
+    /// Disproved: a check failed.
+    NotGenuine,
 }
 
 /// How a chip was opened (ICAO 9303-11).
@@ -163,7 +165,7 @@ pub(crate) enum DowngradeJson {
 
 /// A file that was asked for.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = File)]
+#[schema(as = CardFile)]
 pub(crate) struct FileJson {
     /// Its name.
     #[schema(example = "EF.DG13")]
@@ -249,7 +251,15 @@ pub(crate) struct EffortJson {
     unlocked_after_ms: u64,
 }
 
-/// The one verdict this version can give.
+/// A group was altered after it was signed, or the chip mixes two cards.
+const GROUP_ALTERED: VerdictJson = VerdictJson {
+    state: VerdictStateJson::NotGenuine,
+    code: "hash-mismatch",
+    reason: "At least one data group is not the one EF.SOD lists: the data were altered. Do not rely on them.",
+    reason_vi: "Có nhóm dữ liệu không khớp với EF.SOD: dữ liệu đã bị sửa đổi. Không được tin dùng.",
+};
+
+/// The verdict on everything else: this version cannot say more.
 const SIGNATURE_NOT_CHECKED: VerdictJson = VerdictJson {
     state: VerdictStateJson::Unconfirmed,
     code: "signature-not-checked",
@@ -269,13 +279,21 @@ impl<'a> ResultJson<'a> {
                 bytes: portrait.bytes.len(),
                 href: format!("/v1/reads/{read}/portrait"),
             }),
-            verdict: SIGNATURE_NOT_CHECKED,
+            verdict: verdict(&reading.hashes),
             access: AccessJson::from(&reading.evidence.access),
             files: reading.evidence.files.iter().map(FileJson::from).collect(),
             hashes: reading.hashes.iter().map(HashJson::from).collect(),
             effort: reading.effort.into(),
             finished_at: rfc3339(reading.finished),
         }
+    }
+}
+
+fn verdict(hashes: &[GroupHash]) -> VerdictJson {
+    if hashes.iter().any(|group| group.state == HashState::Mismatch) {
+        GROUP_ALTERED
+    } else {
+        SIGNATURE_NOT_CHECKED
     }
 }
 
