@@ -164,13 +164,12 @@ fn token(name: &str) -> Result<ExitCode> {
     getrandom::fill(secret.as_mut_slice()).context("the operating system gives no randomness")?;
     let token = Zeroizing::new(hex::encode(secret.as_slice()));
     let hash = TokenHash::of(&token).to_hex();
-    say(&format!(
-        "# Mã này chỉ hiện một lần, trao cho phần mềm gọi · shown once, for the caller:\n\
-         # Authorization: Bearer {}\n\n\
-         # Chép vào tệp cấu hình · for the settings file:\n\
-         [[caller]]\nname = \"{name}\"\ntoken_sha256 = \"{hash}\"\norigins = []\n",
-        token.as_str()
-    ))
+    // To standard error, so that standard output can go straight into the settings file without the token.
+    let mut aside = std::io::stderr().lock();
+    writeln!(aside, "Mã chỉ hiện một lần, trao cho phần mềm gọi · shown once, for the caller:")
+        .context("cannot print")?;
+    writeln!(aside, "Authorization: Bearer {}", token.as_str()).context("cannot print")?;
+    say(&format!("[[caller]]\nname = \"{name}\"\ntoken_sha256 = \"{hash}\"\norigins = []\n"))
 }
 
 /// Takes a value from the command line, or from standard input where it is `-`.

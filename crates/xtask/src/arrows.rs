@@ -8,10 +8,11 @@ use serde_json::Value;
 use crate::run::{cargo, output, text};
 
 /// Each room and the rooms it may use, without tests.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("cccd-card", &[]),
     ("cccd-document", &["cccd-card"]),
     ("cccd-emrtd", &["cccd-card", "cccd-document"]),
+    ("cccd-qr", &[]),
     ("cccd-trust", &["cccd-document"]),
     ("cccd-profiles", &["cccd-card", "cccd-document"]),
     ("cccd-readers", &["cccd-card", "cccd-profiles"]),
@@ -32,7 +33,15 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("cccd-firmware-sim", &["cccd-card", "cccd-profiles"]),
     (
         "cccd-tests",
-        &["cccd-agent", "cccd-card", "cccd-document", "cccd-emrtd", "cccd-engine", "cccd-firmware-sim"],
+        &[
+            "cccd-agent",
+            "cccd-card",
+            "cccd-document",
+            "cccd-emrtd",
+            "cccd-engine",
+            "cccd-firmware-sim",
+            "cccd-profiles",
+        ],
     ),
     ("cccd-xtask", &[]),
 ];

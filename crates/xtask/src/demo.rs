@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
-use crate::run::{cargo, output, run, target, text};
+use crate::run::{cargo, run, target, text};
 
 /// How long anything may take to come up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -197,16 +197,15 @@ struct Token {
 
 impl Token {
     fn make() -> Result<Self> {
-        let printed = output({
-            let mut command = Command::new(program("cccd-agent"));
-            command.args(["token", "demo"]);
-            command
-        })?;
-        let secret = printed
-            .lines()
-            .find_map(|line| line.split("Bearer ").nth(1))
-            .context("`cccd-agent token` printed no token")?;
-        Ok(Self { secret: secret.trim().to_owned(), settings: printed })
+        let output = Command::new(program("cccd-agent"))
+            .args(["token", "demo"])
+            .output()
+            .context("cannot make a token")?;
+        let aside = String::from_utf8_lossy(&output.stderr).into_owned();
+        let secret = aside.lines().find_map(|line| line.split("Bearer ").nth(1));
+        let secret = secret.context("`cccd-agent token` printed no token")?.trim().to_owned();
+        let settings = String::from_utf8(output.stdout).context("`cccd-agent token` printed no UTF-8")?;
+        Ok(Self { secret, settings })
     }
 }
 

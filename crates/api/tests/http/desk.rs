@@ -5,9 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use cccd_api::{AgentFacts, Api};
-use cccd_card::{
-    CardChannel, ChannelLimits, ReaderEvent, ReaderId, ReaderSource, StopSignal, TransportError,
-};
+use cccd_card::{ChannelLimits, ReaderId, ReaderSource};
 use cccd_engine::{Engine, EngineOptions};
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::personalise::{CardDescription, Issuer, personalise, shipped_card};
