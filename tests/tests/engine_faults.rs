@@ -2,6 +2,7 @@
 //! works.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cccd_card::{ChannelLimits, ReaderId, TransportError};
 use cccd_document::{AccessKey, Can};
@@ -11,7 +12,7 @@ use cccd_engine::{
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::personalise::{Issuer, personalise};
 use cccd_firmware_sim::reader::in_process::{Fault, FaultPlan, InProcessReader};
-use cccd_tests::people;
+use cccd_tests::{HeldCard, people};
 
 struct Desk {
     engine: Engine,
@@ -93,7 +94,7 @@ fn every_fault_of_the_transport_at_every_exchange_has_its_own_outcome() {
         (TransportError::ReaderLost, ReadFailure::ReaderLost),
         (TransportError::ServiceLost, ReadFailure::ServiceUnavailable),
         (TransportError::CardReset, ReadFailure::CardReset),
-        (TransportError::TimedOut { after: std::time::Duration::from_secs(15) }, ReadFailure::ReaderHung),
+        (TransportError::TimedOut { after: Duration::from_secs(15) }, ReadFailure::ReaderHung),
     ] {
         for index in 0..exchanges {
             let outcome = desk.read(FaultPlan::default().at(index, Fault::Fail(error.clone())));
@@ -135,6 +136,45 @@ fn a_flipped_bit_anywhere_never_yields_other_data() {
         }
     }
     desk.assert_next_reading_works("flipped bits");
+}
+
+#[test]
+fn a_reading_whose_turn_does_not_come_says_that_the_reader_is_busy() {
+    let hand = InProcessReader::new();
+    let reader = hand.attach("Lane 0", ChannelLimits::EXTENDED).unwrap();
+    let image = personalise(&people::card(CARD), &Issuer::new().unwrap()).unwrap();
+    let (held, hold) = HeldCard::after(3, Chip::new(image));
+    hand.insert(&reader, held).unwrap();
+    let engine = Engine::start(vec![Arc::new(hand.clone())], EngineOptions::default());
+    let handle = engine.handle();
+    assert!(handle.settled().blocking_recv().unwrap());
+    let caller = CallerId::new("tests");
+    let mut events = handle.subscribe(caller.clone(), None).blocking_recv().unwrap().coming;
+    let submit = |wait| {
+        let request = ReadRequest {
+            owner: caller.clone(),
+            reader: None,
+            keys: vec![AccessKey::Can(Can::new("123456").unwrap())],
+            portrait: PortraitWish::Leave,
+            wait_for_card: Some(Duration::from_millis(wait)),
+        };
+        handle.submit(request).blocking_recv().unwrap().unwrap().id
+    };
+    let first = submit(60_000);
+    hold.wait_until_reached();
+    let second = submit(50);
+    let mut ended = |read| {
+        loop {
+            match events.blocking_recv().unwrap().kind {
+                EventKind::ReadFailed { read: of, failure } if of == read => return Err(failure),
+                EventKind::ReadCompleted { read: of } if of == read => return Ok(()),
+                _ => {}
+            }
+        }
+    };
+    assert_eq!(ended(second), Err(ReadFailure::ReaderBusy));
+    drop(hold);
+    assert_eq!(ended(first), Ok(()));
 }
 
 #[test]

@@ -309,10 +309,10 @@ pub static PROBLEMS: &[Problem] = &[
         status: 423,
         actor: Actor::Integrator,
         retry: Retry::Worthwhile,
-        title: Text { vi: "Quá nhiều lượt đọc đang chờ", en: "Too many readings wait" },
+        title: Text { vi: "Đầu đọc đang bận", en: "Readers are busy" },
         cause: Text {
-            vi: "Hàng chờ đã đầy: các lượt đọc trước chưa xong.",
-            en: "The queue is full: earlier readings are not over.",
+            vi: "Các lượt đọc trước chưa xong: hàng chờ đã đầy, hoặc đã hết thời gian chờ đến lượt.",
+            en: "Earlier readings are not over: the queue is full, or the turn of this one did not come in time.",
         },
         remedy: Text {
             vi: "Chờ vài giây rồi gửi lại; hủy những lượt đọc không còn cần bằng DELETE.",

@@ -216,7 +216,7 @@ impl Desk {
             return Err(ReadFailure::ReaderSelectionRequired);
         }
         if self.waiting.len() >= self.options.queue {
-            return Err(ReadFailure::QueueFull);
+            return Err(ReadFailure::ReaderBusy);
         }
         let id = ReadId::draw().map_err(|_| ReadFailure::AgentFault)?;
         let call_off = CallOff::default();
@@ -260,6 +260,18 @@ impl Desk {
             Some(_) if !self.readers.is_empty() => Some(ReadFailure::ReaderNotFound),
             None if !self.readers.is_empty() => None,
             _ => Some(self.why_no_reader()),
+        }
+    }
+
+    /// Why a reading came to nothing while it waited.
+    fn why_it_waited(&self, id: ReadId) -> ReadFailure {
+        let named = self.reads.get(&id).and_then(|read| read.named.as_ref());
+        let mut candidates =
+            self.readers.iter().filter(|(reader, _)| named.is_none_or(|named| named == *reader));
+        if candidates.any(|(_, reader)| reader.running.is_some()) {
+            ReadFailure::ReaderBusy
+        } else {
+            ReadFailure::NoCard
         }
     }
 
@@ -443,7 +455,7 @@ impl Desk {
         for (id, state) in due {
             match state {
                 ReadState::Waiting if self.readers.is_empty() => self.end(id, Err(self.why_no_reader())),
-                ReadState::Waiting => self.end(id, Err(ReadFailure::NoCard)),
+                ReadState::Waiting => self.end(id, Err(self.why_it_waited(id))),
                 ReadState::Running => self.end_early(id, ReadFailure::TookTooLong),
                 ReadState::Completed => self.wipe(id),
                 ReadState::Expired | ReadState::Failed(_) => {}

@@ -37,9 +37,9 @@ pub enum ReadFailure {
     /// Cards lie on several readers, and the request named none.
     #[error("cards on several readers, none named")]
     ReaderSelectionRequired,
-    /// As many readings wait as may.
-    #[error("too many readings wait")]
-    QueueFull,
+    /// Other readings were before it: its turn did not come in time, or as many wait already as may.
+    #[error("readers are busy with other readings")]
+    ReaderBusy,
     /// Called off by its owner.
     #[error("called off")]
     Cancelled,
@@ -98,7 +98,7 @@ impl ReadFailure {
         Self::AccessKeySpent,
         Self::ReaderNotFound,
         Self::ReaderSelectionRequired,
-        Self::QueueFull,
+        Self::ReaderBusy,
         Self::Cancelled,
         Self::NoReader,
         Self::ReaderLost,
@@ -125,7 +125,7 @@ impl ReadFailure {
             Self::AccessKeySpent => "access-key-spent",
             Self::ReaderNotFound => "reader-not-found",
             Self::ReaderSelectionRequired => "reader-selection-required",
-            Self::QueueFull => "reader-busy",
+            Self::ReaderBusy => "reader-busy",
             Self::Cancelled => "cancelled",
             Self::NoReader => "no-reader",
             Self::ReaderLost => "reader-lost",

@@ -1,5 +1,6 @@
 //! One card, connected: a thread of its own makes the calls that may never return.
 
+use std::convert::Infallible;
 use std::ffi::CString;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -15,6 +16,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(4);
 /// A failed exchange and the news that the card has gone come by two roads; the service looks at its
 /// readers every 400 ms.
 const NEWS_OF_REMOVAL: Duration = Duration::from_millis(1200);
+/// How often a card that others keep resetting is asked again before it is called mute or held.
+const PATIENT_TRIES: usize = 5;
+/// How long a dropped channel waits for its thread to let go of the card, so that the next one finds it free.
+const LETTING_GO: Duration = Duration::from_secs(2);
 
 /// Connects, and takes the card for ourselves until the channel is dropped.
 pub(super) fn connect(
@@ -24,11 +29,13 @@ pub(super) fn connect(
 ) -> Result<Box<dyn CardChannel>, TransportError> {
     let (requests, inbox) = mpsc::channel();
     let (report, reports) = mpsc::channel();
+    let (letting_go, let_go) = mpsc::channel::<Infallible>();
     // Not joined: where a driver never returns, this thread never ends, and the reading must.
     std::thread::spawn(move || {
         if let Err(error) = converse(&reader, profile, &inbox, &report) {
             let _ = report.send(Report::Failed(error));
         }
+        drop(letting_go);
     });
     let deadline = Instant::now() + patience;
     let mut waiting_for = TransportError::TimedOut { after: patience };
@@ -37,7 +44,7 @@ pub(super) fn connect(
             // From here on only another program's transaction can hold us up.
             Ok(Report::Connected) => waiting_for = TransportError::HeldElsewhere,
             Ok(Report::Ready { atr, limits }) => {
-                return Ok(Box::new(PcscChannel { requests, atr, limits, patience }));
+                return Ok(Box::new(PcscChannel { requests: Some(requests), let_go, atr, limits, patience }));
             }
             Ok(Report::Failed(error)) => return Err(error),
             Err(_) => return Err(waiting_for),
@@ -59,7 +66,10 @@ enum Request {
 }
 
 struct PcscChannel {
-    requests: mpsc::Sender<Request>,
+    /// Taken when the channel is dropped, which ends the thread.
+    requests: Option<mpsc::Sender<Request>>,
+    /// Disconnected once the thread has let go of the card.
+    let_go: mpsc::Receiver<Infallible>,
     atr: Atr,
     limits: ChannelLimits,
     patience: Duration,
@@ -72,12 +82,21 @@ impl PcscChannel {
     ) -> Result<T, TransportError> {
         let (reply, answer) = mpsc::channel();
         // With the thread gone the reply's sender is dropped, and `recv_timeout` says so at once.
-        let _ = self.requests.send(request(reply));
+        if let Some(requests) = &self.requests {
+            let _ = requests.send(request(reply));
+        }
         match answer.recv_timeout(self.patience) {
             Ok(answer) => answer,
             Err(mpsc::RecvTimeoutError::Timeout) => Err(TransportError::TimedOut { after: self.patience }),
             Err(mpsc::RecvTimeoutError::Disconnected) => Err(TransportError::ReaderLost),
         }
+    }
+}
+
+impl Drop for PcscChannel {
+    fn drop(&mut self) {
+        self.requests = None;
+        let _ = self.let_go.recv_timeout(LETTING_GO);
     }
 }
 
@@ -105,7 +124,7 @@ impl CardChannel for PcscChannel {
     }
 }
 
-/// The thread: connects, then does as it is asked until the channel is dropped.
+/// The thread: connects, serves the channel, lets go of the card.
 fn converse(
     reader: &CString,
     profile: ChannelLimits,
@@ -116,32 +135,84 @@ fn converse(
     let mut card = context.connect(reader, ShareMode::Shared, Protocols::ANY).map_err(transport_error)?;
     let _ = report.send(Report::Connected);
     let limits = profile.min(driver_limits(&card));
-    let mut transaction = card.transaction().map_err(transport_error)?;
-    let atr = atr_of(&transaction)?;
-    if report.send(Report::Ready { atr, limits }).is_err() {
-        // Whoever asked has given up in the meantime.
-        return Ok(());
+    let mut transaction = begin(&mut card)?;
+    let atr = settle(&mut transaction, Disposition::LeaveCard)?;
+    // Nobody listens where whoever asked has given up in the meantime.
+    if report.send(Report::Ready { atr, limits }).is_ok() {
+        serve(&context, reader, &mut transaction, inbox);
     }
+    // Nobody after us may use the session we opened; and with the reset done within the transaction, nobody
+    // after us is thrown out by it.
+    let _ = transaction.end(Disposition::ResetCard);
+    let _ = card.disconnect(Disposition::LeaveCard);
+    Ok(())
+}
+
+/// Takes the card for ourselves, however often others reset it before it is our turn.
+fn begin(card: &mut Card) -> Result<Transaction<'_>, TransportError> {
+    let mut card = card;
+    for _ in 0..PATIENT_TRIES {
+        match card.transaction2() {
+            Ok(transaction) => return Ok(transaction),
+            Err((again, Error::ResetCard)) => {
+                again
+                    .reconnect(ShareMode::Shared, Protocols::ANY, Disposition::LeaveCard)
+                    .map_err(transport_error)?;
+                card = again;
+            }
+            Err((_, error)) => return Err(transport_error(error)),
+        }
+    }
+    Err(TransportError::HeldElsewhere)
+}
+
+/// Connects anew within the transaction, until the card is powered and has a protocol.
+///
+/// A connection made while another program lets go of the card may have none (seen with pcsc-lite 1.9.9, about
+/// one in thirty), and the crate panics at the first exchange over such a one.
+fn settle(transaction: &mut Transaction<'_>, first: Disposition) -> Result<Atr, TransportError> {
+    let later = std::iter::repeat_n(Disposition::ResetCard, PATIENT_TRIES);
+    let mut outcome = TransportError::CardMute;
+    for disposition in std::iter::once(first).chain(later) {
+        let status = transaction
+            .reconnect(ShareMode::Shared, Protocols::ANY, disposition)
+            .and_then(|()| transaction.status2_owned());
+        match status.map_err(transport_error) {
+            Ok(status) if status.protocol2().is_some() => {
+                return Atr::new(status.atr()).map_err(|_| TransportError::CardMute);
+            }
+            Ok(_) => {}
+            Err(error @ (TransportError::CardReset | TransportError::CardMute)) => outcome = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(outcome)
+}
+
+/// Does as it is asked until the channel is dropped.
+fn serve(
+    context: &Context,
+    reader: &CString,
+    transaction: &mut Transaction<'_>,
+    inbox: &mpsc::Receiver<Request>,
+) {
     let mut buffer = Zeroizing::new(vec![0; MAX_REPLY]);
     loop {
         match inbox.recv_timeout(KEEP_ALIVE) {
             Ok(Request::Transmit { command, reply }) => {
-                let answer = transmit(&context, reader, &transaction, &command, &mut buffer);
+                let answer = transmit(context, reader, transaction, &command, &mut buffer);
                 let _ = reply.send(answer);
             }
             Ok(Request::Reset { reply }) => {
-                let _ = reply.send(reset(&mut transaction));
+                let _ = reply.send(settle(transaction, Disposition::ResetCard));
             }
             Err(mpsc::RecvTimeoutError::Timeout) => {
                 // Only to be heard; what it says will be said again by the next exchange.
                 let _ = transaction.status2_len();
             }
-            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            Err(mpsc::RecvTimeoutError::Disconnected) => return,
         }
     }
-    // Nobody after us may use the session we opened.
-    let _ = transaction.end(Disposition::ResetCard);
-    Ok(())
 }
 
 fn transmit(
@@ -190,18 +261,6 @@ fn what_happened(context: &Context, reader: &CString) -> Option<TransportError> 
             state.sync_current_state();
         }
     }
-}
-
-fn reset(transaction: &mut Transaction<'_>) -> Result<Atr, TransportError> {
-    transaction
-        .reconnect(ShareMode::Shared, Protocols::ANY, Disposition::ResetCard)
-        .map_err(transport_error)?;
-    atr_of(transaction)
-}
-
-fn atr_of(card: &Card) -> Result<Atr, TransportError> {
-    let status = card.status2_owned().map_err(transport_error)?;
-    Atr::new(status.atr()).map_err(|_| TransportError::CardMute)
 }
 
 /// What the driver says it carries at once (PC/SC part 10, 2.6.14: property dwMaxAPDUDataSize).
