@@ -15,11 +15,11 @@ pub struct Budget {
 
 impl Budget {
     /// For a photograph or a file: the full search, 50 ms at most.
-    pub const STILL: Self = Self { time: Some(Duration::from_millis(50)), steps: 60_000 };
+    pub const STILL: Self = Self { time: Some(Duration::from_millis(50)), steps: 40_000 };
     /// For one frame of a stream.
     pub const LIVE: Self = Self { time: Some(Duration::from_millis(12)), steps: 14_000 };
     /// No time limit, and the steps of [`Budget::STILL`]: the same result on every machine.
-    pub const REPEATABLE: Self = Self { time: None, steps: 60_000 };
+    pub const REPEATABLE: Self = Self { time: None, steps: 40_000 };
 }
 
 /// A budget being spent.

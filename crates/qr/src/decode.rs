@@ -4,7 +4,10 @@
 //! over that agree by themselves; erasures never use the last four; after a soft decode the padding must
 //! be legal, the text UTF-8, and what was mended must have looked doubtful in the picture.
 
-#![expect(clippy::indexing_slicing, reason = "grids of side*side modules, indexed by the symbol's own layout")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "grids of side*side modules, indexed by the symbol's own layout"
+)]
 
 use zeroize::Zeroizing;
 
@@ -74,7 +77,9 @@ fn by_signs(shape: &Arrangement, soft: &[f32], first: Option<Zeroizing<Vec<u8>>>
 pub(crate) fn with_erasures(shape: &Arrangement, soft: &[f32]) -> Option<Decoded> {
     for reading in readings(shape, soft) {
         let words = Codewords::read(shape, soft, &reading);
-        let Some((data, contradiction)) = words.mend(shape.version, reading.level, usize::MAX) else { continue };
+        let Some((data, contradiction)) = words.mend(shape.version, reading.level, usize::MAX) else {
+            continue;
+        };
         if contradiction > MOST_CONTRADICTION {
             continue;
         }
@@ -90,7 +95,8 @@ pub(crate) fn with_erasures(shape: &Arrangement, soft: &[f32]) -> Option<Decoded
 /// What `rqrr` makes of the same modules. It knows no FNC1 and no structured append; ours does.
 fn by_rqrr(shape: &Arrangement, soft: &[f32]) -> Option<Zeroizing<Vec<u8>>> {
     let side = shape.version.side();
-    let grid = rqrr::SimpleGrid::from_func(side, |x, y| soft.get(y * side + x).is_some_and(|&value| value > 0.0));
+    let grid =
+        rqrr::SimpleGrid::from_func(side, |x, y| soft.get(y * side + x).is_some_and(|&value| value > 0.0));
     let mut bytes = Zeroizing::new(Vec::with_capacity(8192));
     rqrr::Grid::new(grid).decode_to(&mut *bytes).ok()?;
     Some(bytes)
@@ -134,7 +140,12 @@ impl Codewords {
 
     /// The data codewords in message order, with the share of certainty that mending contradicted.
     /// At most `most_erased` codewords of a block are taken as erased.
-    fn mend(&self, version: Version, level: EccLevel, most_erased: usize) -> Option<(Zeroizing<Vec<u8>>, f32)> {
+    fn mend(
+        &self,
+        version: Version,
+        level: EccLevel,
+        most_erased: usize,
+    ) -> Option<(Zeroizing<Vec<u8>>, f32)> {
         let blocks = Blocks::of(version, level);
         let mut message = Zeroizing::new(Vec::with_capacity(self.values.len()));
         let (mut against, mut all) = (0f32, 1e-6f32);

@@ -54,7 +54,7 @@ pub(crate) fn find(line: &[i16], out: &mut Vec<Edge>) {
         let mut at = start;
         if rising {
             let mut turn = best - hysteresis(best - last);
-            while let Some(&value) = line.get(at) {
+            for &value in &line[start..] {
                 if value > best {
                     (best, best_at) = (value, at);
                     turn = best - hysteresis(best - last);
@@ -65,7 +65,7 @@ pub(crate) fn find(line: &[i16], out: &mut Vec<Edge>) {
             }
         } else {
             let mut turn = best + hysteresis(last - best);
-            while let Some(&value) = line.get(at) {
+            for &value in &line[start..] {
                 if value < best {
                     (best, best_at) = (value, at);
                     turn = best + hysteresis(last - best);

@@ -1,6 +1,9 @@
 //! Which three finders may belong to one symbol, and the plane they span.
 
-#![expect(clippy::indexing_slicing, reason = "a table of pairs, indexed by the numbers of the finders it was made of")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a table of pairs, indexed by the numbers of the finders it was made of"
+)]
 
 use crate::budget::Meter;
 use crate::finder::{self, Finder};
@@ -146,7 +149,8 @@ pub(crate) fn pairs(view: View<'_>, finders: &[Finder], meter: &mut Meter) -> Ve
             break;
         }
         let third = finder::near(view, &one, expected, (0.06 * span).clamp(1.5, 5.0));
-        let third = if third.agreement > 0.3 { third } else { Finder { centre: expected, agreement: 0.0, ..one } };
+        let third =
+            if third.agreement > 0.3 { third } else { Finder { centre: expected, agreement: 0.0, ..one } };
         let agreement = one.agreement + other.agreement + 1.5 * third.agreement;
         let misfit = 2.0 * slant + 3.0 - agreement;
         // On a diagonal the guessed one is the corner.

@@ -99,7 +99,10 @@ impl<'a> GreyImage<'a> {
         let format = image::guess_format(file).map_err(|_| ImageError::UnknownFormat)?;
         if !matches!(
             format,
-            image::ImageFormat::Jpeg | image::ImageFormat::Png | image::ImageFormat::WebP | image::ImageFormat::Bmp
+            image::ImageFormat::Jpeg
+                | image::ImageFormat::Png
+                | image::ImageFormat::WebP
+                | image::ImageFormat::Bmp
         ) {
             return Err(ImageError::UnknownFormat);
         }
@@ -220,34 +223,34 @@ impl View<'_> {
         above + down * (below - above)
     }
 
-    /// Fills `line` with `count` values at `from`, `from + step`, ..., each `factor` times the grey value.
-    pub(crate) fn along(&self, from: Point, step: Point, count: usize, factor: i32, line: &mut Vec<i16>) {
-        line.clear();
-        let to = from + step * count as f32;
+    /// Fills `line` with the values at `from`, `from + step`, ..., each `factor` times the grey value.
+    pub(crate) fn fill(&self, from: Point, step: Point, factor: i32, line: &mut [i16]) {
+        let to = from + step * line.len() as f32;
         let inside = |p: Point| {
             p.x >= 1.0 && p.y >= 1.0 && p.x < self.width as f32 - 2.0 && p.y < self.height as f32 - 2.0
         };
         if !inside(from) || !inside(to) {
-            line.extend((0..count).map(|at| {
+            for (at, value) in line.iter_mut().enumerate() {
                 let point = from + step * at as f32;
-                (self.at(point.x, point.y) * factor as f32) as i16
-            }));
+                *value = (self.at(point.x, point.y) * factor as f32) as i16;
+            }
             return;
         }
-        // In 1/65536 of a pixel: most of the search's time is spent in this loop.
-        let fixed = |value: f32| (value * 65_536.0) as i32;
+        // In 1/16384 of a pixel, which a side of 16384 leaves room for: most of the search's time is spent
+        // in this loop.
+        let fixed = |value: f32| (value * 16_384.0) as i32;
         let (mut x, mut y) = (fixed(from.x), fixed(from.y));
         let (dx, dy) = (fixed(step.x), fixed(step.y));
-        for _ in 0..count {
-            let start = (y >> 16) as usize * self.width + (x >> 16) as usize;
-            let (right, down) = ((x >> 8) & 0xFF, (y >> 8) & 0xFF);
+        for value in line {
+            let start = (y >> 14) as usize * self.width + (x >> 14) as usize;
+            let (right, down) = ((x >> 6) & 0xFF, (y >> 6) & 0xFF);
             let upper = &self.pixels[start..start + 2];
             let lower = &self.pixels[start + self.width..start + self.width + 2];
             let [a, b, c, d] = [upper[0], upper[1], lower[0], lower[1]].map(i32::from);
             let above = (a << 8) + right * (b - a);
             let below = (c << 8) + right * (d - c);
-            let value = (above << 8) + down * (below - above);
-            line.push(((value >> 8) * factor >> 8) as i16);
+            let grey = (above << 8) + down * (below - above);
+            *value = (((grey >> 8) * factor) >> 8) as i16;
             x += dx;
             y += dy;
         }
@@ -295,7 +298,10 @@ mod tests {
         let mut header = file(image::ImageFormat::Bmp)[..54].to_vec();
         header[18..22].copy_from_slice(&10_000i32.to_le_bytes());
         header[22..26].copy_from_slice(&10_000i32.to_le_bytes());
-        assert!(matches!(GreyImage::decode(&header), Err(ImageError::TooLarge { width: 10_000, height: 10_000 })));
+        assert!(matches!(
+            GreyImage::decode(&header),
+            Err(ImageError::TooLarge { width: 10_000, height: 10_000 })
+        ));
     }
 
     #[test]
@@ -306,7 +312,10 @@ mod tests {
         for cut in [9, 40, whole.len() / 2] {
             assert!(GreyImage::decode(&whole[..cut]).is_err(), "cut at {cut}");
         }
-        assert!(matches!(GreyImage::new(3, 3, &[0; 8]), Err(ImageError::WrongLength { wanted: 9, had: 8, .. })));
+        assert!(matches!(
+            GreyImage::new(3, 3, &[0; 8]),
+            Err(ImageError::WrongLength { wanted: 9, had: 8, .. })
+        ));
         assert!(matches!(GreyImage::new(u32::MAX, u32::MAX, &[]), Err(ImageError::TooLarge { .. })));
     }
 

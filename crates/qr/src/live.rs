@@ -92,7 +92,11 @@ impl Live {
             if !meter.has_left() {
                 break;
             }
-            if hypothesis.finders.iter().any(|finder| codes.iter().any(|code: &Code| code.covers(finder.centre))) {
+            if hypothesis
+                .finders
+                .iter()
+                .any(|finder| codes.iter().any(|code: &Code| code.covers(finder.centre)))
+            {
                 continue;
             }
             match read::hypothesis(view, hypothesis, 1, &mut meter) {

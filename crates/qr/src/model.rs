@@ -26,6 +26,8 @@ const FINENESS: f32 = 3.0;
 const MARGIN: f32 = 6.5;
 /// Modules that steer the map; more add time, not precision.
 const MOST_PILOTS: usize = 600;
+/// Above this span, version 11 on, the timing patterns are looked at first.
+const LARGE_SPAN: f32 = 52.0;
 /// Function patterns that agree so well before any refinement leave no doubt about the version.
 const CERTAIN: f32 = 0.68;
 /// Where a finder's centre is, in modules from the symbol's corner.
@@ -60,9 +62,12 @@ struct Trial {
 /// The models of a hypothesis, the best first, at most `most`.
 pub(crate) fn fit(view: View<'_>, hypothesis: &Hypothesis, most: usize, meter: &mut Meter) -> Vec<Model> {
     let Some(plane) = hypothesis.plane() else { return Vec::new() };
+    if !meter.spend(20) || !has_timing(view, hypothesis, &plane) {
+        return Vec::new();
+    }
     let margin = MARGIN / hypothesis.span;
     let side = ((hypothesis.span + 2.0 * MARGIN) * FINENESS) as usize;
-    if !meter.spend((side * side / 120) as u32) {
+    if !meter.spend((side * side / 60) as u32) {
         return Vec::new();
     }
     let polarity = hypothesis.finders[0].polarity;
@@ -74,7 +79,7 @@ pub(crate) fn fit(view: View<'_>, hypothesis: &Hypothesis, most: usize, meter: &
 
     let mut trials: Vec<Trial> = Vec::new();
     for version in versions(hypothesis.span) {
-        if !meter.spend(60 + 8 * u32::from(version.number())) {
+        if !meter.spend(60 + 16 * u32::from(version.number())) {
             break;
         }
         let trial = Trial::new(&patch, version, unit, margin);
@@ -90,7 +95,7 @@ pub(crate) fn fit(view: View<'_>, hypothesis: &Hypothesis, most: usize, meter: &
     trials.truncate(2);
     let wide = hypothesis.seen < 3;
     for trial in &mut trials {
-        if !meter.spend(300) {
+        if !meter.spend(400) {
             break;
         }
         trial.climb(&patch, if wide { &[1.6, 0.7, 0.3, 0.12] } else { &[0.6, 0.25, 0.1] });
@@ -107,6 +112,39 @@ pub(crate) fn fit(view: View<'_>, hypothesis: &Hypothesis, most: usize, meter: &
             Some(Model { shape: trial.shape, map, agreement: trial.score, polarity, module })
         })
         .collect()
+}
+
+/// Whether the picture alternates where the timing patterns of a large symbol would be.
+///
+/// Large symbols cost the most to follow and have the most timing modules, so there a first look pays;
+/// small ones are simply followed.
+fn has_timing(view: View<'_>, hypothesis: &Hypothesis, plane: &Homography) -> bool {
+    if hypothesis.span <= LARGE_SPAN {
+        return true;
+    }
+    versions(hypothesis.span).into_iter().any(|version| {
+        let span = (version.side() - 7) as f32;
+        let alternates = |upright: bool, aside: f32| {
+            let grey: Vec<f32> = (5..version.side() - 12)
+                .map(|along| {
+                    let (x, y) = (along as f32 / span, (3.0 + aside) / span);
+                    let point = if upright { plane.apply(y, x) } else { plane.apply(x, y) };
+                    view.at(point.x, point.y)
+                })
+                .collect();
+            let (mut sum, mut all, mut sign) = (0f32, 1.0, 1.0);
+            for three in grey.windows(3) {
+                let bend = 2.0 * three[1] - three[0] - three[2];
+                sum += sign * bend;
+                all += bend.abs();
+                sign = -sign;
+            }
+            sum.abs() / all
+        };
+        [false, true]
+            .iter()
+            .any(|&upright| [-0.5, 0.0, 0.5].iter().any(|&aside| alternates(upright, aside) > 0.4))
+    })
 }
 
 /// Up to four versions whose span is near, the nearest first.
@@ -146,7 +184,8 @@ impl Trial {
 
     fn scored(&self, patch: &Patch, corners: &[Point; 4]) -> f32 {
         let Some(map) = Homography::of_square(self.span, *corners) else { return 0.0 };
-        let sum: f32 = self.pilots.iter().map(|pilot| pilot.sign * patch.at(map.apply(pilot.x, pilot.y))).sum();
+        let sum: f32 =
+            self.pilots.iter().map(|pilot| pilot.sign * patch.at(map.apply(pilot.x, pilot.y))).sum();
         sum / self.pilots.len().max(1) as f32
     }
 

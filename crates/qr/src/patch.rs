@@ -26,7 +26,13 @@ pub(crate) struct Samples {
 impl Samples {
     /// `side * side` samples, the one at (column, row) taken where `map` puts (column, row).
     /// Each is the mean of `fine * fine` places spread over the cell.
-    pub(crate) fn take(view: View<'_>, map: &Homography, side: usize, fine: usize, polarity: Polarity) -> Self {
+    pub(crate) fn take(
+        view: View<'_>,
+        map: &Homography,
+        side: usize,
+        fine: usize,
+        polarity: Polarity,
+    ) -> Self {
         let mut values = Vec::with_capacity(side * side);
         let [a, b, c] = map.0;
         let sign = polarity.sign();
@@ -149,8 +155,7 @@ mod tests {
             })
             .collect();
         let view = View { width: side, height: side, pixels: &pixels };
-        let flat =
-            Samples::take(view, &Homography::scaled(1.0, 0.0), side, 1, Polarity::Normal).flattened(9);
+        let flat = Samples::take(view, &Homography::scaled(1.0, 0.0), side, 1, Polarity::Normal).flattened(9);
         for y in (4..56i32).step_by(3) {
             for x in (4..56i32).step_by(3) {
                 let expected = if (x / 3 + y / 3) % 2 == 0 { -1.0 } else { 1.0 };

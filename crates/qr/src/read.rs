@@ -46,5 +46,5 @@ pub(crate) fn hypothesis(view: View<'_>, hypothesis: &Hypothesis, most: usize, m
 }
 
 fn cost(model: &Model) -> u32 {
-    200 + 30 * u32::from(model.shape.version.number())
+    300 + 60 * u32::from(model.shape.version.number())
 }

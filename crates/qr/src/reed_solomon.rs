@@ -66,7 +66,8 @@ fn syndromes(block: &[u8], checks: usize) -> ([u8; MOST_CHECKS], bool) {
     for (power, out) in all.iter_mut().enumerate().take(checks) {
         let mut sum = 0u8;
         for &codeword in block {
-            sum = if sum == 0 { codeword } else { EXP[usize::from(LOG[usize::from(sum)]) + power] ^ codeword };
+            sum =
+                if sum == 0 { codeword } else { EXP[usize::from(LOG[usize::from(sum)]) + power] ^ codeword };
         }
         *out = sum;
         clean &= sum == 0;
@@ -151,8 +152,7 @@ pub(crate) fn mend(block: &mut [u8], checks: usize, erased: &[usize]) -> Option<
         if slope == 0 {
             return None;
         }
-        let value =
-            product(EXP[power % 255], quotient(evaluate(&evaluator[..checks], inverse), slope));
+        let value = product(EXP[power % 255], quotient(evaluate(&evaluator[..checks], inverse), slope));
         *codeword ^= value;
         if value != 0 && !erased.contains(&place) {
             errors += 1;
@@ -193,7 +193,8 @@ mod tests {
     #[test]
     fn check_codewords_of_the_worked_example() {
         // ISO/IEC 18004, Annex I.2: version 1-M, "01234567".
-        let data = [0x10, 0x20, 0x0C, 0x56, 0x61, 0x80, 0xEC, 0x11, 0xEC, 0x11, 0xEC, 0x11, 0xEC, 0x11, 0xEC, 0x11];
+        let data =
+            [0x10, 0x20, 0x0C, 0x56, 0x61, 0x80, 0xEC, 0x11, 0xEC, 0x11, 0xEC, 0x11, 0xEC, 0x11, 0xEC, 0x11];
         let whole = with_checks(&data, 10);
         assert_eq!(whole[16..], [0xA5, 0x24, 0xD4, 0xC1, 0xED, 0x36, 0xC7, 0x87, 0x2C, 0x55]);
         let mut block = whole.clone();

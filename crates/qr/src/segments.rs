@@ -95,7 +95,7 @@ pub(crate) fn read(version: Version, data: &[u8], padding: Padding) -> Option<Me
                 kanji = true;
                 for _ in 0..bits.take(width(8, 10, 12))? {
                     let packed = bits.take(13)?;
-                    let joined = (packed / 0xC0) << 8 | packed % 0xC0;
+                    let joined = ((packed / 0xC0) << 8) | (packed % 0xC0);
                     let offset = if joined < 0x1F00 { 0x8140 } else { 0xC140 };
                     payload.extend_from_slice(&joined.checked_add(offset)?.to_be_bytes());
                 }
@@ -179,7 +179,7 @@ fn designator(bits: &mut Bits<'_>) -> Option<u32> {
     Some(match first {
         ..0x80 => u32::from(first),
         0x80..0xC0 => u32::from(first & 0x3F) << 8 | u32::from(bits.take(8)?),
-        0xC0..0xE0 => u32::from(first & 0x1F) << 16 | u32::from(bits.take(16)?),
+        0xC0..0xE0 => (u32::from(first & 0x1F) << 16) | u32::from(bits.take(16)?),
         _ => return None,
     })
 }
@@ -221,7 +221,8 @@ mod tests {
     #[test]
     fn the_worked_numeric_example() {
         // ISO/IEC 18004, Annex I.2: "01234567".
-        let data = [0x10, 0x20, 0x0C, 0x56, 0x61, 0x80, 0xEC, 0x11, 0xEC, 0x11, 0xEC, 0x11, 0xEC, 0x11, 0xEC, 0x11];
+        let data =
+            [0x10, 0x20, 0x0C, 0x56, 0x61, 0x80, 0xEC, 0x11, 0xEC, 0x11, 0xEC, 0x11, 0xEC, 0x11, 0xEC, 0x11];
         let message = read(v1(), &data, Padding::Legal).unwrap();
         assert_eq!(*message.payload, b"01234567");
         let mut spoilt = data;
@@ -238,7 +239,8 @@ mod tests {
         assert_eq!(*message.payload, [0x93, 0x5F, 0xE4, 0xAA]);
         assert!(message.kanji);
 
-        let data = pack(&[(3, 4), (1, 4), (2, 4), (0x5A, 8), (7, 4), (26, 8), (4, 4), (1, 8), (0x41, 8), (0, 4)]);
+        let data =
+            pack(&[(3, 4), (1, 4), (2, 4), (0x5A, 8), (7, 4), (26, 8), (4, 4), (1, 8), (0x41, 8), (0, 4)]);
         let message = read(v1(), &data, Padding::Legal).unwrap();
         assert_eq!(message.append, Some(StructuredAppend { index: 1, total: 3, parity: 0x5A }));
         assert_eq!((message.eci, message.payload.as_slice()), (Some(26), &b"A"[..]));

@@ -3,8 +3,8 @@
 use crate::budget::{Budget, Meter};
 use crate::code::Code;
 use crate::finder::{Finder, Rows, Search};
-use crate::hypothesis::{self, Hypothesis};
 use crate::homography::Point;
+use crate::hypothesis::{self, Hypothesis};
 use crate::image::{GreyImage, View};
 use crate::read::{self, Reading};
 
@@ -48,7 +48,8 @@ struct Tried(Vec<[Point; 3]>);
 impl Tried {
     fn is_new(&mut self, hypothesis: &Hypothesis) -> bool {
         let centres = hypothesis.finders.map(|finder| finder.centre);
-        let known = self.0.iter().any(|tried| tried.iter().zip(&centres).all(|(a, b)| (*a - *b).length() < 1.0));
+        let known =
+            self.0.iter().any(|tried| tried.iter().zip(&centres).all(|(a, b)| (*a - *b).length() < 1.0));
         if !known {
             self.0.push(centres);
         }
@@ -84,7 +85,13 @@ fn triples(view: View<'_>, finders: &[Finder], codes: &mut Vec<Code>, tried: &mu
     each(view, &hypotheses, codes, tried, meter);
 }
 
-fn each(view: View<'_>, hypotheses: &[Hypothesis], codes: &mut Vec<Code>, tried: &mut Tried, meter: &mut Meter) {
+fn each(
+    view: View<'_>,
+    hypotheses: &[Hypothesis],
+    codes: &mut Vec<Code>,
+    tried: &mut Tried,
+    meter: &mut Meter,
+) {
     for hypothesis in hypotheses {
         if !meter.has_left() {
             return;

@@ -84,9 +84,8 @@ impl HashAlgorithm {
 pub fn compare_hashes(evidence: &Evidence) -> Vec<GroupHash> {
     let sod = evidence.bytes(FileId::EfSod).and_then(|bytes| EfSod::parse(bytes).ok());
     let listed = sod.as_ref().map(|sod| &sod.security_object.hashes);
-    let algorithm = sod
-        .as_ref()
-        .and_then(|sod| HashAlgorithm::of(&sod.security_object.digest_algorithm.oid.to_string()));
+    let algorithm =
+        sod.as_ref().and_then(|sod| HashAlgorithm::of(&sod.security_object.digest_algorithm.oid.to_string()));
 
     let read = evidence.files.keys().copied().filter(|file| evidence.bytes(*file).is_some());
     let mut groups: Vec<FileId> = read.filter(|file| matches!(file, FileId::Dg(_))).collect();

@@ -179,9 +179,9 @@ fn trace(
                 }
             }
         }
-        for column in 0..window.width {
-            let x = window.left + column;
-            mosaic[y * width + x] = gathered[x & 1][column];
+        let seen = y * width + window.left;
+        for (column, value) in mosaic[seen..seen + window.width].iter_mut().enumerate() {
+            *value = gathered[(window.left + column) & 1][column];
         }
     }
 }
