@@ -7,7 +7,7 @@ use std::time::Duration;
 use cccd_card::{ChannelLimits, ReaderId, TransportError};
 use cccd_document::{AccessKey, Can};
 use cccd_engine::{
-    CallerId, Engine, EngineOptions, PortraitWish, ReadFailure, ReadRequest, ReadState, Reading,
+    CallerId, Engine, EngineOptions, EventKind, PortraitWish, ReadFailure, ReadRequest, ReadState, Reading,
 };
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::personalise::{Issuer, personalise};

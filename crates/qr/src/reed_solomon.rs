@@ -171,11 +171,11 @@ mod tests {
 
     fn with_checks(data: &[u8], checks: usize) -> Vec<u8> {
         let mut generator = vec![1u8];
-        for power in 0..checks {
+        for &root in EXP.iter().take(checks) {
             let mut next = vec![0u8; generator.len() + 1];
             for (at, &coefficient) in generator.iter().enumerate() {
                 next[at] ^= coefficient;
-                next[at + 1] ^= product(coefficient, EXP[power]);
+                next[at + 1] ^= product(coefficient, root);
             }
             generator = next;
         }
