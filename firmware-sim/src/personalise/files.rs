@@ -207,8 +207,8 @@ mod tests {
             hex(&image.emrtd[&EF_COM].content),
             "60185F0104303130375F36063034303030305C066175636D6E6F"
         );
-        // 2,048 bytes each way.
-        assert_eq!(hex(&image.master_file[&EF_ATR_INFO].content), "47039401607F66080202080002020800");
+        // 65,535 bytes each way, as positive integers.
+        assert_eq!(hex(&image.master_file[&EF_ATR_INFO].content), "47039401607F660A020300FFFF020300FFFF");
         assert_eq!(hex(&image.master_file[&EF_DIR].content), "61094F07A0000002471001");
     }
 

@@ -524,7 +524,7 @@ mod tests {
             ("\"02/01/2030\"", "\"01/2030\"", "expires"),
             ("\"000123456\"", "\"12345\"", "old_number"),
             ("\"00112233445566AA\"", "\"zz\"", "chip_field_16"),
-            ("max_command = 2048", "max_command = 64", "max_command"),
+            ("max_command = 65535", "max_command = 64", "max_command"),
             ("can_tries = 10", "can_tries = 0", "can_tries"),
         ] {
             let refused = refusal(from, to);
