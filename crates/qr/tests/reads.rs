@@ -103,11 +103,7 @@ fn a_covered_finder_does_not_hide_a_code() {
         let mut scene = Scene::new(300, 300, 200.0);
         scene.draw(&code, (150.0, 150.0), 4.0, 0.0, 0.0, INK);
         let corner = |end: i32| 60 + end as usize * 152;
-        for row in corner(y)..corner(y) + 30 {
-            for column in corner(x)..corner(x) + 30 {
-                scene.pixels[row * 300 + column] = 250.0;
-            }
-        }
+        scene.cover(corner(x), corner(y), 30, 250.0);
         let bytes = scene.bytes();
         let found = Still::scan(&view(300, 300, &bytes), Budget::REPEATABLE);
         assert_eq!(found.len(), 1, "finder at {x}, {y} covered");
@@ -129,42 +125,32 @@ fn a_large_photograph_is_read_and_its_corners_are_in_its_own_pixels() {
     assert!((middle.0 - 1700.0).hypot(middle.1 - 800.0) < 4.0, "{middle:?}");
 }
 
-/// Frames too noisy to be read one by one.
-fn noisy_frames(payload: &[u8], seed: u64) -> impl Iterator<Item = Vec<u8>> + use<> {
+/// Frames of a card in the hand: noise, and a reflection that wanders over the code.
+fn glaring_frames(payload: &[u8], seed: u64) -> impl Iterator<Item = Vec<u8>> + use<> {
     let mut scene = Scene::new(260, 260, 150.0);
     let code = symbol(payload, 7, QrCodeEcc::Low);
-    scene.draw(&code, (130.0, 130.0), 4.0, 0.1, 0.05, (90.0, 160.0));
-    scene.blur(1.5);
+    scene.draw(&code, (130.0, 130.0), 4.0, 0.0, 0.0, (60.0, 180.0));
+    scene.blur(1.2);
     let mut random = Random(seed);
-    (0..).map(move |_| {
-        let mut noisy = Scene { pixels: scene.pixels.clone(), width: scene.width, height: scene.height };
-        noisy.noise(95.0, &mut random);
-        noisy.bytes()
+    (0..).map(move |number: usize| {
+        let mut frame = Scene { pixels: scene.pixels.clone(), width: scene.width, height: scene.height };
+        let (left, top) = match number % 4 {
+            0 => (40, 80),
+            1 => (125, 125),
+            2 => (80, 80),
+            _ => (85, 140),
+        };
+        frame.cover(left, top, 85, 235.0);
+        frame.noise(20.0, &mut random);
+        frame.bytes()
     })
-}
-
-#[test]
-fn what_no_single_frame_tells_several_do() {
-    let mut live = Live::with_budget(Budget::REPEATABLE);
-    let mut alone = 0;
-    let mut read = None;
-    for (number, frame) in noisy_frames(&payload(), 5).take(40).enumerate() {
-        alone += Live::with_budget(Budget::REPEATABLE).feed(&view(260, 260, &frame)).len();
-        if let Some(code) = live.feed(&view(260, 260, &frame)).first() {
-            assert_eq!(*code.payload, payload());
-            read = Some(number);
-            break;
-        }
-    }
-    assert!(read.is_some_and(|number| number > 0), "{read:?}");
-    assert_eq!(alone, 0);
 }
 
 #[test]
 fn frames_of_two_cards_are_never_mixed_into_a_third() {
     let other = String::from_utf8(payload()).unwrap().replace("Mẫu|0201", "Bàn|1307").into_bytes();
     let mut live = Live::with_budget(Budget::REPEATABLE);
-    let frames = noisy_frames(&payload(), 7).zip(noisy_frames(&other, 8));
+    let frames = glaring_frames(&payload(), 7).zip(glaring_frames(&other, 8));
     for (one, two) in frames.take(12) {
         for frame in [one, two] {
             for code in live.feed(&view(260, 260, &frame)) {
