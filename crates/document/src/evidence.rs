@@ -14,6 +14,8 @@ pub struct Evidence {
     pub access: AccessRun,
     /// Each file that was asked for, and what came of it.
     pub files: BTreeMap<FileId, FileOutcome>,
+    /// What the chip was asked to prove, and what it answered.
+    pub proofs: ChipProofs,
 }
 
 impl Evidence {
@@ -66,6 +68,122 @@ pub struct AccessRun {
     pub card_access: Option<SecretBytes>,
 }
 
+/// What the chip was asked to prove. Nothing is judged here: the answers count only where the keys they are
+/// made with are signed for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChipProofs {
+    /// Active authentication (ICAO 9303-11, 6.1).
+    pub active_authentication: ProofOutcome<ActiveAuthenticationRun>,
+    /// Chip authentication (ICAO 9303-11, 6.2).
+    pub chip_authentication: ProofOutcome<ChipAuthenticationRun>,
+    /// What PACE with chip authentication mapping gave (ICAO 9303-11, 4.4.3.3.3).
+    pub chip_authentication_mapping: ProofOutcome<ChipAuthenticationMappingRun>,
+    /// Terminal authentication (TR-03110-1, 3.5): the terminal's proof, told here because DG3 and DG4
+    /// hang on it.
+    pub terminal_authentication: ProofOutcome<TerminalAuthenticationRun>,
+}
+
+/// What came of asking for a proof.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ProofOutcome<T> {
+    /// The plan left it out.
+    #[default]
+    NotAsked,
+    /// The chip does not offer it.
+    NotOffered,
+    /// It offers it in a form we do not speak, or with a key that cannot be read.
+    Unsupported,
+    /// The chip would not: its status word.
+    Refused(StatusWord),
+    /// The chip's answer is none: wrong length, wrong structure, a point that is not on the curve, or a
+    /// session that broke off under the new keys.
+    Broken,
+    /// It ran to its end.
+    Done(T),
+}
+
+impl<T> ProofOutcome<T> {
+    /// What was done, if it ran to its end.
+    pub fn done(&self) -> Option<&T> {
+        match self {
+            Self::Done(run) => Some(run),
+            _ => None,
+        }
+    }
+}
+
+/// Active authentication: what was sent, and what came back.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ActiveAuthenticationRun {
+    /// RND.IFD, which the chip signed.
+    pub challenge: [u8; 8],
+    /// The caller's nonce, where the challenge was derived from one.
+    pub nonce: Option<Vec<u8>>,
+    /// The chip's answer as it came.
+    pub response: Vec<u8>,
+}
+
+/// The answer names one chip among all: it is not for logs.
+impl fmt::Debug for ActiveAuthenticationRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ActiveAuthenticationRun")
+            .field("from_nonce", &self.nonce.is_some())
+            .field("response_bytes", &self.response.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Chip authentication that was followed by a good protected exchange under the new keys: without that one
+/// the chip has proven nothing (card quirk 47), and the outcome is [`ProofOutcome::Broken`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct ChipAuthenticationRun {
+    /// The SubjectPublicKeyInfo of the chip's key it was run against, as it stands in DG14.
+    pub public_key: Vec<u8>,
+    /// Which of the chip's keys, where DG14 numbers them.
+    pub key_id: Option<u64>,
+    /// The cipher of the new session.
+    pub cipher: Cipher,
+    /// Our ephemeral public key.
+    pub terminal_public_key: Vec<u8>,
+}
+
+impl fmt::Debug for ChipAuthenticationRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChipAuthenticationRun")
+            .field("key_id", &self.key_id)
+            .field("cipher", &self.cipher)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What PACE with chip authentication mapping gave, to be judged with the key in EF.CardSecurity.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ChipAuthenticationMappingRun {
+    /// The number of the standardised domain parameters PACE ran on.
+    pub parameter_id: u8,
+    /// The chip's public key of the mapping, uncompressed: PK_Map,IC.
+    pub mapping_public_key: Vec<u8>,
+    /// The chip authentication data, decrypted and without padding: CA_IC.
+    pub authentication_data: Vec<u8>,
+}
+
+impl fmt::Debug for ChipAuthenticationMappingRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChipAuthenticationMappingRun")
+            .field("parameter_id", &self.parameter_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Terminal authentication that the chip accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TerminalAuthenticationRun {
+    /// The authority the chip named: the certificate holder reference of its trust point.
+    pub authority: String,
+    /// The certificates that were shown to the chip.
+    pub certificates: usize,
+}
+
 /// An access control protocol of ICAO 9303-11.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccessProtocol {
@@ -92,6 +210,10 @@ pub struct SelectedPace {
 pub enum Mapping {
     /// Generic mapping.
     Generic,
+    /// Integrated mapping.
+    Integrated,
+    /// Chip authentication mapping.
+    ChipAuthentication,
 }
 
 /// A secure messaging cipher suite (ICAO 9303-11, 9.8.6 and 9.8.7).

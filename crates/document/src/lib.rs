@@ -55,7 +55,9 @@ pub use access::{AccessInput, AccessInputError, AccessPlan};
 pub use access_key::{AccessKey, Can, MrzKey, NotAnAccessKey, PasswordKind};
 pub use date::{PartialDate, StatedDate};
 pub use evidence::{
-    AccessProtocol, AccessRun, Cipher, Downgrade, Evidence, FileOutcome, Mapping, SelectedPace,
+    AccessProtocol, AccessRun, ActiveAuthenticationRun, ChipAuthenticationMappingRun, ChipAuthenticationRun,
+    ChipProofs, Cipher, Downgrade, Evidence, FileOutcome, Mapping, ProofOutcome, SelectedPace,
+    TerminalAuthenticationRun,
 };
 pub use file::{DataGroupNumber, FileId};
 pub use lds::{

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cccd_card::CardChannel;
-use cccd_document::{DataGroupNumber, EfCom, EfSod, Evidence, FileId, FileOutcome};
+use cccd_document::{ChipProofs, DataGroupNumber, EfCom, EfSod, Evidence, FileId, FileOutcome};
 
 use crate::read::{Progress, ReadError, UnlockedChip};
 
@@ -91,7 +91,7 @@ pub fn read_document<C: CardChannel>(
         }
         files.insert(file, outcome);
     }
-    Ok(Evidence { access: chip.access().clone(), files })
+    Ok(Evidence { access: chip.access().clone(), files, proofs: ChipProofs::default() })
 }
 
 /// The groups EF.COM lists. Unsigned: good for nothing but for knowing what is worth a command.

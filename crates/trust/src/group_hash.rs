@@ -115,7 +115,7 @@ pub fn compare_hashes(evidence: &Evidence) -> Vec<GroupHash> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use cccd_document::{AccessProtocol, AccessRun, FileOutcome, PasswordKind};
+    use cccd_document::{AccessProtocol, AccessRun, ChipProofs, FileOutcome, PasswordKind};
     use cccd_firmware_sim::personalise::{Issuer, personalise, shipped_card};
     use zeroize::Zeroizing;
 
@@ -136,7 +136,7 @@ mod tests {
             downgrade: None,
             card_access: None,
         };
-        Evidence { access, files }
+        Evidence { access, files, proofs: ChipProofs::default() }
     }
 
     const SOME: [FileId; 3] = [FileId::EfSod, FileId::DG1, FileId::DG13];

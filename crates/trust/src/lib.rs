@@ -8,6 +8,8 @@
 
 #![forbid(unsafe_code)]
 
+mod check;
 mod group_hash;
 
+pub use check::{Check, CheckName, CheckState, GroupReason, Reason};
 pub use group_hash::{GroupHash, HashAlgorithm, HashState, compare_hashes};

@@ -148,6 +148,10 @@ pub(crate) enum CipherJson {
 pub(crate) enum MappingJson {
     /// Generic mapping.
     Generic,
+    /// Integrated mapping.
+    Integrated,
+    /// Chip authentication mapping.
+    ChipAuthentication,
     /// Something newer than this description.
     Other,
 }
@@ -337,6 +341,8 @@ impl From<&AccessRun> for AccessJson {
             },
             mapping: mapping.map(|mapping| match mapping {
                 Mapping::Generic => MappingJson::Generic,
+                Mapping::Integrated => MappingJson::Integrated,
+                Mapping::ChipAuthentication => MappingJson::ChipAuthentication,
                 _ => MappingJson::Other,
             }),
             parameter_id,

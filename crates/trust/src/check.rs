@@ -1,0 +1,172 @@
+//! What is checked, and what came of it.
+
+use std::fmt;
+
+use cccd_document::FileId;
+
+/// One check and its outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// What was checked.
+    pub name: CheckName,
+    /// What came of it.
+    pub state: CheckState,
+    /// Where the rule was not kept to the letter and the check passed all the same: each deviation by name.
+    pub tolerated: Vec<Reason>,
+}
+
+impl Check {
+    /// A check that came out so, with nothing tolerated.
+    pub fn new(name: CheckName, state: CheckState) -> Self {
+        Self { name, state, tolerated: Vec::new() }
+    }
+
+    /// A check that passed.
+    pub fn passed(name: CheckName) -> Self {
+        Self::new(name, CheckState::Passed)
+    }
+
+    /// A check that failed.
+    pub fn failed(name: CheckName, reason: Reason) -> Self {
+        Self::new(name, CheckState::Failed(reason))
+    }
+
+    /// A check that cannot be made.
+    pub fn not_possible(name: CheckName, reason: Reason) -> Self {
+        Self::new(name, CheckState::NotPossible(reason))
+    }
+
+    /// The same, with a deviation it passed in spite of.
+    pub fn tolerating(mut self, deviation: Reason) -> Self {
+        if !self.tolerated.contains(&deviation) {
+            self.tolerated.push(deviation);
+        }
+        self
+    }
+}
+
+/// What came of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckState {
+    /// It was made and holds.
+    Passed,
+    /// It was made and does not hold.
+    Failed(Reason),
+    /// The document does not have what it takes; its signed files say so.
+    NotOffered,
+    /// It could not be made, through no fault of the document's that could be shown.
+    NotPossible(Reason),
+    /// The caller's profile leaves it out.
+    Skipped,
+}
+
+/// What is checked. The names are stable: programs compare them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum CheckName {
+    /// EF.SOD is there and can be read.
+    SecurityObject,
+    /// Every group that was read has the hash EF.SOD lists for it.
+    GroupHashes,
+    /// EF.SOD is signed by the document signer's key.
+    Signature,
+    /// The document signer's certificate may sign documents: key usage, extensions, document type.
+    SignerCertificate,
+    /// The document signer's certificate leads to a trust anchor.
+    Chain,
+    /// All certificates of the chain, and the signer's private key, were valid when EF.SOD was signed.
+    Validity,
+    /// No certificate of the chain is revoked.
+    Revocation,
+    /// The state in DG1 is the state of the signer and of the anchor.
+    IssuingState,
+    /// What EF.CardAccess offered stands in signed DG14, and no better protocol was hidden.
+    CardAccess,
+    /// The chip signed our challenge with the key in DG15.
+    ActiveAuthentication,
+    /// The chip has the private key to its key in DG14.
+    ChipAuthentication,
+    /// The chip has shown the same within PACE.
+    ChipAuthenticationMapping,
+}
+
+impl CheckName {
+    /// The name for programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::SecurityObject => "security-object",
+            Self::GroupHashes => "group-hashes",
+            Self::Signature => "signature",
+            Self::SignerCertificate => "signer-certificate",
+            Self::Chain => "chain",
+            Self::Validity => "validity",
+            Self::Revocation => "revocation",
+            Self::IssuingState => "issuing-state",
+            Self::CardAccess => "card-access",
+            Self::ActiveAuthentication => "active-authentication",
+            Self::ChipAuthentication => "chip-authentication",
+            Self::ChipAuthenticationMapping => "chip-authentication-mapping",
+        }
+    }
+}
+
+impl fmt::Display for CheckName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// Defines [`Reason`] with its code, so that a reason without a code cannot be written.
+macro_rules! reasons {
+    ($($(#[$doc:meta])+ $name:ident => $code:literal,)+) => {
+        /// Why a check failed or could not be made, or what it passed in spite of. The codes are stable:
+        /// programs compare them.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum Reason {
+            $($(#[$doc])+ $name,)+
+            /// This group is concerned.
+            Group(GroupReason, FileId),
+        }
+
+        impl Reason {
+            /// All reasons but those about one group.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The code for programs.
+            pub fn code(self) -> &'static str {
+                match self {
+                    $(Self::$name => $code,)+
+                    Self::Group(reason, _) => reason.code(),
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    // EF.SOD and its signature
+    /// The chip has no EF.SOD, or does not let it be read.
+    SecurityObjectAbsent => "security-object-absent",
+    /// EF.SOD is not what ICAO 9303-10 says.
+    SecurityObjectMalformed => "security-object-malformed",
+}
+
+/// Why one group fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum GroupReason {
+    /// Its bytes are not those that were signed for.
+    HashMismatch,
+    /// It was read and nobody signed for it.
+    NotSigned,
+}
+
+impl GroupReason {
+    /// The code for programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::HashMismatch => "group-hash-mismatch",
+            Self::NotSigned => "group-not-signed",
+        }
+    }
+}
