@@ -10,6 +10,7 @@
 
 mod check;
 mod group_hash;
+pub mod store;
 
 pub use check::{Check, CheckName, CheckState, GroupReason, Reason};
 pub use group_hash::{GroupHash, HashAlgorithm, HashState, compare_hashes};
