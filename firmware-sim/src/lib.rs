@@ -4,6 +4,8 @@
 
 pub mod card_image;
 pub mod chip;
+mod der;
 pub mod image;
 pub mod personalise;
+pub mod pki;
 pub mod reader;

@@ -1,18 +1,19 @@
 //! Who signs the simulated cards: for each state a CSCA and its document signers, made on the spot.
 
-use std::sync::OnceLock;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use openssl::ec::{Asn1Flag, EcGroup, EcKey};
 use openssl::error::ErrorStack;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
-use openssl::x509::X509;
 
-use super::certificate::{Period, Terms, csca, document_signer};
-use super::description::{IssuingState, SignerKind};
+use crate::pki::{Csca, CscaPlan, DigestKind, DocumentSigner, DocumentSignerPlan, SignerKind, SigningKey};
 
-/// The signing authorities of the simulation. Each [`Issuer::new`] makes new keys, so nothing it signs is
+use super::description::IssuingState;
+
+/// The signing authorities of the simulation. Each [`Issuer::new`] makes new ones, so nothing it signs is
 /// trusted by anybody who was not handed its CSCA certificates.
 pub struct Issuer {
     vietnam: Authority,
@@ -20,12 +21,18 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// New authorities with new keys.
+    /// New authorities with new keys: P-384 and SHA-384.
     pub fn new() -> Result<Self, ErrorStack> {
-        Ok(Self {
-            vietnam: Authority::new(IssuingState::Vietnam)?,
-            utopia: Authority::new(IssuingState::Utopia)?,
-        })
+        Self::of_kind(SignerKind::ECDSA_P384, DigestKind::Sha384)
+    }
+
+    /// New authorities with keys of this kind, whose certificates are signed with this digest.
+    pub fn of_kind(signer: SignerKind, digest: DigestKind) -> Result<Self, ErrorStack> {
+        let authority = |state: IssuingState| {
+            let plan = CscaPlan { signer, digest, ..CscaPlan::usual(state.country()) };
+            Ok::<_, ErrorStack>(Authority { csca: Csca::new(plan)?, signers: Mutex::default() })
+        };
+        Ok(Self { vietnam: authority(IssuingState::Vietnam)?, utopia: authority(IssuingState::Utopia)? })
     }
 
     /// The CSCA certificate that simulated citizens' cards lead to, in DER.
@@ -35,15 +42,26 @@ impl Issuer {
 
     /// The CSCA certificate of a state, in DER.
     pub fn csca_der_of(&self, state: IssuingState) -> &[u8] {
-        &self.of(state).csca_der
+        self.csca(state).certificate().der()
     }
 
-    pub(super) fn signer(
-        &self,
-        state: IssuingState,
-        kind: SignerKind,
-    ) -> Result<&DocumentSigner, ErrorStack> {
-        self.of(state).signer(kind)
+    /// The authority of a state.
+    pub fn csca(&self, state: IssuingState) -> &Csca {
+        &self.of(state).csca
+    }
+
+    /// The state's document signer with that kind of key, made when it is first asked for.
+    pub fn signer(&self, state: IssuingState, kind: SignerKind) -> Result<Arc<DocumentSigner>, ErrorStack> {
+        let Authority { csca, signers } = self.of(state);
+        let known = || signers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(signer) = known().get(&kind) {
+            return Ok(Arc::clone(signer));
+        }
+        // Not under the lock: an RSA key takes its time. Where two come here, both get what the first put in.
+        let plan = DocumentSignerPlan::usual(state.country(), kind);
+        let key = SigningKey::from_drawer(kind, 65537, 0)?;
+        let made = Arc::new(csca.document_signer_with_key(plan, key)?);
+        Ok(Arc::clone(known().entry(kind).or_insert(made)))
     }
 
     fn of(&self, state: IssuingState) -> &Authority {
@@ -54,83 +72,9 @@ impl Issuer {
     }
 }
 
-/// A key that signs documents, and the certificate that says so.
-pub(super) struct DocumentSigner {
-    pub(super) certificate: X509,
-    pub(super) key: PKey<Private>,
-}
-
 struct Authority {
-    state: IssuingState,
-    csca: X509,
-    csca_der: Vec<u8>,
-    csca_key: PKey<Private>,
-    p256: OnceLock<DocumentSigner>,
-    p384: OnceLock<DocumentSigner>,
-    rsa: OnceLock<DocumentSigner>,
-}
-
-/// Long enough that a simulation never meets its own end.
-const CSCA_VALIDITY: Period = Period { from: "20200101000000Z", to: "20491231235959Z" };
-const SIGNER_VALIDITY: Period = Period { from: "20210101000000Z", to: "20471231235959Z" };
-const KEY_USAGE_PERIOD: Period = Period { from: "20210101000000Z", to: "20371231235959Z" };
-
-impl Authority {
-    fn new(state: IssuingState) -> Result<Self, ErrorStack> {
-        let csca_key = ec_key(Nid::SECP384R1)?;
-        let terms = Terms {
-            state,
-            common_name: "Simulated CSCA",
-            validity: CSCA_VALIDITY,
-            key_usage_period: Period { from: CSCA_VALIDITY.from, to: KEY_USAGE_PERIOD.to },
-        };
-        let csca = csca(&terms, &csca_key)?;
-        Ok(Self {
-            state,
-            csca_der: csca.to_der()?,
-            csca,
-            csca_key,
-            p256: OnceLock::new(),
-            p384: OnceLock::new(),
-            rsa: OnceLock::new(),
-        })
-    }
-
-    /// The signer with that kind of key, made when it is first asked for: an RSA key takes its time.
-    fn signer(&self, kind: SignerKind) -> Result<&DocumentSigner, ErrorStack> {
-        let slot = match kind {
-            SignerKind::EcdsaP256 => &self.p256,
-            SignerKind::EcdsaP384 => &self.p384,
-            SignerKind::Rsa2048 => &self.rsa,
-        };
-        if let Some(signer) = slot.get() {
-            return Ok(signer);
-        }
-        // Two threads may both come here; the first to finish wins and both get its signer.
-        let made = self.new_signer(kind)?;
-        Ok(slot.get_or_init(|| made))
-    }
-
-    fn new_signer(&self, kind: SignerKind) -> Result<DocumentSigner, ErrorStack> {
-        let (common_name, key) = match kind {
-            SignerKind::EcdsaP256 => ("Simulated Document Signer 1", ec_key(Nid::X9_62_PRIME256V1)?),
-            SignerKind::EcdsaP384 => ("Simulated Document Signer 2", ec_key(Nid::SECP384R1)?),
-            SignerKind::Rsa2048 => ("Simulated Document Signer 3", rsa_key(2048)?),
-        };
-        // The document codes of the MRZ (ICAO 9303-12, 7.1.1).
-        let document_types: &[&str] = match self.state {
-            IssuingState::Vietnam => &["ID", "P"],
-            IssuingState::Utopia => &["P"],
-        };
-        let terms = Terms {
-            state: self.state,
-            common_name,
-            validity: SIGNER_VALIDITY,
-            key_usage_period: KEY_USAGE_PERIOD,
-        };
-        let certificate = document_signer(&terms, &key, document_types, &self.csca, &self.csca_key)?;
-        Ok(DocumentSigner { certificate, key })
-    }
+    csca: Csca,
+    signers: Mutex<HashMap<SignerKind, Arc<DocumentSigner>>>,
 }
 
 /// A new key on a curve, the curve written by name.
@@ -149,11 +93,15 @@ pub(super) fn rsa_key(bits: u32) -> Result<PKey<Private>, ErrorStack> {
 mod tests {
     use openssl::stack::Stack;
     use openssl::x509::store::X509StoreBuilder;
-    use openssl::x509::{GeneralNameRef, X509StoreContext};
+    use openssl::x509::{GeneralNameRef, X509, X509StoreContext};
 
     use super::*;
 
-    const SIGNERS: [SignerKind; 3] = [SignerKind::EcdsaP256, SignerKind::EcdsaP384, SignerKind::Rsa2048];
+    const SIGNERS: [SignerKind; 3] = [SignerKind::ECDSA_P256, SignerKind::ECDSA_P384, SignerKind::RSA_2048];
+
+    fn certificate(issuer: &Issuer, state: IssuingState, kind: SignerKind) -> X509 {
+        X509::from_der(issuer.signer(state, kind).unwrap().certificate().der()).unwrap()
+    }
 
     /// What OpenSSL prints of it, without blanks: those differ between its versions.
     fn text(certificate: &X509) -> String {
@@ -213,20 +161,20 @@ mod tests {
             store.add_cert(csca.clone()).unwrap();
             let store = store.build();
             for kind in SIGNERS {
-                let signer = &issuer.signer(state, kind).unwrap().certificate;
+                let signer = certificate(&issuer, state, kind);
                 let trusted = X509StoreContext::new()
                     .unwrap()
-                    .init(&store, signer, &Stack::new().unwrap(), |context| context.verify_cert())
+                    .init(&store, &signer, &Stack::new().unwrap(), |context| context.verify_cert())
                     .unwrap();
                 assert!(trusted, "{state:?} {kind:?}");
 
-                let text = text(signer);
+                let text = text(&signer);
                 assert_eq!(extension(&text, "KeyUsage:critical"), "DigitalSignature");
                 assert_eq!(
                     extension(&text, "PrivateKeyUsagePeriod:"),
                     "NotBefore:Jan100:00:002021GMT,NotAfter:Dec3123:59:592037GMT"
                 );
-                assert_eq!(localities(signer), [state.alpha3(), state.alpha3()]);
+                assert_eq!(localities(&signer), [state.alpha3(), state.alpha3()]);
                 assert!(text.contains("2.23.136.1.1.6.2:"));
                 assert!(!text.contains("BasicConstraints"));
                 let authority = signer.authority_key_id().unwrap().as_slice();
@@ -239,32 +187,25 @@ mod tests {
     #[test]
     fn a_signer_is_made_once() {
         let issuer = Issuer::new().unwrap();
-        let once = || {
-            let signer = issuer.signer(IssuingState::Vietnam, SignerKind::EcdsaP256).unwrap();
-            signer.certificate.to_der().unwrap()
-        };
+        let once =
+            || issuer.signer(IssuingState::Vietnam, SignerKind::ECDSA_P256).unwrap().certificate().clone();
         assert_eq!(once(), once());
     }
 
     #[test]
     fn the_document_type_list_names_the_codes_of_the_mrz() {
         let issuer = Issuer::new().unwrap();
-        let signer = issuer
-            .signer(IssuingState::Vietnam, SignerKind::EcdsaP256)
-            .unwrap()
-            .certificate
-            .to_der()
-            .unwrap();
+        let signer = issuer.signer(IssuingState::Vietnam, SignerKind::ECDSA_P256).unwrap();
         // SEQUENCE { INTEGER 0, SET { "P", "ID" } } in an OCTET STRING.
         let list = b"\x04\x0e\x30\x0c\x02\x01\x00\x31\x07\x13\x01P\x13\x02ID";
-        assert!(signer.windows(list.len()).any(|window| window == list));
+        assert!(signer.certificate().der().windows(list.len()).any(|window| window == list));
     }
 
     #[test]
     fn states_do_not_vouch_for_each_other() {
         let issuer = Issuer::new().unwrap();
         let utopia = X509::from_der(issuer.csca_der_of(IssuingState::Utopia)).unwrap();
-        let signer = &issuer.signer(IssuingState::Vietnam, SignerKind::EcdsaP256).unwrap().certificate;
+        let signer = certificate(&issuer, IssuingState::Vietnam, SignerKind::ECDSA_P256);
         assert!(!signer.verify(&utopia.public_key().unwrap()).unwrap());
     }
 }

@@ -45,9 +45,10 @@ impl PrintedDate {
         format!("{:02}{}{}", self.year % 100, part(self.month), part(self.day))
     }
 
-    /// `yyyyMMdd` for a day whose every part is known.
-    pub(super) fn year_month_day(self) -> Option<String> {
-        Some(format!("{:04}{:02}{:02}", self.year, self.month?, self.day?))
+    /// The day, where every part of it is known.
+    pub fn day(self) -> Option<Date> {
+        let month = Month::try_from(self.month?).ok()?;
+        Date::from_calendar_date(i32::from(self.year), month, self.day?).ok()
     }
 }
 

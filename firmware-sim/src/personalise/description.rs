@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use crate::image::{LengthOffer, PaceOffer};
+use crate::pki::{CmsForm, Country, DigestKind, SignerKind};
 
 use super::date::PrintedDate;
 use super::mrz::{Mrz, MrzContent, MrzKeyFields, NotInMrz};
@@ -130,16 +131,16 @@ impl IssuingState {
     /// Three letters, as the MRZ and the alternative names of certificates have it.
     pub fn alpha3(self) -> &'static str {
         match self {
-            Self::Vietnam => "VNM",
-            Self::Utopia => "UTO",
+            Self::Vietnam => Country::VIETNAM.alpha3,
+            Self::Utopia => Country::UTOPIA.alpha3,
         }
     }
 
-    /// Two letters, as the names of certificates have it.
-    pub fn alpha2(self) -> &'static str {
+    /// The same state, as the test PKI knows it.
+    pub fn country(self) -> Country {
         match self {
-            Self::Vietnam => "VN",
-            Self::Utopia => "UT",
+            Self::Vietnam => Country::VIETNAM,
+            Self::Utopia => Country::UTOPIA,
         }
     }
 }
@@ -241,34 +242,53 @@ pub(super) struct AccessPlan {
 /// How the security object is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SecurityObjectPlan {
-    /// The hash over the data groups and under the signature.
+    /// The hash under the signature.
     pub digest: DigestKind,
+    /// The hash over the data groups; that under the signature where it is not said.
+    pub lds_digest: Option<DigestKind>,
     /// The document signer's key.
     pub signer: SignerKind,
     /// The version of the LDSSecurityObject.
     pub version: LdsVersion,
+    /// What the content is called.
+    pub content_type: SodContentType,
+    /// How the SignedData around it is written.
+    pub form: CmsForm,
+    /// Zeros behind the file's data object.
+    pub padding: u16,
 }
 
-/// A hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DigestKind {
-    /// SHA-256.
-    Sha256,
-    /// SHA-384.
-    Sha384,
-    /// SHA-512.
-    Sha512,
+impl SecurityObjectPlan {
+    /// By the letter of the standard, with this digest and this signer.
+    pub fn usual(digest: DigestKind, signer: SignerKind) -> Self {
+        Self {
+            digest,
+            lds_digest: None,
+            signer,
+            version: LdsVersion::V0,
+            content_type: SodContentType::Icao,
+            form: CmsForm::default(),
+            padding: 0,
+        }
+    }
 }
 
-/// A document signer's key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SignerKind {
-    /// ECDSA on P-256.
-    EcdsaP256,
-    /// ECDSA on P-384.
-    EcdsaP384,
-    /// RSA, 2048 bits, PKCS#1 version 1.5.
-    Rsa2048,
+/// What the content of EF.SOD is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SodContentType {
+    /// id-icao-mrtd-security-ldsSecurityObject (ICAO 9303-10, 4.6.2.2).
+    Icao,
+    /// id-data, as seen on Chinese documents.
+    Data,
+    /// The object identifier of drafts before ICAO had an arc of its own.
+    EarlyIcao,
+    /// That of the Dutch printer Sdu.
+    Sdu,
+}
+
+impl SodContentType {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Icao, Self::Data, Self::EarlyIcao, Self::Sdu];
 }
 
 /// Version of the LDSSecurityObject (ICAO 9303-10, 4.6.2.2).
@@ -384,6 +404,12 @@ impl CardDescription {
     /// How the security object is made.
     pub fn security_object(&self) -> SecurityObjectPlan {
         self.security_object
+    }
+
+    /// The same card with another security object.
+    pub fn with_security_object(mut self, plan: SecurityObjectPlan) -> Self {
+        self.security_object = plan;
+        self
     }
 
     /// Who issued the document.

@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use openssl::error::ErrorStack;
 
+use time::Date;
+use time::macros::date;
+
 use crate::image::{AccessOffer, CanOffer, ChipImage, LengthOffer, ReadRule, StoredFile};
+use crate::pki::DocumentSigner;
 
 use super::authority::Issuer;
 use super::biometrics::{data_group_2, data_group_3};
@@ -24,10 +28,18 @@ pub fn personalise_with_keys(
     card: &CardDescription,
     issuer: &Issuer,
 ) -> Result<(ChipImage, ChipKeys), ErrorStack> {
+    let signer = issuer.signer(card.issuing_state(), card.security_object.signer)?;
+    personalise_signed_by(card, &signer)
+}
+
+/// The same, signed by this very signer, whatever key the description asks for.
+pub fn personalise_signed_by(
+    card: &CardDescription,
+    signer: &DocumentSigner,
+) -> Result<(ChipImage, ChipKeys), ErrorStack> {
     let keys = ChipKeys::generate(card.chip)?;
     let groups = data_groups(card, &keys)?;
-    let signer = issuer.signer(card.issuing_state(), card.security_object.signer)?;
-    let sod = security_object(card.security_object, &groups, signer, card.issued())?;
+    let sod = security_object(card.security_object, &groups, signer, signing_day(card))?;
 
     let after_access_control = |content| StoredFile { content, rule: ReadRule::AfterAccessControl };
     let mut emrtd = BTreeMap::from([
@@ -57,6 +69,11 @@ pub fn personalise_with_keys(
     let image =
         ChipImage { atr: answer_to_reset(card.lengths), master_file, emrtd, access, lengths: card.lengths };
     Ok((image, keys))
+}
+
+/// The day of issue; where that is in doubt, the first day of the simulation.
+pub(crate) fn signing_day(card: &CardDescription) -> Date {
+    card.issued().day().unwrap_or(date!(2021 - 01 - 01))
 }
 
 const EF_CARD_ACCESS: u16 = 0x011C;
@@ -150,7 +167,7 @@ mod tests {
 
     use super::*;
     use crate::image::{PaceCipher, PaceCurve, PaceOffer};
-    use crate::personalise::{DigestKind, IssuingState, PortraitFormat, shipped, shipped_card};
+    use crate::personalise::{IssuingState, PortraitFormat, shipped, shipped_card};
 
     fn described(name: &str) -> CardDescription {
         shipped_card(name).unwrap_or_else(|| panic!("{name} is not shipped")).description().unwrap()
@@ -240,11 +257,8 @@ mod tests {
                 .verify(None, Some(&store.build()), None, Some(&mut content), CMSOptions::BINARY)
                 .unwrap_or_else(|error| panic!("{name}: {error}"));
 
-            let digest = match card.security_object.digest {
-                DigestKind::Sha256 => MessageDigest::sha256(),
-                DigestKind::Sha384 => MessageDigest::sha384(),
-                DigestKind::Sha512 => MessageDigest::sha512(),
-            };
+            let plan = card.security_object;
+            let digest = plan.lds_digest.unwrap_or(plan.digest).message_digest();
             let mut groups = 0;
             for (id, file) in image.emrtd.iter().filter(|(id, _)| !matches!(**id, EF_COM | EF_SOD)) {
                 let value = hash(digest, &file.content).unwrap();

@@ -19,9 +19,7 @@
 
 mod authority;
 mod biometrics;
-mod certificate;
 mod date;
-mod der;
 mod description;
 mod files;
 
@@ -33,16 +31,19 @@ mod security_object;
 mod shipped;
 mod written;
 
+use crate::der;
+
 pub use authority::Issuer;
 pub use date::PrintedDate;
 pub use description::{
     ActiveAuthenticationKind, Bearer, CardDescription, ChipAuthenticationCipher, ChipPlan, Citizen,
-    CitizenCard, DescriptionError, DigestKind, Fingerprints, IssuingState, LdsVersion, ParentsNesting,
-    SecurityObjectPlan, Sex, SignerKind, Traveller,
+    CitizenCard, DescriptionError, Fingerprints, IssuingState, LdsVersion, ParentsNesting,
+    SecurityObjectPlan, Sex, SodContentType, Traveller,
 };
-pub use files::{personalise, personalise_with_keys};
+pub use files::{personalise, personalise_signed_by, personalise_with_keys};
 pub use mrz::{MrzKeyFields, NotInMrz};
 pub use portrait::{NotAPortrait, Portrait, PortraitFormat};
 pub use record::{RecordField, RecordValue};
 pub use security_infos::ChipKeys;
+pub use security_object::security_object;
 pub use shipped::{ShippedCard, shipped, shipped_card};

@@ -6,12 +6,16 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::image::{LengthOffer, PaceCipher, PaceCurve, PaceOffer};
+use crate::pki::{
+    CmsEncoding, CmsForm, DigestKind, EmbeddedCertificates, SignedAttributes, SignerAlgorithm,
+    SignerIdentifier, SignerKind,
+};
 
 use super::date::PrintedDate;
 use super::description::{
     AccessPlan, ActiveAuthenticationKind, Bearer, CardDescription, ChipAuthenticationCipher, ChipPlan,
-    Citizen, CitizenCard, DescriptionError, DigestKind, Fingerprints, IssuingState, LdsVersion,
-    ParentsNesting, SecurityObjectPlan, Sex, SignerKind, Traveller, mrz_of,
+    Citizen, CitizenCard, DescriptionError, Fingerprints, IssuingState, LdsVersion, ParentsNesting,
+    SecurityObjectPlan, Sex, SodContentType, Traveller, mrz_of,
 };
 use super::portrait::{Portrait, PortraitFormat};
 
@@ -200,29 +204,72 @@ struct RawExtendedLength {
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 struct RawSecurityObject {
-    digest: RawDigest,
-    signer: RawSigner,
+    digest: Option<String>,
+    lds_digest: Option<String>,
+    signer: Option<String>,
     version: RawLdsVersion,
+    content_type: RawContentType,
+    encoding: RawEncoding,
+    signer_identifier: RawSignerIdentifier,
+    certificates: RawCertificates,
+    attributes: RawAttributes,
+    algorithm: RawAlgorithm,
+    algorithm_digest: Option<String>,
+    padding: u16,
 }
 
 #[derive(Deserialize, Default, Clone, Copy)]
 #[serde(rename_all = "kebab-case")]
-enum RawDigest {
+enum RawContentType {
     #[default]
-    Sha256,
-    Sha384,
-    Sha512,
+    Icao,
+    Data,
+    EarlyIcao,
+    Sdu,
 }
 
 #[derive(Deserialize, Default, Clone, Copy)]
-enum RawSigner {
+#[serde(rename_all = "kebab-case")]
+enum RawEncoding {
     #[default]
-    #[serde(rename = "ecdsa-p256")]
-    EcdsaP256,
-    #[serde(rename = "ecdsa-p384")]
-    EcdsaP384,
-    #[serde(rename = "rsa-2048")]
-    Rsa2048,
+    Der,
+    Indefinite,
+    Chunked,
+}
+
+#[derive(Deserialize, Default, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+enum RawSignerIdentifier {
+    #[default]
+    IssuerAndSerial,
+    SubjectKeyIdentifier,
+    NoOne,
+}
+
+#[derive(Deserialize, Default, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+enum RawCertificates {
+    #[default]
+    Signer,
+    Several,
+    None,
+}
+
+#[derive(Deserialize, Default, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+enum RawAttributes {
+    #[default]
+    Usual,
+    NoSigningTime,
+    None,
+}
+
+#[derive(Deserialize, Default, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+enum RawAlgorithm {
+    #[default]
+    Usual,
+    KeyOnly,
 }
 
 #[derive(Deserialize, Default, Clone, Copy)]
@@ -270,7 +317,7 @@ impl RawCard {
             chip: self.chip.into(),
             access: self.access.try_into()?,
             lengths: self.extended_length.map_or(Ok(LengthOffer::Short), LengthOffer::try_from)?,
-            security_object: self.security_object.into(),
+            security_object: self.security_object.try_into()?,
         })
     }
 }
@@ -426,24 +473,64 @@ impl From<RawChip> for ChipPlan {
     }
 }
 
-impl From<RawSecurityObject> for SecurityObjectPlan {
-    fn from(raw: RawSecurityObject) -> Self {
-        Self {
-            digest: match raw.digest {
-                RawDigest::Sha256 => DigestKind::Sha256,
-                RawDigest::Sha384 => DigestKind::Sha384,
-                RawDigest::Sha512 => DigestKind::Sha512,
-            },
-            signer: match raw.signer {
-                RawSigner::EcdsaP256 => SignerKind::EcdsaP256,
-                RawSigner::EcdsaP384 => SignerKind::EcdsaP384,
-                RawSigner::Rsa2048 => SignerKind::Rsa2048,
-            },
+impl TryFrom<RawSecurityObject> for SecurityObjectPlan {
+    type Error = DescriptionError;
+
+    fn try_from(raw: RawSecurityObject) -> Result<Self, DescriptionError> {
+        let algorithm_digest =
+            raw.algorithm_digest.map(|name| digest(&name, "algorithm_digest")).transpose()?;
+        let algorithm = match (raw.algorithm, algorithm_digest) {
+            (RawAlgorithm::Usual, None) => SignerAlgorithm::Usual,
+            (RawAlgorithm::Usual, Some(other)) => SignerAlgorithm::OtherDigest(other),
+            (RawAlgorithm::KeyOnly, None) => SignerAlgorithm::KeyOnly,
+            (RawAlgorithm::KeyOnly, Some(_)) => {
+                let wanted = "said where the algorithm is the key alone";
+                return Err(DescriptionError::Value { key: "algorithm_digest", wanted });
+            }
+        };
+        let signer = raw.signer.map(|name| {
+            let wanted = "a kind of signer, such as ecdsa-p256, rsa-2048 or ecdsa-brainpool-p256r1-explicit";
+            name.parse().map_err(|_| DescriptionError::Value { key: "signer", wanted })
+        });
+        Ok(Self {
+            digest: raw.digest.map_or(Ok(DigestKind::Sha256), |name| digest(&name, "digest"))?,
+            lds_digest: raw.lds_digest.map(|name| digest(&name, "lds_digest")).transpose()?,
+            signer: signer.unwrap_or(Ok(SignerKind::ECDSA_P256))?,
             version: match raw.version {
                 RawLdsVersion::V0 => LdsVersion::V0,
                 RawLdsVersion::V1 => LdsVersion::V1,
             },
-        }
+            content_type: match raw.content_type {
+                RawContentType::Icao => SodContentType::Icao,
+                RawContentType::Data => SodContentType::Data,
+                RawContentType::EarlyIcao => SodContentType::EarlyIcao,
+                RawContentType::Sdu => SodContentType::Sdu,
+            },
+            form: CmsForm {
+                encoding: match raw.encoding {
+                    RawEncoding::Der => CmsEncoding::Der,
+                    RawEncoding::Indefinite => CmsEncoding::Indefinite,
+                    RawEncoding::Chunked => CmsEncoding::Chunked,
+                },
+                signer_identifier: match raw.signer_identifier {
+                    RawSignerIdentifier::IssuerAndSerial => SignerIdentifier::IssuerAndSerial,
+                    RawSignerIdentifier::SubjectKeyIdentifier => SignerIdentifier::SubjectKeyIdentifier,
+                    RawSignerIdentifier::NoOne => SignerIdentifier::NoOne,
+                },
+                certificates: match raw.certificates {
+                    RawCertificates::Signer => EmbeddedCertificates::Signer,
+                    RawCertificates::Several => EmbeddedCertificates::Several,
+                    RawCertificates::None => EmbeddedCertificates::None,
+                },
+                attributes: match raw.attributes {
+                    RawAttributes::Usual => SignedAttributes::Usual,
+                    RawAttributes::NoSigningTime => SignedAttributes::NoSigningTime,
+                    RawAttributes::None => SignedAttributes::None,
+                },
+                algorithm,
+            },
+            padding: raw.padding,
+        })
     }
 }
 
@@ -474,6 +561,11 @@ fn day(text: &str, key: &'static str) -> Result<PrintedDate, DescriptionError> {
     PrintedDate::parse_day(text).ok_or(DescriptionError::Value { key, wanted: "dd/MM/yyyy" })
 }
 
+fn digest(name: &str, key: &'static str) -> Result<DigestKind, DescriptionError> {
+    name.parse()
+        .map_err(|_| DescriptionError::Value { key, wanted: "sha1, sha224, sha256, sha384 or sha512" })
+}
+
 fn is_digits(text: &str, length: usize) -> bool {
     text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -491,6 +583,7 @@ mod tests {
     use std::error::Error as _;
 
     use super::*;
+    use crate::pki::PssParameters;
 
     const CARD: &str = include_str!("../../cards/cccd-2021.toml");
 
@@ -526,6 +619,8 @@ mod tests {
             ("\"00112233445566AA\"", "\"zz\"", "chip_field_16"),
             ("max_command = 65535", "max_command = 64", "max_command"),
             ("can_tries = 10", "can_tries = 0", "can_tries"),
+            ("\"sha256\"", "\"md5\"", "digest"),
+            ("\"ecdsa-p256\"", "\"ecdsa-p257\"", "signer"),
         ] {
             let refused = refusal(from, to);
             assert!(
@@ -571,6 +666,52 @@ mod tests {
 
         let missing = CardDescription::load(&folder.path().join("none.toml"));
         assert!(matches!(missing, Err(DescriptionError::Unreadable(_))));
+    }
+
+    #[test]
+    fn every_oddity_of_a_security_object_can_be_written() {
+        let section = CARD.find("[security_object]").unwrap();
+        let plan = |text: &str| {
+            CardDescription::parse(&format!("{}[security_object]\n{text}", &CARD[..section]))
+                .unwrap()
+                .security_object()
+        };
+        let usual = SecurityObjectPlan::usual(DigestKind::Sha256, SignerKind::ECDSA_P256);
+        assert_eq!(plan(""), usual);
+        let odd = plan(
+            r#"
+            digest = "sha512"
+            lds_digest = "sha1"
+            signer = "rsa-pss-2048-salt-20"
+            version = "v1"
+            content_type = "sdu"
+            encoding = "chunked"
+            signer_identifier = "no-one"
+            certificates = "several"
+            attributes = "no-signing-time"
+            algorithm_digest = "sha224"
+            padding = 16
+            "#,
+        );
+        assert_eq!(
+            odd,
+            SecurityObjectPlan {
+                digest: DigestKind::Sha512,
+                lds_digest: Some(DigestKind::Sha1),
+                signer: SignerKind::RsaPss { bits: 2048, parameters: PssParameters::Salt(20) },
+                version: LdsVersion::V1,
+                content_type: SodContentType::Sdu,
+                form: CmsForm {
+                    encoding: CmsEncoding::Chunked,
+                    signer_identifier: SignerIdentifier::NoOne,
+                    certificates: EmbeddedCertificates::Several,
+                    attributes: SignedAttributes::NoSigningTime,
+                    algorithm: SignerAlgorithm::OtherDigest(DigestKind::Sha224),
+                },
+                padding: 16,
+            }
+        );
+        assert_eq!(plan("algorithm = \"key-only\"").form.algorithm, SignerAlgorithm::KeyOnly);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! twin, a wrong length would agree with itself.
 
 /// One data object: the bytes of `tag` without leading zeros, the shortest definite length, `value`.
-pub(super) fn tlv(tag: u32, value: &[u8]) -> Vec<u8> {
+pub(crate) fn tlv(tag: u32, value: &[u8]) -> Vec<u8> {
     let mut out = significant(&tag.to_be_bytes()).to_vec();
     let length = value.len().to_be_bytes();
     let length = significant(&length);
@@ -21,23 +21,23 @@ pub(super) fn tlv(tag: u32, value: &[u8]) -> Vec<u8> {
 }
 
 /// One data object around several others.
-pub(super) fn constructed(tag: u32, parts: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn constructed(tag: u32, parts: &[Vec<u8>]) -> Vec<u8> {
     tlv(tag, &parts.concat())
 }
 
 /// SEQUENCE.
-pub(super) fn sequence(parts: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn sequence(parts: &[Vec<u8>]) -> Vec<u8> {
     constructed(0x30, parts)
 }
 
 /// SET OF, sorted as DER wants it (ITU-T X.690, 11.6).
-pub(super) fn set_of(mut parts: Vec<Vec<u8>>) -> Vec<u8> {
+pub(crate) fn set_of(mut parts: Vec<Vec<u8>>) -> Vec<u8> {
     parts.sort();
     constructed(0x31, &parts)
 }
 
 /// INTEGER that is not negative, from its bytes, most significant first.
-pub(super) fn unsigned(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn unsigned(bytes: &[u8]) -> Vec<u8> {
     let bytes = significant(bytes);
     match bytes.first() {
         // A set top bit would make it negative.
@@ -47,12 +47,12 @@ pub(super) fn unsigned(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// INTEGER that is not negative.
-pub(super) fn integer(value: u32) -> Vec<u8> {
+pub(crate) fn integer(value: u32) -> Vec<u8> {
     unsigned(&value.to_be_bytes())
 }
 
 /// OBJECT IDENTIFIER. The first two arcs share a byte, the others are base 128 (ITU-T X.690, 8.19).
-pub(super) fn oid(arcs: &[u32]) -> Vec<u8> {
+pub(crate) fn oid(arcs: &[u32]) -> Vec<u8> {
     let mut value = Vec::new();
     if let [first, second, rest @ ..] = arcs {
         base_128(first * 40 + second, &mut value);
@@ -64,22 +64,22 @@ pub(super) fn oid(arcs: &[u32]) -> Vec<u8> {
 }
 
 /// PrintableString.
-pub(super) fn printable(text: &str) -> Vec<u8> {
+pub(crate) fn printable(text: &str) -> Vec<u8> {
     tlv(0x13, text.as_bytes())
 }
 
 /// UTF8String.
-pub(super) fn utf8(text: &str) -> Vec<u8> {
+pub(crate) fn utf8(text: &str) -> Vec<u8> {
     tlv(0x0C, text.as_bytes())
 }
 
 /// OCTET STRING.
-pub(super) fn octets(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn octets(bytes: &[u8]) -> Vec<u8> {
     tlv(0x04, bytes)
 }
 
 /// BIT STRING with so many unused bits at its end.
-pub(super) fn bits(bytes: &[u8], unused: u8) -> Vec<u8> {
+pub(crate) fn bits(bytes: &[u8], unused: u8) -> Vec<u8> {
     tlv(0x03, &[&[unused], bytes].concat())
 }
 

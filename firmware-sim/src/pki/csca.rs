@@ -1,0 +1,179 @@
+//! Country signing authorities: their own certificates, the links between them, and what they sign.
+
+use openssl::error::ErrorStack;
+use time::macros::date;
+
+use super::certificate::{
+    Certificate, Country, DistinguishedName, Draft, Period, alternative_names, authority_key_identifier,
+    basic_constraints, crl_distribution_point, key_usage_of_an_authority, private_key_usage_period,
+    subject_key_identifier, unknown_critical_extension,
+};
+use super::crl::{CrlPlan, crl};
+use super::document_signer::{DocumentSigner, DocumentSignerPlan};
+use super::key::SigningKey;
+use super::kind::{DigestKind, SignerKind};
+
+/// How an authority is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CscaPlan {
+    /// Its state, as the alternative names have it.
+    pub country: Country,
+    /// Its name.
+    pub name: DistinguishedName,
+    /// Its key, and the signature it makes.
+    pub signer: SignerKind,
+    /// The hash under its signatures.
+    pub digest: DigestKind,
+    /// When its certificate is valid.
+    pub validity: Period,
+    /// When its key may sign.
+    pub key_usage_period: Option<Period>,
+    /// How many authorities may stand below it.
+    pub path_length: Option<u32>,
+    /// Whether its certificate has a critical extension that nobody knows.
+    pub extra: ExtraExtension,
+}
+
+/// Whether a certificate has an extension beyond its profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ExtraExtension {
+    /// None.
+    #[default]
+    None,
+    /// A critical one that nobody knows: whoever meets it must refuse the certificate (RFC 5280, 4.2).
+    UnknownCritical,
+}
+
+impl CscaPlan {
+    /// The usual authority of a state: P-384 by name, SHA-384, valid so long that no simulation meets its end.
+    pub fn usual(country: Country) -> Self {
+        Self {
+            country,
+            name: DistinguishedName::simulated(country, "Simulated CSCA"),
+            signer: SignerKind::ECDSA_P384,
+            digest: DigestKind::Sha384,
+            validity: Period { from: date!(2020 - 01 - 01), to: date!(2049 - 12 - 31) },
+            key_usage_period: Some(Period { from: date!(2020 - 01 - 01), to: date!(2037 - 12 - 31) }),
+            path_length: Some(0),
+            extra: ExtraExtension::None,
+        }
+    }
+
+    /// The profile of ICAO 9303-12, table 6, in the order of that table.
+    fn extensions(&self, own: &[u8], authority: &[u8], issuer: Country) -> Vec<Vec<u8>> {
+        let mut extensions = vec![
+            authority_key_identifier(authority),
+            subject_key_identifier(own),
+            key_usage_of_an_authority(),
+        ];
+        extensions.extend(self.key_usage_period.map(private_key_usage_period));
+        extensions.extend(alternative_names(self.country, issuer));
+        extensions.push(basic_constraints(self.path_length));
+        extensions.push(crl_distribution_point(issuer));
+        if self.extra == ExtraExtension::UnknownCritical {
+            extensions.push(unknown_critical_extension());
+        }
+        extensions
+    }
+}
+
+/// An authority: its certificate and its private key.
+#[derive(Debug, Clone)]
+pub struct Csca {
+    plan: CscaPlan,
+    certificate: Certificate,
+    key: SigningKey,
+}
+
+impl Csca {
+    /// A new authority with a new key.
+    pub fn new(plan: CscaPlan) -> Result<Self, ErrorStack> {
+        let key = SigningKey::generate(plan.signer)?;
+        Self::with_key(plan, key)
+    }
+
+    /// An authority with a key that is there already.
+    pub fn with_key(plan: CscaPlan, key: SigningKey) -> Result<Self, ErrorStack> {
+        let own = key.identifier()?;
+        let name = plan.name.to_der();
+        let draft = Draft {
+            issuer: name.clone(),
+            subject: name,
+            validity: plan.validity,
+            key: &key,
+            extensions: plan.extensions(&own, &own, plan.country),
+        };
+        let certificate = draft.sign(&key, plan.digest)?;
+        Ok(Self { plan, certificate, key })
+    }
+
+    /// Its self-signed certificate; that of a sub-authority is signed by the one above it.
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// How it was made.
+    pub fn plan(&self) -> &CscaPlan {
+        &self.plan
+    }
+
+    /// Its private key.
+    pub fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
+    /// The next authority, with a key of its own, and the link certificate by which this one vouches for it
+    /// (ICAO 9303-12, 7.1.2).
+    pub fn roll_over(&self, next: CscaPlan) -> Result<(Self, Certificate), ErrorStack> {
+        let next = Self::new(next)?;
+        let link = self.vouch_for(&next.plan, &next.key)?;
+        Ok((next, link))
+    }
+
+    /// An authority below this one. ICAO 9303 knows none; a path length of zero forbids them.
+    pub fn sub_authority(&self, plan: CscaPlan) -> Result<Self, ErrorStack> {
+        let key = SigningKey::generate(plan.signer)?;
+        let certificate = self.vouch_for(&plan, &key)?;
+        Ok(Self { plan, certificate, key })
+    }
+
+    /// A certificate by this authority for the key of another.
+    pub fn vouch_for(&self, other: &CscaPlan, key: &SigningKey) -> Result<Certificate, ErrorStack> {
+        let draft = Draft {
+            issuer: self.certificate.subject.clone(),
+            subject: other.name.to_der(),
+            validity: other.validity,
+            key,
+            extensions: other.extensions(&key.identifier()?, &self.key.identifier()?, self.plan.country),
+        };
+        draft.sign(&self.key, self.plan.digest)
+    }
+
+    /// A document signer with a new key.
+    pub fn document_signer(&self, plan: DocumentSignerPlan) -> Result<DocumentSigner, ErrorStack> {
+        let key = SigningKey::generate(plan.signer)?;
+        self.document_signer_with_key(plan, key)
+    }
+
+    /// A document signer with a key that is there already.
+    pub fn document_signer_with_key(
+        &self,
+        plan: DocumentSignerPlan,
+        key: SigningKey,
+    ) -> Result<DocumentSigner, ErrorStack> {
+        let draft = Draft {
+            issuer: self.certificate.subject.clone(),
+            subject: plan.name.to_der(),
+            validity: plan.validity,
+            key: &key,
+            extensions: plan.extensions(&key.identifier()?, &self.key.identifier()?, self.plan.country),
+        };
+        let certificate = draft.sign(&self.key, self.plan.digest)?;
+        Ok(DocumentSigner::new(certificate, key))
+    }
+
+    /// A revocation list, in DER.
+    pub fn crl(&self, plan: &CrlPlan) -> Result<Vec<u8>, ErrorStack> {
+        crl(plan, &self.certificate.subject, &self.key, self.plan.digest)
+    }
+}

@@ -1,0 +1,177 @@
+//! Private keys that sign, and how their public halves are written.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use openssl::bn::BigNum;
+use openssl::ec::{Asn1Flag, EcGroup, EcKey, PointConversionForm};
+use openssl::error::ErrorStack;
+use openssl::hash::{MessageDigest, hash};
+use openssl::pkey::{PKey, Private};
+use openssl::rsa::{Padding, Rsa};
+use openssl::sign::{RsaPssSaltlen, Signer};
+
+use crate::der::{bits, sequence};
+
+use super::kind::{DigestKind, ParameterForm, PssParameters, SignerKind};
+
+/// A private key and the kind of signature it makes.
+#[derive(Clone)]
+pub struct SigningKey {
+    kind: SignerKind,
+    key: PKey<Private>,
+}
+
+impl SigningKey {
+    /// A new key.
+    pub fn generate(kind: SignerKind) -> Result<Self, ErrorStack> {
+        let key = match kind {
+            SignerKind::RsaPkcs1 { bits } | SignerKind::RsaPss { bits, .. } => {
+                PKey::from_rsa(Rsa::generate(bits)?)?
+            }
+            SignerKind::Ecdsa { curve, parameters } => {
+                let mut group = EcGroup::from_curve_name(curve.nid())?;
+                group.set_asn1_flag(match parameters {
+                    ParameterForm::Named => Asn1Flag::NAMED_CURVE,
+                    ParameterForm::Explicit => Asn1Flag::EXPLICIT_CURVE,
+                });
+                PKey::from_ec_key(EcKey::generate(&group)?)?
+            }
+        };
+        Ok(Self { kind, key })
+    }
+
+    /// A key from a drawer of this process: the same `number` gives the same key again. Long RSA keys take
+    /// seconds to make, and a list of hundreds of certificates needs no more than a few.
+    pub(crate) fn from_drawer(kind: SignerKind, exponent: u32, number: usize) -> Result<Self, ErrorStack> {
+        type Drawer = HashMap<(u32, u32, usize), PKey<Private>>;
+        static DRAWER: Mutex<Option<Drawer>> = Mutex::new(None);
+        let (SignerKind::RsaPkcs1 { bits } | SignerKind::RsaPss { bits, .. }) = kind else {
+            return Self::generate(kind);
+        };
+        let place = (bits, exponent, number);
+        let found = |drawer: &Option<Drawer>| drawer.as_ref().and_then(|keys| keys.get(&place).cloned());
+        if let Some(key) = found(&DRAWER.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(Self { kind, key });
+        }
+        let made = PKey::from_rsa(Rsa::generate_with_e(bits, BigNum::from_u32(exponent)?.as_ref())?)?;
+        let mut drawer = DRAWER.lock().unwrap_or_else(PoisonError::into_inner);
+        // Two threads may both come here; both take what the first put in.
+        let key = drawer.get_or_insert_with(HashMap::new).entry(place).or_insert(made).clone();
+        Ok(Self { kind, key })
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> SignerKind {
+        self.kind
+    }
+
+    /// The private key, for who needs more than a signature.
+    pub fn private_key(&self) -> &PKey<Private> {
+        &self.key
+    }
+
+    /// SubjectPublicKeyInfo.
+    pub fn public_key(&self) -> Result<Vec<u8>, ErrorStack> {
+        match self.kind {
+            SignerKind::RsaPss { parameters: PssParameters::KeyToo, .. } => {
+                Ok(sequence(&[self.kind.key_algorithm(), bits(&self.public_bits()?, 0)]))
+            }
+            _ => self.key.public_key_to_der(),
+        }
+    }
+
+    /// SHA-1 of the public key's bits (RFC 5280, 4.2.1.2, method 1).
+    pub fn identifier(&self) -> Result<Vec<u8>, ErrorStack> {
+        Ok(hash(MessageDigest::sha1(), &self.public_bits()?)?.to_vec())
+    }
+
+    /// The signature over `message`.
+    pub fn sign(&self, digest: DigestKind, message: &[u8]) -> Result<Vec<u8>, ErrorStack> {
+        let hash = digest.message_digest();
+        let mut signer = Signer::new(hash, &self.key)?;
+        if let SignerKind::RsaPss { parameters, .. } = self.kind {
+            signer.set_rsa_padding(Padding::PKCS1_PSS)?;
+            signer.set_rsa_mgf1_md(hash)?;
+            signer.set_rsa_pss_saltlen(RsaPssSaltlen::custom(i32::from(parameters.salt(digest))))?;
+        }
+        signer.sign_oneshot_to_vec(message)
+    }
+
+    /// What stands in the BIT STRING: an uncompressed point, or the modulus and exponent.
+    fn public_bits(&self) -> Result<Vec<u8>, ErrorStack> {
+        match self.key.ec_key() {
+            Ok(key) => {
+                let mut context = openssl::bn::BigNumContext::new()?;
+                key.public_key().to_bytes(key.group(), PointConversionForm::UNCOMPRESSED, &mut context)
+            }
+            Err(_) => self.key.rsa()?.public_key_to_der_pkcs1(),
+        }
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({})", self.kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use openssl::sign::Verifier;
+
+    use super::super::kind::Curve;
+    use super::*;
+
+    #[test]
+    fn a_curve_that_is_written_out_has_no_name_and_is_the_same_curve() {
+        for curve in Curve::ALL {
+            let key = SigningKey::generate(SignerKind::explicit(curve)).unwrap();
+            let info = key.public_key().unwrap();
+            // id-prime-field stands only where the parameters are written out.
+            let prime_field = [0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x01, 0x01];
+            assert!(info.windows(9).any(|window| window == prime_field), "{curve:?}");
+            let named = SigningKey::generate(SignerKind::named(curve)).unwrap().public_key().unwrap();
+            assert!(!named.windows(9).any(|window| window == prime_field), "{curve:?}");
+
+            let public = PKey::public_key_from_der(&info).unwrap();
+            let signature = key.sign(DigestKind::Sha256, b"message").unwrap();
+            let mut verifier = Verifier::new(MessageDigest::sha256(), &public).unwrap();
+            assert!(verifier.verify_oneshot(&signature, b"message").unwrap(), "{curve:?}");
+        }
+    }
+
+    #[test]
+    fn pss_is_verified_with_just_the_salt_it_says() {
+        for (parameters, salt) in [
+            (PssParameters::Usual, 32),
+            (PssParameters::KeyToo, 32),
+            (PssParameters::Absent, 32),
+            (PssParameters::Salt(20), 20),
+        ] {
+            let kind = SignerKind::RsaPss { bits: 2048, parameters };
+            let key = SigningKey::from_drawer(kind, 65537, 0).unwrap();
+            let signature = key.sign(DigestKind::Sha256, b"message").unwrap();
+            let public = PKey::public_key_from_der(&key.key.public_key_to_der().unwrap()).unwrap();
+            let verified = |salt| {
+                let mut verifier = Verifier::new(MessageDigest::sha256(), &public).unwrap();
+                verifier.set_rsa_padding(Padding::PKCS1_PSS).unwrap();
+                verifier.set_rsa_pss_saltlen(RsaPssSaltlen::custom(salt)).unwrap();
+                verifier.verify_oneshot(&signature, b"message").unwrap_or(false)
+            };
+            assert!(verified(salt), "{parameters:?}");
+            assert!(!verified(salt + 1), "{parameters:?}");
+        }
+    }
+
+    #[test]
+    fn the_drawer_gives_the_same_key_for_the_same_number_and_another_for_another() {
+        let key = |exponent, number| {
+            SigningKey::from_drawer(SignerKind::RSA_2048, exponent, number).unwrap().identifier().unwrap()
+        };
+        assert_eq!(key(65537, 0), key(65537, 0));
+        assert_ne!(key(65537, 0), key(65537, 1));
+        assert_ne!(key(65537, 0), key(3, 0));
+    }
+}
