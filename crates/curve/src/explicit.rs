@@ -1,0 +1,186 @@
+//! Curves that are spelled out (ANSI X9.62, 6.3; RFC 3279, 2.3.5).
+
+use const_oid::ObjectIdentifier;
+use der::asn1::{BitStringRef, OctetStringRef, UintRef};
+use der::{Decode, Sequence};
+use elliptic_curve::bigint::Encoding;
+use elliptic_curve::ff::PrimeField;
+use primeorder::PrimeCurveParams;
+
+use crate::curve_id::{CurveId, IcaoCurve, OnCurve, UnknownCurve};
+
+/// prime-field.
+const PRIME_FIELD: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.1.1");
+
+#[derive(Sequence)]
+struct EcParameters<'a> {
+    version: u8,
+    field: FieldId<'a>,
+    curve: Equation<'a>,
+    base: &'a OctetStringRef,
+    order: UintRef<'a>,
+    #[asn1(optional = "true")]
+    cofactor: Option<UintRef<'a>>,
+}
+
+#[derive(Sequence)]
+struct FieldId<'a> {
+    kind: ObjectIdentifier,
+    /// Only a prime field has an INTEGER here.
+    prime: UintRef<'a>,
+}
+
+#[derive(Sequence)]
+struct Equation<'a> {
+    a: &'a OctetStringRef,
+    b: &'a OctetStringRef,
+    #[asn1(optional = "true")]
+    seed: Option<BitStringRef<'a>>,
+}
+
+/// The known curve that an ECParameters sequence describes. Every number must be its number; only the seed,
+/// which enters no computation, is not looked at.
+pub(crate) fn known_curve(der: &[u8]) -> Result<CurveId, UnknownCurve> {
+    let parameters = EcParameters::from_der(der).map_err(|_| UnknownCurve::Unstated)?;
+    // A curve of cofactor 1 may leave it unsaid.
+    let cofactor_is_one = parameters.cofactor.is_none_or(|cofactor| trimmed(cofactor.as_bytes()) == [1]);
+    if parameters.field.kind != PRIME_FIELD || !(1..=3).contains(&parameters.version) || !cofactor_is_one {
+        return Err(UnknownCurve::Explicit);
+    }
+    let stated = Stated {
+        prime: trimmed(parameters.field.prime.as_bytes()),
+        a: trimmed(parameters.curve.a.as_bytes()),
+        b: trimmed(parameters.curve.b.as_bytes()),
+        base: parameters.base.as_bytes(),
+        order: trimmed(parameters.order.as_bytes()),
+    };
+    CurveId::ALL.iter().copied().find(|known| known.run(stated)).ok_or(UnknownCurve::Explicit)
+}
+
+/// The numbers as stated, without leading zeros.
+#[derive(Clone, Copy)]
+struct Stated<'a> {
+    prime: &'a [u8],
+    a: &'a [u8],
+    b: &'a [u8],
+    base: &'a [u8],
+    order: &'a [u8],
+}
+
+impl OnCurve for Stated<'_> {
+    type Output = bool;
+
+    fn on<C: IcaoCurve>(self) -> bool {
+        let order = C::ORDER.as_ref().to_be_bytes();
+        let minus_one =
+            (-<C as elliptic_curve::hazmat::FieldArithmetic>::FieldElement::from(1_u64)).to_repr();
+        // The prime is odd, so that adding one to it less one carries nothing.
+        let mut prime = minus_one.to_vec();
+        if let Some(last) = prime.last_mut() {
+            *last |= 1;
+        }
+        self.order == trimmed(order.as_ref())
+            && self.prime == trimmed(&prime)
+            && self.a == trimmed(&C::EQUATION_A.to_repr())
+            && self.b == trimmed(&C::EQUATION_B.to_repr())
+            && self.is_generator::<C>()
+    }
+}
+
+impl Stated<'_> {
+    /// Whether the base point is the curve's own, uncompressed or compressed (TR-03111, 3.2).
+    fn is_generator<C: PrimeCurveParams>(&self) -> bool {
+        let (x, y) = C::GENERATOR;
+        let (x, odd, y) = (x.to_repr(), bool::from(y.is_odd()), y.to_repr());
+        match self.base.split_first() {
+            Some((0x04, rest)) => rest.strip_prefix(x.as_slice()) == Some(y.as_slice()),
+            Some((sign @ (0x02 | 0x03), rest)) => rest == x.as_slice() && (*sign == 0x03) == odd,
+            _ => false,
+        }
+    }
+}
+
+fn trimmed(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    number.get(zeros..).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use der::asn1::AnyRef;
+    use openssl::ec::{Asn1Flag, EcGroup, EcKey};
+    use openssl::nid::Nid;
+    use openssl::pkey::PKey;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    pub(crate) fn nid(curve: CurveId) -> Nid {
+        match curve {
+            CurveId::NistP192 => Nid::X9_62_PRIME192V1,
+            CurveId::BrainpoolP192r1 => Nid::BRAINPOOL_P192R1,
+            CurveId::NistP224 => Nid::SECP224R1,
+            CurveId::BrainpoolP224r1 => Nid::BRAINPOOL_P224R1,
+            CurveId::NistP256 => Nid::X9_62_PRIME256V1,
+            CurveId::BrainpoolP256r1 => Nid::BRAINPOOL_P256R1,
+            CurveId::BrainpoolP320r1 => Nid::BRAINPOOL_P320R1,
+            CurveId::NistP384 => Nid::SECP384R1,
+            CurveId::BrainpoolP384r1 => Nid::BRAINPOOL_P384R1,
+            CurveId::BrainpoolP512r1 => Nid::BRAINPOOL_P512R1,
+            CurveId::NistP521 => Nid::SECP521R1,
+        }
+    }
+
+    /// The parameters as OpenSSL spells them out, cut from a public key.
+    fn spelled_out(curve: CurveId) -> Vec<u8> {
+        let mut group = EcGroup::from_curve_name(nid(curve)).unwrap();
+        group.set_asn1_flag(Asn1Flag::EXPLICIT_CURVE);
+        let key = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
+        let spki = key.public_key_to_der().unwrap();
+        // SEQUENCE { SEQUENCE { OID, ECParameters }, BIT STRING }
+        let outer = AnyRef::from_der(&spki).unwrap();
+        let algorithm = &outer.value()[..];
+        let (algorithm, _) = AnyRef::from_der_partial(algorithm).unwrap();
+        let (_, rest) = AnyRef::from_der_partial(algorithm.value()).unwrap();
+        rest.to_vec()
+    }
+
+    #[test]
+    fn every_curve_is_recognised_by_the_numbers_openssl_writes() {
+        for &curve in CurveId::ALL {
+            assert_eq!(CurveId::from_parameters(&spelled_out(curve)), Ok(curve), "{}", curve.name());
+        }
+    }
+
+    #[test]
+    fn one_changed_byte_makes_it_another_curve_or_none() {
+        // Only the seed and the cofactor's and version's spelling may be changed without consequence; here
+        // none of the changes may yield a different known curve.
+        let der = spelled_out(CurveId::BrainpoolP256r1);
+        let refused = (0..der.len())
+            .filter(|&at| {
+                let mut changed = der.clone();
+                changed[at] ^= 0x01;
+                match CurveId::from_parameters(&changed) {
+                    Ok(CurveId::BrainpoolP256r1) => false,
+                    Ok(other) => panic!("byte {at} makes it {}", other.name()),
+                    Err(_) => true,
+                }
+            })
+            .count();
+        // All bytes of p, a, b, G and n: 32 * 6, and the tags and lengths.
+        assert!(refused >= 192 + 12, "{refused} of {}", der.len());
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), at in 0_usize..250, value: u8) {
+            let _ = CurveId::from_parameters(&bytes);
+            let mut der = spelled_out(CurveId::NistP521);
+            if let Some(byte) = der.get_mut(at) {
+                *byte = value;
+            }
+            let _ = CurveId::from_parameters(&der);
+        }
+    }
+}
