@@ -150,6 +150,10 @@ reasons! {
     SecurityObjectAbsent => "security-object-absent",
     /// EF.SOD is not what ICAO 9303-10 says.
     SecurityObjectMalformed => "security-object-malformed",
+
+    // Revocation
+    /// No list of revoked certificates is at hand for the authority that issued the signer's certificate.
+    NoRevocationList => "no-revocation-list",
 }
 
 /// Why one group fails.

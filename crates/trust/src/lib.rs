@@ -11,6 +11,8 @@
 mod check;
 mod group_hash;
 pub mod store;
+mod verdict;
 
 pub use check::{Check, CheckName, CheckState, GroupReason, Reason};
 pub use group_hash::{GroupHash, HashAlgorithm, HashState, compare_hashes};
+pub use verdict::{Summary, Verdict};

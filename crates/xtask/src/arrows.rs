@@ -8,16 +8,21 @@ use serde_json::Value;
 use crate::run::{cargo, output, text};
 
 /// Each room and the rooms it may use, without tests.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("cccd-card", &[]),
     ("cccd-document", &["cccd-card"]),
-    ("cccd-emrtd", &["cccd-card", "cccd-document"]),
+    ("cccd-curve", &[]),
+    ("cccd-emrtd", &["cccd-card", "cccd-curve", "cccd-document"]),
     ("cccd-qr", &[]),
-    ("cccd-trust", &["cccd-document"]),
+    ("cccd-trust", &["cccd-card", "cccd-curve", "cccd-document"]),
+    ("cccd-evidence", &["cccd-card", "cccd-curve", "cccd-document", "cccd-trust"]),
     ("cccd-profiles", &["cccd-card", "cccd-document"]),
     ("cccd-readers", &["cccd-card", "cccd-profiles"]),
     ("cccd-engine", &["cccd-card", "cccd-document", "cccd-emrtd", "cccd-profiles", "cccd-trust"]),
-    ("cccd-api", &["cccd-card", "cccd-document", "cccd-engine", "cccd-profiles", "cccd-trust"]),
+    (
+        "cccd-api",
+        &["cccd-card", "cccd-document", "cccd-engine", "cccd-evidence", "cccd-profiles", "cccd-trust"],
+    ),
     (
         "cccd-agent",
         &[
@@ -25,6 +30,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
             "cccd-card",
             "cccd-document",
             "cccd-engine",
+            "cccd-evidence",
             "cccd-profiles",
             "cccd-readers",
             "cccd-trust",
