@@ -22,6 +22,7 @@ mod origin;
 mod reader_profile;
 mod settings;
 mod token;
+mod trust_settings;
 
 pub use origin::{NotAnOrigin, Origin};
 pub use reader_profile::{ReaderCatalogue, ReaderProfile, ReaderProfileError};
@@ -29,3 +30,4 @@ pub use settings::{
     AgentSettings, ApiSettings, Caller, LogSettings, ReaderSettings, ReadingSettings, SettingsError,
 };
 pub use token::{NotATokenHash, TokenHash};
+pub use trust_settings::{FetchSettings, FetchUrl, TrustSettings, TrustSettingsError};

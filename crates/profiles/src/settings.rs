@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::{NotATokenHash, NotAnOrigin, Origin, TokenHash};
+use crate::{
+    NotATokenHash, NotAnOrigin, Origin, TokenHash, TrustSettings, TrustSettingsError,
+    trust_settings::RawTrust,
+};
 
 /// The settings as meant.
 #[derive(Debug, Clone)]
@@ -18,6 +21,8 @@ pub struct AgentSettings {
     pub readings: ReadingSettings,
     /// Which readers are used.
     pub readers: ReaderSettings,
+    /// Whom the agent trusts to have signed a document, and how that stays up to date.
+    pub trust: TrustSettings,
     /// What is written to the log.
     pub log: LogSettings,
 }
@@ -117,6 +122,9 @@ pub enum SettingsError {
         /// Largest.
         most: u64,
     },
+    /// The trust store is set up wrongly.
+    #[error(transparent)]
+    Trust(#[from] TrustSettingsError),
     /// A log level nobody knows.
     #[error("log.level = {0:?}: error, warn, info, debug or trace is possible")]
     LogLevel(String),
@@ -137,6 +145,7 @@ struct RawSettings {
     caller: Vec<RawCaller>,
     readings: RawReadings,
     readers: RawReaders,
+    trust: RawTrust,
     log: RawLog,
 }
 
@@ -220,6 +229,7 @@ impl TryFrom<RawSettings> for AgentSettings {
             callers,
             readings,
             readers: ReaderSettings { ignore: raw.readers.ignore },
+            trust: raw.trust.try_into()?,
             log: LogSettings { level: raw.log.level, json: raw.log.json },
         })
     }
@@ -290,6 +300,8 @@ mod tests {
             ("[api]\nlisten = '192.168.1.4:9303'", "loopback"),
             ("[api]\nport = 9303", "unknown field `port`"),
             ("[log]\nlevel = 'loud'", "log.level"),
+            ("[trust]\nallow_fetching = true", "unknown field `allow_fetching`"),
+            ("[trust]\nfetch_within_s = 0", "trust.fetch_within_s = 0: 1 to 600"),
             ("[readings]\nkeep_result_s = 86400", "readings.keep_result_s = 86400: 10 to 120"),
             ("[[caller]]\nname = 'a b'\ntoken_sha256 = ''", "letters, digits"),
             ("[[caller]]\nname = 'a'\ntoken_sha256 = 'secret'", "cccd-agent token"),
