@@ -6,6 +6,7 @@ pub mod card_image;
 pub mod chip;
 mod der;
 pub mod image;
+pub mod lies;
 pub mod personalise;
 pub mod pki;
 pub mod reader;

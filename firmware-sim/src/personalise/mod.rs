@@ -40,6 +40,7 @@ pub use description::{
     CitizenCard, DescriptionError, Fingerprints, IssuingState, LdsVersion, ParentsNesting,
     SecurityObjectPlan, Sex, SodContentType, Traveller,
 };
+pub(crate) use files::signing_day;
 pub use files::{personalise, personalise_signed_by, personalise_with_keys};
 pub use mrz::{MrzKeyFields, NotInMrz};
 pub use portrait::{NotAPortrait, Portrait, PortraitFormat};

@@ -31,9 +31,9 @@ impl CrlPlan {
         }
     }
 
-    /// The same, with one certificate revoked in 2023.
-    pub fn revoking(mut self, certificate: &Certificate) -> Self {
-        self.revoked.push((certificate.serial_number().to_vec(), date!(2023 - 06 - 01)));
+    /// The same, with one certificate revoked since a day.
+    pub fn revoking(mut self, certificate: &Certificate, since: Date) -> Self {
+        self.revoked.push((certificate.serial_number().to_vec(), since));
         self
     }
 

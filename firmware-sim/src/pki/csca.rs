@@ -83,6 +83,8 @@ pub struct Csca {
     plan: CscaPlan,
     certificate: Certificate,
     key: SigningKey,
+    /// What it and all it signs call its key.
+    identifier: Vec<u8>,
 }
 
 impl Csca {
@@ -94,17 +96,28 @@ impl Csca {
 
     /// An authority with a key that is there already.
     pub fn with_key(plan: CscaPlan, key: SigningKey) -> Result<Self, ErrorStack> {
-        let own = key.identifier()?;
+        let identifier = key.identifier()?;
+        Self::self_signed(plan, key, identifier)
+    }
+
+    /// A stranger who copies everything of this authority but its key: the name, the state, even the key
+    /// identifier.
+    pub fn impostor(&self) -> Result<Self, ErrorStack> {
+        let key = SigningKey::generate(self.plan.signer)?;
+        Self::self_signed(self.plan.clone(), key, self.identifier.clone())
+    }
+
+    fn self_signed(plan: CscaPlan, key: SigningKey, identifier: Vec<u8>) -> Result<Self, ErrorStack> {
         let name = plan.name.to_der();
         let draft = Draft {
             issuer: name.clone(),
             subject: name,
             validity: plan.validity,
             key: &key,
-            extensions: plan.extensions(&own, &own, plan.country),
+            extensions: plan.extensions(&identifier, &identifier, plan.country),
         };
         let certificate = draft.sign(&key, plan.digest)?;
-        Ok(Self { plan, certificate, key })
+        Ok(Self { plan, certificate, key, identifier })
     }
 
     /// Its self-signed certificate; that of a sub-authority is signed by the one above it.
@@ -134,7 +147,8 @@ impl Csca {
     pub fn sub_authority(&self, plan: CscaPlan) -> Result<Self, ErrorStack> {
         let key = SigningKey::generate(plan.signer)?;
         let certificate = self.vouch_for(&plan, &key)?;
-        Ok(Self { plan, certificate, key })
+        let identifier = key.identifier()?;
+        Ok(Self { plan, certificate, key, identifier })
     }
 
     /// A certificate by this authority for the key of another.
@@ -144,7 +158,7 @@ impl Csca {
             subject: other.name.to_der(),
             validity: other.validity,
             key,
-            extensions: other.extensions(&key.identifier()?, &self.key.identifier()?, self.plan.country),
+            extensions: other.extensions(&key.identifier()?, &self.identifier, self.plan.country),
         };
         draft.sign(&self.key, self.plan.digest)
     }
@@ -166,7 +180,7 @@ impl Csca {
             subject: plan.name.to_der(),
             validity: plan.validity,
             key: &key,
-            extensions: plan.extensions(&key.identifier()?, &self.key.identifier()?, self.plan.country),
+            extensions: plan.extensions(&key.identifier()?, &self.identifier, self.plan.country),
         };
         let certificate = draft.sign(&self.key, self.plan.digest)?;
         Ok(DocumentSigner::new(certificate, key))

@@ -1,16 +1,17 @@
 //! Document signers and master list signers: who signs for a state under its authority.
 
+use openssl::error::ErrorStack;
 use time::macros::date;
 
 use super::certificate::{
-    Certificate, Country, DistinguishedName, Period, alternative_names, authority_key_identifier,
+    Certificate, Country, DistinguishedName, Draft, Period, alternative_names, authority_key_identifier,
     basic_constraints, crl_distribution_point, document_type_list, extended_key_usage, key_usage_of_a_signer,
     key_usage_of_an_authority, key_usage_of_neither, private_key_usage_period, subject_key_identifier,
     unknown_critical_extension,
 };
 use super::csca::ExtraExtension;
 use super::key::SigningKey;
-use super::kind::SignerKind;
+use super::kind::{DigestKind, SignerKind};
 
 /// How a signer is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,6 +112,26 @@ pub struct DocumentSigner {
 impl DocumentSigner {
     pub(super) fn new(certificate: Certificate, key: SigningKey) -> Self {
         Self { certificate, key }
+    }
+
+    /// A signer that vouches for itself, with no authority above it.
+    pub fn self_signed(plan: DocumentSignerPlan) -> Result<Self, ErrorStack> {
+        let key = SigningKey::generate(plan.signer)?;
+        let (own, name) = (key.identifier()?, plan.name.to_der());
+        let draft = Draft {
+            issuer: name.clone(),
+            subject: name,
+            validity: plan.validity,
+            key: &key,
+            extensions: plan.extensions(&own, &own, plan.country),
+        };
+        let certificate = draft.sign(&key, DigestKind::Sha256)?;
+        Ok(Self { certificate, key })
+    }
+
+    /// The same certificate in the hands of somebody with another key of that kind.
+    pub fn with_another_key(self) -> Result<Self, ErrorStack> {
+        Ok(Self { key: SigningKey::generate(self.key.kind())?, ..self })
     }
 
     /// Its certificate.

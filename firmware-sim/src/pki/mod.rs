@@ -22,6 +22,7 @@ mod csca;
 mod document_signer;
 mod key;
 mod kind;
+mod story;
 
 pub use certificate::{Certificate, Country, DistinguishedName, Period};
 pub use cms::{
@@ -33,3 +34,4 @@ pub use csca::{Csca, CscaPlan, ExtraExtension};
 pub use document_signer::{DocumentSigner, DocumentSignerPlan, SignerUsage};
 pub use key::SigningKey;
 pub use kind::{Curve, DigestKind, ParameterForm, PssParameters, SignerKind, UnknownKind};
+pub use story::{Ending, Setting, Story, Told, TrustMaterial};

@@ -1,0 +1,150 @@
+//! Cards that lie: each lie, what it is in a sentence, and a card that tells it.
+//!
+//! ```
+//! use cccd_firmware_sim::lies::Lie;
+//! use cccd_firmware_sim::personalise::shipped_card;
+//!
+//! let card = shipped_card("cccd-2021").ok_or("not shipped")?.description()?;
+//! for lie in Lie::all().into_iter().filter(|lie| lie.suits(&card)) {
+//!     let told = lie.tell(&card)?;
+//!     assert!(!told.trust.anchors.is_empty(), "{lie}: {}", lie.sentence());
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Next to each lie stands what its verifier is given: the anchors and revocation lists of the true state. With
+//! those no lie may be taken for genuine. [`honest`] is the same card without a lie.
+
+mod signed;
+
+use std::fmt;
+
+use openssl::error::ErrorStack;
+
+use crate::image::ChipImage;
+use crate::personalise::{CardDescription, ChipKeys};
+use crate::pki::{Ending, Story, TrustMaterial};
+
+/// A lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Lie {
+    /// A data group was altered after it was signed for.
+    GroupAltered(AlteredGroup),
+    /// There is a DG11 that nobody signed for.
+    GroupAdded,
+    /// EF.SOD is that of another card of the same signer.
+    SecurityObjectOfAnotherCard,
+    /// EF.SOD is signed with another key than the one in its signer's certificate.
+    SignedWithAnotherKey,
+    /// A stranger with an authority of the same name has signed it all anew.
+    SignedByStranger,
+    /// The same, and the stranger's authority bears the true one's key identifier too.
+    SignedByImpostor,
+    /// A signer who is his own authority has signed it all anew.
+    SignedByNobody,
+    /// The data are true to the signature, and the signer was not entitled to it.
+    Signer(Story),
+}
+
+/// Which group is altered, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum AlteredGroup {
+    /// DG1: the sex in the MRZ, of which no check digit knows.
+    Mrz,
+    /// DG2: one bit in the middle of the file, within the picture.
+    Portrait,
+    /// DG13: the last digit of the year of birth.
+    Record,
+    /// DG14: the last bit.
+    SecurityInfos,
+    /// DG15: the last bit.
+    ActiveAuthenticationKey,
+}
+
+/// A card that lies, and what its verifier is given.
+pub struct ToldLie {
+    /// The chip's content.
+    pub image: ChipImage,
+    /// The chip's own keys.
+    pub keys: ChipKeys,
+    /// The true state's certificates and lists.
+    pub trust: TrustMaterial,
+}
+
+/// Why a lie could not be told.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TellError {
+    /// The card has not what the lie is about.
+    #[error("this card cannot tell that lie")]
+    DoesNotSuit,
+    /// OpenSSL.
+    #[error("cryptography failed")]
+    Cryptography(#[from] ErrorStack),
+}
+
+impl Lie {
+    /// All of them.
+    pub fn all() -> Vec<Self> {
+        let mut all: Vec<Self> = AlteredGroup::ALL.map(Self::GroupAltered).into();
+        all.extend([
+            Self::GroupAdded,
+            Self::SecurityObjectOfAnotherCard,
+            Self::SignedWithAnotherKey,
+            Self::SignedByStranger,
+            Self::SignedByImpostor,
+            Self::SignedByNobody,
+        ]);
+        let bad = Story::ALL.into_iter().filter(|story| story.ending() == Ending::NotGenuine);
+        all.extend(bad.map(Self::Signer));
+        all
+    }
+
+    /// What it is, in one sentence.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::GroupAltered(group) => group.sentence(),
+            Self::GroupAdded => "there is a DG11 that nobody signed for",
+            Self::SecurityObjectOfAnotherCard => "EF.SOD is that of another card of the same signer",
+            Self::SignedWithAnotherKey => "EF.SOD is signed with another key than its signer's",
+            Self::SignedByStranger => "a stranger with an authority of the same name has signed it all anew",
+            Self::SignedByImpostor => {
+                "a stranger with an authority of the same name and key identifier has signed it all anew"
+            }
+            Self::SignedByNobody => "a signer who is his own authority has signed it all anew",
+            Self::Signer(story) => story.sentence(),
+        }
+    }
+
+    /// Whether that card has what the lie is about.
+    pub fn suits(self, card: &CardDescription) -> bool {
+        signed::suits(self, card)
+    }
+
+    /// Makes the card that tells it.
+    pub fn tell(self, card: &CardDescription) -> Result<ToldLie, TellError> {
+        if !self.suits(card) {
+            return Err(TellError::DoesNotSuit);
+        }
+        match self {
+            Self::Signer(story) => signed::tell_story(story, card),
+            _ => signed::tell(self, card),
+        }
+    }
+}
+
+/// The card without a lie, and what its verifier is given.
+pub fn honest(card: &CardDescription) -> Result<ToldLie, TellError> {
+    signed::tell_story(Story::Usual, card)
+}
+
+impl fmt::Display for Lie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::GroupAltered(group) => write!(f, "GroupAltered{group:?}"),
+            Self::Signer(story) => write!(f, "{story:?}"),
+            other => write!(f, "{other:?}"),
+        }
+    }
+}
