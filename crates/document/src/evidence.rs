@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use cccd_card::{SecretBytes, StatusWord};
+use sha2::{Digest, Sha256};
 
 use crate::{FileId, PasswordKind};
 
@@ -110,6 +111,26 @@ impl<T> ProofOutcome<T> {
             _ => None,
         }
     }
+}
+
+/// What the hash of [`challenge_from_nonce`] begins with, so that it serves no other purpose.
+const CHALLENGE_DOMAIN: &[u8] = b"cccd-agent active authentication challenge 1\n";
+
+/// RND.IFD for a caller's nonce: the first 8 bytes of SHA-256 over
+/// `cccd-agent active authentication challenge 1`, a line feed, and the nonce.
+///
+/// The chip then signs what only this caller asked for: a remote server that drew the nonce learns that the
+/// chip was present for its own transaction.
+///
+/// ```
+/// use cccd_document::evidence::challenge_from_nonce;
+///
+/// assert_ne!(challenge_from_nonce(b"one transaction"), challenge_from_nonce(b"another"));
+/// ```
+pub fn challenge_from_nonce(nonce: &[u8]) -> [u8; 8] {
+    let [a, b, c, d, e, f, g, h, ..] =
+        <[u8; 32]>::from(Sha256::new().chain_update(CHALLENGE_DOMAIN).chain_update(nonce).finalize());
+    [a, b, c, d, e, f, g, h]
 }
 
 /// Active authentication: what was sent, and what came back.
@@ -236,4 +257,16 @@ pub enum Downgrade {
     PaceFailed,
     /// None of the variants it offers is one we speak.
     PaceUnsupported,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_challenge_of_a_nonce_is_what_sha256sum_says() {
+        // printf 'cccd-agent active authentication challenge 1\nnonce' | sha256sum | cut -c-16
+        assert_eq!(hex::encode(challenge_from_nonce(b"nonce")), "edd6a901c5c2af66");
+        assert_ne!(challenge_from_nonce(b""), challenge_from_nonce(b"\0"));
+    }
 }

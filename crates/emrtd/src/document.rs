@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cccd_card::CardChannel;
-use cccd_document::{ChipProofs, DataGroupNumber, EfCom, EfSod, Evidence, FileId, FileOutcome};
+use cccd_document::{DataGroupNumber, EfCom, EfSod, Evidence, FileId, FileOutcome};
+use rand_core::TryCryptoRng;
 
+use crate::entropy::Source;
+use crate::proof::{self, ProofPlan};
 use crate::read::{Progress, ReadError, UnlockedChip};
 
 /// Which files to read, in this order.
@@ -16,12 +19,13 @@ use crate::read::{Progress, ReadError, UnlockedChip};
 pub struct ReadPlan {
     files: Vec<FileId>,
     required: BTreeSet<FileId>,
+    proofs: ProofPlan,
 }
 
 impl ReadPlan {
     /// These files, if the chip lists them.
     pub fn new(files: impl IntoIterator<Item = FileId>) -> Self {
-        Self { files: files.into_iter().collect(), required: BTreeSet::new() }
+        Self { files: files.into_iter().collect(), required: BTreeSet::new(), proofs: ProofPlan::none() }
     }
 
     /// All that says who the person is, small and decisive first, the portrait last. Fingers and irises are
@@ -49,6 +53,18 @@ impl ReadPlan {
         self
     }
 
+    /// The same, and the chip is asked for these proofs after its files. The files with the keys for them
+    /// are read too, if the chip lists them.
+    pub fn proving(mut self, proofs: ProofPlan) -> Self {
+        for file in proofs.files() {
+            if !self.files.contains(&file) {
+                self.files.push(file);
+            }
+        }
+        self.proofs = proofs;
+        self
+    }
+
     /// The files, in order.
     pub fn files(&self) -> &[FileId] {
         &self.files
@@ -65,13 +81,15 @@ impl ReadPlan {
     }
 }
 
-/// Reads the files of `plan`.
+/// Reads the files of `plan`, then asks for its proofs.
 ///
-/// A file that is locked or absent is an outcome among the others; an error means that the card left, or
-/// that the chip ended or broke the session.
-pub fn read_document<C: CardChannel>(
+/// A file that is locked or absent is an outcome among the others, and so is a proof that the chip refuses or
+/// breaks its session over; an error means that the card left, or that the chip ended or broke the session
+/// while its files were read.
+pub fn read_document<C: CardChannel, R: TryCryptoRng + ?Sized>(
     chip: &mut UnlockedChip<C>,
     plan: &ReadPlan,
+    rng: &mut R,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Evidence, ReadError> {
     let mut files = BTreeMap::new();
@@ -91,7 +109,8 @@ pub fn read_document<C: CardChannel>(
         }
         files.insert(file, outcome);
     }
-    Ok(Evidence { access: chip.access().clone(), files, proofs: ChipProofs::default() })
+    let proofs = proof::ask(chip, &plan.proofs, &files, &mut Source(rng))?;
+    Ok(Evidence { access: chip.access().clone(), files, proofs })
 }
 
 /// The groups EF.COM lists. Unsigned: good for nothing but for knowing what is worth a command.
@@ -115,7 +134,7 @@ mod tests {
 
     use super::*;
     use crate::read::Application;
-    use crate::testing::{Files, Says, Script, chip_in_session, hex, session};
+    use crate::testing::{Files, Fixed, FixedRng, Says, Script, chip_in_session, hex, session};
 
     fn opened<'a>(answer: impl FnMut(&Command) -> Says + Send + 'a) -> UnlockedChip<Script<'a>> {
         let access = AccessRun {
@@ -141,6 +160,11 @@ mod tests {
         (FileId::EfCom.fid(), encode(Tag(0x60), &encode(Tag(0x5C), &hex(tags))))
     }
 
+    /// Reading draws nothing.
+    fn no_draws() -> FixedRng {
+        FixedRng(Fixed::new(&[]))
+    }
+
     fn names(evidence: &Evidence) -> Vec<String> {
         evidence.files.keys().map(ToString::to_string).collect()
     }
@@ -163,7 +187,7 @@ mod tests {
                 asked.push(command.header());
                 files.answer(command)
             });
-            read_document(&mut chip, &ReadPlan::identity(), &mut |_| {}).unwrap()
+            read_document(&mut chip, &ReadPlan::identity(), &mut no_draws(), &mut |_| {}).unwrap()
         };
         assert_eq!(names(&evidence), ["EF.COM", "EF.SOD", "EF.DG1", "EF.DG2", "EF.DG13"]);
         assert!(evidence.files.values().all(|outcome| matches!(outcome, FileOutcome::Read(_))));
@@ -176,7 +200,7 @@ mod tests {
     fn without_any_list_all_but_the_rare_groups_are_tried() {
         let mut files = Files::new(&[group(FileId::DG13), group(FileId::DG2)]);
         let mut chip = opened(|command| files.answer(command));
-        let evidence = read_document(&mut chip, &ReadPlan::identity(), &mut |_| {}).unwrap();
+        let evidence = read_document(&mut chip, &ReadPlan::identity(), &mut no_draws(), &mut |_| {}).unwrap();
         let expected = ["EF.COM", "EF.SOD", "EF.DG1", "EF.DG2", "EF.DG13", "EF.DG14", "EF.DG15"];
         assert_eq!(names(&evidence), expected);
         assert!(matches!(evidence.files[&FileId::EfSod], FileOutcome::Absent(_)));
@@ -192,7 +216,7 @@ mod tests {
         });
         let plan = ReadPlan::new([FileId::EfCom]).requiring(FileId::DG11).requiring(FileId::DG3);
         assert_eq!(plan.files(), [FileId::EfCom, FileId::DG11, FileId::DG3]);
-        let evidence = read_document(&mut chip, &plan, &mut |_| {}).unwrap();
+        let evidence = read_document(&mut chip, &plan, &mut no_draws(), &mut |_| {}).unwrap();
         assert!(evidence.bytes(FileId::DG11).is_some());
         assert!(matches!(evidence.files[&FileId::DG3], FileOutcome::Locked(_)));
     }
@@ -204,7 +228,7 @@ mod tests {
             [_, 0xB0, 0x82, _] => Says::Naked(0x6988),
             _ => files.answer(command),
         });
-        let ended = read_document(&mut chip, &ReadPlan::identity(), &mut |_| {});
+        let ended = read_document(&mut chip, &ReadPlan::identity(), &mut no_draws(), &mut |_| {});
         assert!(matches!(ended, Err(ReadError::SessionEnded { file: FileId::DG2, .. })), "{ended:?}");
     }
 }

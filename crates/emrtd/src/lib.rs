@@ -19,7 +19,7 @@
 //! let key = AccessKey::Can(Can::new("123456")?);
 //!
 //! let mut chip = LockedChip::new(channel).unlock(&[key], &mut getrandom::SysRng)?;
-//! let evidence = read_document(&mut chip, &ReadPlan::identity(), &mut |progress| {
+//! let evidence = read_document(&mut chip, &ReadPlan::identity(), &mut getrandom::SysRng, &mut |progress| {
 //!     // `progress.read` bytes of `progress.file` are here.
 //!     assert!(progress.total.is_none_or(|total| progress.read <= total));
 //! })?;
@@ -39,16 +39,19 @@
 //! [`LockedChip::limited_to`] and a second unlocking are the way round.
 #![forbid(unsafe_code)]
 
+mod active_authentication;
 mod attempt;
 mod bac;
 mod curve;
 mod document;
 mod entropy;
+mod exchange;
 #[cfg(test)]
 mod flipped_bits;
 mod key_derivation;
 mod metered;
 mod pace;
+mod proof;
 mod read;
 mod secure_messaging;
 mod start;
@@ -58,11 +61,13 @@ mod testing;
 mod transport;
 mod unlock;
 
+pub use active_authentication::Challenge;
 pub use attempt::{AccessStep, ProtocolFault};
 pub use curve::PointFault;
 pub use document::{ReadPlan, read_document};
 pub use entropy::NoEntropy;
 pub use metered::{Metered, Outline, Traffic};
+pub use proof::{Proof, ProofPlan};
 pub use read::{Progress, ReadError, UnlockedChip};
 pub use secure_messaging::SmFault;
 pub use unlock::{LockedChip, UnlockError};

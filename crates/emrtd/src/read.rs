@@ -10,9 +10,11 @@ use cccd_document::{AccessRun, Cipher, FileId, FileOutcome};
 use zeroize::Zeroizing;
 
 use crate::bac::select_application;
+use crate::entropy::NoEntropy;
+use crate::exchange::ExchangeError;
+use crate::proof::Proof;
 use crate::secure_messaging::{SecureMessaging, SmFault, largest_plain};
 use crate::start::is_about_length;
-use crate::transport::exchange;
 
 /// Tag and length of any file: a tag of two bytes and a length of four.
 const LONGEST_HEADER: usize = 6;
@@ -62,6 +64,22 @@ pub enum ReadError {
         /// What it answered.
         status: StatusWord,
     },
+    /// Card or reader went away after the files, during a proof. The person may lay the card down again.
+    #[error("card lost during {proof}")]
+    CardLostProving {
+        /// Which proof.
+        proof: Proof,
+        /// How.
+        source: TransportError,
+    },
+    /// The machine's random source failed during a proof.
+    #[error("no random numbers for {proof}")]
+    NoRandom {
+        /// Which proof.
+        proof: Proof,
+        /// What it said.
+        source: NoEntropy,
+    },
     /// The file lies outside the eMRTD application. Nothing was sent.
     #[error("{file} is not a file of the eMRTD application")]
     NotInApplication {
@@ -108,6 +126,7 @@ pub struct UnlockedChip<C> {
     access: AccessRun,
     application: Application,
     addressing: Addressing,
+    limits: ChannelLimits,
     sizes: ReadSizes,
 }
 
@@ -129,7 +148,42 @@ impl<C: CardChannel> UnlockedChip<C> {
         application: Application,
     ) -> Self {
         let sizes = ReadSizes::new(session.cipher(), limits);
-        Self { channel, session: Some(session), access, application, addressing: Addressing::Unknown, sizes }
+        Self {
+            channel,
+            session: Some(session),
+            access,
+            application,
+            addressing: Addressing::Unknown,
+            limits,
+            sizes,
+        }
+    }
+
+    /// The session, to be put back if it survives.
+    pub(crate) fn take_session(&mut self) -> Result<SecureMessaging, ExchangeError> {
+        self.session.take().ok_or(ExchangeError::NoSession)
+    }
+
+    /// The session to go on with.
+    pub(crate) fn put_session(&mut self, session: SecureMessaging) {
+        self.session = Some(session);
+    }
+
+    pub(crate) fn session_ref(&self) -> Option<&SecureMessaging> {
+        self.session.as_ref()
+    }
+
+    pub(crate) fn channel_ref(&self) -> &C {
+        &self.channel
+    }
+
+    pub(crate) fn channel_mut(&mut self) -> &mut C {
+        &mut self.channel
+    }
+
+    /// What the card said it carries.
+    pub(crate) fn limits_of_card(&self) -> ChannelLimits {
+        self.limits
     }
 
     /// How it was opened.
@@ -290,20 +344,14 @@ impl<C: CardChannel> UnlockedChip<C> {
         })
     }
 
-    /// One protected exchange. The session is put back only when the reply was good.
+    /// One protected exchange about `file`.
     fn exchange(&mut self, file: FileId, command: &Command) -> Result<Response, ReadError> {
-        let mut session = self.session.take().ok_or(ReadError::NoSession { file })?;
-        let lost = |source| ReadError::CardLost { file, source };
-        let protected = session.protect(command).map_err(|error| {
-            lost(TransportError::CommandTooLong { length: error.0, limit: self.channel.limits().max_command })
-        })?;
-        let reply = exchange(&mut self.channel, &protected).map_err(lost)?;
-        let opened = session.open(command.ins(), &reply).map_err(|fault| match fault {
-            SmFault::Unprotected(status) => ReadError::SessionEnded { file, status },
-            source => ReadError::Misbehaved { file, source },
-        })?;
-        self.session = Some(session);
-        Ok(opened)
+        self.transact(command).map_err(|error| match error {
+            ExchangeError::NoSession => ReadError::NoSession { file },
+            ExchangeError::Transport(source) => ReadError::CardLost { file, source },
+            ExchangeError::Session(SmFault::Unprotected(status)) => ReadError::SessionEnded { file, status },
+            ExchangeError::Session(source) => ReadError::Misbehaved { file, source },
+        })
     }
 }
 
@@ -470,19 +518,6 @@ impl ReadSizes {
             return true;
         }
         false
-    }
-}
-
-#[cfg(test)]
-impl<C> UnlockedChip<C> {
-    /// The session as it stands.
-    pub(crate) fn session(&self) -> &SecureMessaging {
-        self.session.as_ref().unwrap()
-    }
-
-    /// The channel underneath.
-    pub(crate) fn channel(&self) -> &C {
-        &self.channel
     }
 }
 

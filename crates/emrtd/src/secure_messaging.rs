@@ -84,6 +84,22 @@ impl SecureMessaging {
 
     /// Protects a command (9.8.4).
     pub(crate) fn protect(&mut self, command: &Command) -> Result<Command, CommandTooLong> {
+        // The reply is longer than what was asked for: a short outer Le holds it only up to a point.
+        let wanted = command.expected().map_or(0, ExpectedLength::get);
+        let outer = if protected_size(self.cipher(), wanted) > 256 {
+            ExpectedLength::EXTENDED_MAX
+        } else {
+            ExpectedLength::SHORT_MAX
+        };
+        self.protect_expecting(command, outer)
+    }
+
+    /// The same, where the caller knows how long the protected reply may be.
+    pub(crate) fn protect_expecting(
+        &mut self,
+        command: &Command,
+        outer: ExpectedLength,
+    ) -> Result<Command, CommandTooLong> {
         self.count();
         let mut objects = Zeroizing::new(Vec::new());
         if !command.payload().is_empty() {
@@ -111,13 +127,8 @@ impl SecureMessaging {
         let mac = self.keys.authentication.mac(&message);
         objects.extend_from_slice(&encode(DO8E, &mac));
 
-        // The reply is longer than what was asked for: a short outer Le holds it only up to a point.
-        let wanted = command.expected().map_or(0, ExpectedLength::get);
-        let le = if objects.len() > 255 || protected_size(self.cipher(), wanted) > 256 {
-            ExpectedLength::EXTENDED_MAX
-        } else {
-            ExpectedLength::SHORT_MAX
-        };
+        // Both lengths of a command take the same form.
+        let le = if objects.len() > 255 { ExpectedLength::EXTENDED_MAX } else { outer };
         Ok(Command::new(cla, ins, p1, p2).try_data(&objects)?.expect(le))
     }
 

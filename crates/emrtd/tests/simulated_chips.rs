@@ -76,7 +76,7 @@ fn read(
 ) -> Result<(Evidence, Traffic), Box<dyn std::error::Error>> {
     let mut metered = Metered::new(direct(chip, limits));
     let mut opened = LockedChip::new(&mut metered).unlock(keys, &mut SysRng)?;
-    let evidence = read_document(&mut opened, &ReadPlan::identity(), &mut |_| {})?;
+    let evidence = read_document(&mut opened, &ReadPlan::identity(), &mut SysRng, &mut |_| {})?;
     let whole = opened.into_channel().traffic();
     Ok((evidence, whole))
 }
@@ -186,7 +186,7 @@ fn with_large_replies_a_reading_takes_ten_commands_at_most() {
         hex::decode("7F660A0203 00FFFF 0203 00FFFF".replace(' ', "")).unwrap();
     let mut metered = Metered::new(direct(made.chip(), ChannelLimits::EXTENDED));
     let mut opened = LockedChip::new(&mut metered).unlock(&[made.can().unwrap()], &mut SysRng).unwrap();
-    let evidence = read_document(&mut opened, &ReadPlan::identity(), &mut |_| {}).unwrap();
+    let evidence = read_document(&mut opened, &ReadPlan::identity(), &mut SysRng, &mut |_| {}).unwrap();
     assert_complete(&made, &evidence);
     let whole = opened.into_channel().traffic().commands;
     let access = access_commands(&made, ChannelLimits::EXTENDED);
@@ -287,7 +287,7 @@ fn locked_fingerprints_are_an_outcome() {
     let mut channel = direct(made.chip(), ChannelLimits::SHORT);
     let mut opened = LockedChip::new(&mut channel).unlock(&[made.can().unwrap()], &mut SysRng).unwrap();
     let plan = ReadPlan::identity().requiring(FileId::DG3);
-    let evidence = read_document(&mut opened, &plan, &mut |_| {}).unwrap();
+    let evidence = read_document(&mut opened, &plan, &mut SysRng, &mut |_| {}).unwrap();
     assert!(matches!(evidence.files[&FileId::DG3], FileOutcome::Locked(_)));
     assert!(evidence.bytes(FileId::DG2).is_some());
 }
@@ -297,7 +297,7 @@ fn ending(channel: impl CardChannel, keys: &[AccessKey]) -> &'static str {
     match LockedChip::new(channel).unlock(keys, &mut SysRng) {
         Err(UnlockError::CardLost { .. }) => "card lost while opening",
         Err(_) => "not opened",
-        Ok(mut opened) => match read_document(&mut opened, &ReadPlan::identity(), &mut |_| {}) {
+        Ok(mut opened) => match read_document(&mut opened, &ReadPlan::identity(), &mut SysRng, &mut |_| {}) {
             Err(ReadError::CardLost { .. }) => "card lost while reading",
             Err(ReadError::Misbehaved { .. } | ReadError::SessionEnded { .. }) => "session broken",
             Err(_) => "not read",
@@ -356,7 +356,7 @@ fn progress_of_each_file_only_grows() {
     let mut channel = direct(made.chip(), ChannelLimits::SHORT);
     let mut opened = LockedChip::new(&mut channel).unlock(&[made.can().unwrap()], &mut SysRng).unwrap();
     let mut told: BTreeMap<FileId, Vec<(usize, Option<usize>)>> = BTreeMap::new();
-    let evidence = read_document(&mut opened, &ReadPlan::identity(), &mut |progress| {
+    let evidence = read_document(&mut opened, &ReadPlan::identity(), &mut SysRng, &mut |progress| {
         told.entry(progress.file).or_default().push((progress.read, progress.total));
     })
     .unwrap();

@@ -131,7 +131,7 @@ fn converse<C: CardChannel>(
         progress.tell(Phase::Reading, 20);
         opened();
         let mut measure = Measure::default();
-        let read = read_document(&mut chip, plan, &mut |file| {
+        let read = read_document(&mut chip, plan, &mut getrandom::SysRng, &mut |file| {
             progress.tell(Phase::Reading, measure.percent(file));
         });
         match read {
@@ -187,7 +187,9 @@ fn unlock_failure(error: &UnlockError) -> ReadFailure {
 
 fn read_failure(error: &ReadError) -> ReadFailure {
     match error {
-        ReadError::CardLost { source, .. } => ReadFailure::from(source),
+        ReadError::CardLost { source, .. } | ReadError::CardLostProving { source, .. } => {
+            ReadFailure::from(source)
+        }
         ReadError::SessionEnded { .. } | ReadError::Misbehaved { .. } => ReadFailure::ChipMisbehaved,
         ReadError::ApplicationRefused { .. } => ReadFailure::CardUnsupported,
         _ => ReadFailure::AgentFault,

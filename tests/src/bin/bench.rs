@@ -109,7 +109,7 @@ impl Run {
         };
         let start = Instant::now();
         let mut chip = LockedChip::new(&mut channel).unlock(&[key], &mut getrandom::SysRng)?;
-        let evidence = read_document(&mut chip, &ReadPlan::identity(), &mut |_| {})?;
+        let evidence = read_document(&mut chip, &ReadPlan::identity(), &mut getrandom::SysRng, &mut |_| {})?;
         let millis = start.elapsed().as_secs_f64() * 1000.0;
         drop(chip);
         let files = evidence

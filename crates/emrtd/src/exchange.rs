@@ -1,0 +1,84 @@
+//! One protected command of an opened chip, whatever it is for.
+
+use cccd_card::{CardChannel, ChannelLimits, Command, ExpectedLength, Response, TransportError};
+use cccd_document::Cipher;
+
+use crate::read::UnlockedChip;
+use crate::secure_messaging::{SecureMessaging, SmFault};
+use crate::transport;
+
+/// Why a protected command brought no answer. The session is over in each case.
+#[derive(Debug)]
+pub(crate) enum ExchangeError {
+    /// It was over before: nothing was sent.
+    NoSession,
+    /// Card, reader or driver.
+    Transport(TransportError),
+    /// The reply is not one of this session.
+    Session(SmFault),
+}
+
+impl ExchangeError {
+    /// Whether card or reader went away.
+    pub(crate) fn is_loss(&self) -> bool {
+        matches!(self, Self::Transport(error) if is_loss(error))
+    }
+}
+
+/// Whether card or reader went away, or the reading was called off: a new try may do better. Otherwise they
+/// are there, and this command was too much for them.
+pub(crate) fn is_loss(error: &TransportError) -> bool {
+    !matches!(
+        error,
+        TransportError::CardMute
+            | TransportError::TimedOut { .. }
+            | TransportError::ShortAnswer { .. }
+            | TransportError::CommandTooLong { .. }
+            | TransportError::NotTransacted
+    )
+}
+
+impl<C: CardChannel> UnlockedChip<C> {
+    /// Sends a command under secure messaging. The session is put back only when the reply was good.
+    pub(crate) fn transact(&mut self, command: &Command) -> Result<Response, ExchangeError> {
+        let session = self.take_session()?;
+        self.run_in(session, command, SecureMessaging::protect)
+    }
+
+    /// The same, where the reply is known to fit a short length whatever Le says, or the channel has nothing
+    /// but short lengths.
+    pub(crate) fn transact_short(&mut self, command: &Command) -> Result<Response, ExchangeError> {
+        let session = self.take_session()?;
+        self.run_in(session, command, |session, command| {
+            session.protect_expecting(command, ExpectedLength::SHORT_MAX)
+        })
+    }
+
+    fn run_in(
+        &mut self,
+        mut session: SecureMessaging,
+        command: &Command,
+        protect: impl FnOnce(&mut SecureMessaging, &Command) -> Result<Command, cccd_card::CommandTooLong>,
+    ) -> Result<Response, ExchangeError> {
+        let limit = self.channel_mut().limits().max_command;
+        let too_long =
+            |error: cccd_card::CommandTooLong| TransportError::CommandTooLong { length: error.0, limit };
+        let protected =
+            protect(&mut session, command).map_err(|error| ExchangeError::Transport(too_long(error)))?;
+        let reply = transport::exchange(self.channel_mut(), &protected).map_err(ExchangeError::Transport)?;
+        let opened = session.open(command.ins(), &reply).map_err(ExchangeError::Session)?;
+        self.put_session(session);
+        Ok(opened)
+    }
+
+    /// What secure messaging is made of; that of PACE with AES-128 once the session is over, when it does
+    /// not matter any more.
+    pub(crate) fn cipher(&self) -> Cipher {
+        self.session_ref().map_or(Cipher::Aes128, SecureMessaging::cipher)
+    }
+
+    /// What card and channel carry at once.
+    pub(crate) fn limits(&self) -> ChannelLimits {
+        self.limits_of_card().min(self.channel_ref().limits())
+    }
+}

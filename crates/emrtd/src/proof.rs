@@ -1,0 +1,138 @@
+//! What the chip is asked to prove once its files are read, and in which order.
+//!
+//! Proofs come after the files, so that a chip that breaks its session over a proof has given its files already.
+
+use std::fmt;
+
+use cccd_card::CardChannel;
+use cccd_document::{ChipProofs, DataGroup15, FileId, FileOutcome, ProofOutcome};
+
+use crate::active_authentication::{self, Challenge};
+use crate::entropy::{Entropy, NoEntropy};
+use crate::exchange::{ExchangeError, is_loss};
+use crate::read::{ReadError, UnlockedChip};
+use crate::secure_messaging::SmFault;
+
+/// A proof a chip may give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Proof {
+    /// Active authentication.
+    ActiveAuthentication,
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ActiveAuthentication => "active authentication",
+        })
+    }
+}
+
+/// Which proofs to ask a chip for. By default none.
+///
+/// What PACE with chip authentication mapping proves comes of opening the chip, not of this plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProofPlan {
+    active_authentication: Option<Challenge>,
+}
+
+impl ProofPlan {
+    /// None.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Each that the chip offers; the challenge of active authentication comes from there.
+    pub fn all(challenge: Challenge) -> Self {
+        Self::none().with_active_authentication(challenge)
+    }
+
+    /// Active authentication too.
+    pub fn with_active_authentication(self, challenge: Challenge) -> Self {
+        Self { active_authentication: Some(challenge) }
+    }
+
+    /// The files whose keys the proofs are made with.
+    pub(crate) fn files(&self) -> impl Iterator<Item = FileId> {
+        self.active_authentication.is_some().then_some(FileId::DG15).into_iter()
+    }
+}
+
+/// Why a proof gave no outcome at all.
+#[derive(Debug)]
+pub(crate) enum ProofError {
+    /// The session or the card is gone.
+    Exchange(ExchangeError),
+    /// The random source failed.
+    Entropy(NoEntropy),
+}
+
+impl From<ExchangeError> for ProofError {
+    fn from(error: ExchangeError) -> Self {
+        Self::Exchange(error)
+    }
+}
+
+impl From<NoEntropy> for ProofError {
+    fn from(error: NoEntropy) -> Self {
+        Self::Entropy(error)
+    }
+}
+
+/// Asks for each proof of the plan with the keys among `files`.
+pub(crate) fn ask<C: CardChannel>(
+    chip: &mut UnlockedChip<C>,
+    plan: &ProofPlan,
+    files: &std::collections::BTreeMap<FileId, FileOutcome>,
+    entropy: &mut dyn Entropy,
+) -> Result<ChipProofs, ReadError> {
+    let mut proofs = ChipProofs::default();
+    if let Some(challenge) = &plan.active_authentication {
+        proofs.active_authentication = match key_file(files, FileId::DG15) {
+            Err(outcome) => outcome,
+            Ok(bytes) => match DataGroup15::parse(bytes) {
+                Err(_) => ProofOutcome::Unsupported,
+                Ok(group) => settle(
+                    Proof::ActiveAuthentication,
+                    active_authentication::run(chip, &group.public_key, challenge, entropy),
+                )?,
+            },
+        };
+    }
+    Ok(proofs)
+}
+
+/// The file a proof's key stands in, or what its absence makes of the proof.
+fn key_file<T>(
+    files: &std::collections::BTreeMap<FileId, FileOutcome>,
+    file: FileId,
+) -> Result<&[u8], ProofOutcome<T>> {
+    match files.get(&file) {
+        Some(FileOutcome::Read(bytes)) => Ok(bytes),
+        Some(FileOutcome::Absent(_)) | None => Err(ProofOutcome::NotOffered),
+        Some(FileOutcome::Locked(status) | FileOutcome::Refused(status)) => {
+            Err(ProofOutcome::Refused(*status))
+        }
+        Some(FileOutcome::Malformed) => Err(ProofOutcome::Unsupported),
+    }
+}
+
+/// What a proof came to. A session that is over is an outcome: what was read stands. A card that is gone is
+/// an error: with the card back, all of it can be had.
+fn settle<T>(
+    proof: Proof,
+    result: Result<ProofOutcome<T>, ProofError>,
+) -> Result<ProofOutcome<T>, ReadError> {
+    match result {
+        Ok(outcome) => Ok(outcome),
+        Err(ProofError::Entropy(source)) => Err(ReadError::NoRandom { proof, source }),
+        Err(ProofError::Exchange(ExchangeError::Transport(source))) if is_loss(&source) => {
+            Err(ReadError::CardLostProving { proof, source })
+        }
+        Err(ProofError::Exchange(ExchangeError::Session(SmFault::Unprotected(status)))) => {
+            Ok(ProofOutcome::Refused(status))
+        }
+        Err(ProofError::Exchange(_)) => Ok(ProofOutcome::Broken),
+    }
+}
