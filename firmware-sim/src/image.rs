@@ -2,6 +2,16 @@
 
 use std::collections::BTreeMap;
 
+mod domain;
+mod proofs;
+
+pub use domain::{DomainParameters, ModpGroup, NamedCurve};
+pub use proofs::{
+    ActiveAuthenticationKey, ActiveAuthenticationOffer, AfterChipAuthentication, AgreementKey,
+    ChipAuthenticationCommands, ChipAuthenticationOffer, EcdsaForm, LongAnswer, ProofOffer, RsaForm,
+    SignatureHash,
+};
+
 /// A chip's content. [`crate::personalise`] builds it, [`crate::chip`] runs it.
 #[derive(Clone)]
 pub struct ChipImage {
@@ -13,6 +23,8 @@ pub struct ChipImage {
     pub emrtd: BTreeMap<u16, StoredFile>,
     /// What opens it.
     pub access: AccessOffer,
+    /// How it proves itself.
+    pub proofs: ProofOffer,
     /// Which command and reply lengths it takes.
     pub lengths: LengthOffer,
 }
@@ -65,35 +77,45 @@ pub struct PaceOffer {
     /// Its secure messaging cipher.
     pub cipher: PaceCipher,
     /// Its curve, by standardised domain parameter number (ICAO 9303-11, table 6).
-    pub curve: PaceCurve,
+    pub curve: NamedCurve,
 }
 
-/// The cipher of a PACE variant (the last arc of its object identifier, 1 to 4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+impl PaceOffer {
+    /// ECDH with generic mapping.
+    pub fn ecdh_generic(cipher: PaceCipher, curve: NamedCurve) -> Self {
+        Self { cipher, curve }
+    }
+}
+
+/// The cipher of secure messaging, of a PACE variant or of chip authentication (the last arc of the object
+/// identifier, 1 to 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PaceCipher {
-    /// id-PACE-ECDH-GM-3DES-CBC-CBC.
+    /// 3DES in CBC mode, retail MAC.
     TripleDes,
-    /// id-PACE-ECDH-GM-AES-CBC-CMAC-128.
+    /// AES-128 in CBC mode, CMAC.
     Aes128,
-    /// id-PACE-ECDH-GM-AES-CBC-CMAC-192.
+    /// AES-192 in CBC mode, CMAC.
     Aes192,
-    /// id-PACE-ECDH-GM-AES-CBC-CMAC-256.
+    /// AES-256 in CBC mode, CMAC.
     Aes256,
 }
 
-/// The curve of a PACE variant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PaceCurve {
-    /// NIST P-256, parameter 12.
-    NistP256,
-    /// brainpoolP256r1, parameter 13.
-    BrainpoolP256r1,
-    /// NIST P-384, parameter 15.
-    NistP384,
-    /// brainpoolP384r1, parameter 16.
-    BrainpoolP384r1,
-    /// NIST P-521, parameter 18.
-    NistP521,
+impl PaceCipher {
+    /// Every cipher.
+    pub fn all() -> [Self; 4] {
+        [Self::TripleDes, Self::Aes128, Self::Aes192, Self::Aes256]
+    }
+
+    /// The last arc of the object identifiers it ends.
+    pub(crate) fn arc(self) -> u8 {
+        match self {
+            Self::TripleDes => 1,
+            Self::Aes128 => 2,
+            Self::Aes192 => 3,
+            Self::Aes256 => 4,
+        }
+    }
 }
 
 /// Which lengths the chip takes.

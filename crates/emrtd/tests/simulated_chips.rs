@@ -15,7 +15,7 @@ use cccd_document::{
 };
 use cccd_emrtd::{LockedChip, Metered, ReadError, ReadPlan, Traffic, UnlockError, read_document};
 use cccd_firmware_sim::chip::{Chip, KeyStep};
-use cccd_firmware_sim::image::{ChipImage, LengthOffer, PaceCipher, PaceCurve, PaceOffer};
+use cccd_firmware_sim::image::{ChipImage, LengthOffer, NamedCurve, PaceCipher, PaceOffer};
 use cccd_firmware_sim::personalise::{CardDescription, Issuer, personalise, shipped, shipped_card};
 use cccd_firmware_sim::reader::in_process::{DirectChannel, Fault, FaultPlan, Faulty};
 use getrandom::SysRng;
@@ -138,14 +138,14 @@ fn every_card_with_bac_is_read_by_bac() {
 #[test]
 fn every_cipher_on_every_curve_opens() {
     use PaceCipher::{Aes128, Aes192, Aes256, TripleDes};
-    use PaceCurve::{BrainpoolP256r1, BrainpoolP384r1, NistP256, NistP384, NistP521};
+    use NamedCurve::{BrainpoolP256r1, BrainpoolP384r1, NistP256, NistP384, NistP521};
     let base = Made::named("cccd-2021");
     for (arc, cipher) in [(1, TripleDes), (2, Aes128), (3, Aes192), (4, Aes256)] {
         for (id, curve) in
             [(12, NistP256), (13, BrainpoolP256r1), (15, NistP384), (16, BrainpoolP384r1), (18, NistP521)]
         {
             let mut image = base.image.clone();
-            image.access.pace = vec![PaceOffer { cipher, curve }];
+            image.access.pace = vec![PaceOffer::ecdh_generic(cipher, curve)];
             let file = image.master_file.get_mut(&FileId::CardAccess.fid()).unwrap();
             file.content = card_access(arc, id);
             let chip = Chip::new(image);
@@ -257,7 +257,7 @@ fn the_try_counter_never_reaches_zero_however_often_a_wrong_can_is_tried() {
 fn bac_on_a_chip_that_offers_pace_is_reported() {
     // Offered and failing: the chip lists a variant that it does not run.
     let mut made = Made::named("cccd-2021");
-    made.image.access.pace = vec![PaceOffer { cipher: PaceCipher::Aes256, curve: PaceCurve::NistP384 }];
+    made.image.access.pace = vec![PaceOffer::ecdh_generic(PaceCipher::Aes256, NamedCurve::NistP384)];
     let (evidence, _) = read(made.chip(), ChannelLimits::SHORT, &[made.mrz()]).unwrap();
     assert_eq!(evidence.access.protocol, AccessProtocol::Bac);
     assert_eq!(evidence.access.downgrade, Some(Downgrade::PaceFailed));

@@ -6,7 +6,7 @@
 //! ```
 //! use std::collections::BTreeMap;
 //! use cccd_firmware_sim::chip::Chip;
-//! use cccd_firmware_sim::image::{AccessOffer, ChipImage, LengthOffer, ReadRule, StoredFile};
+//! use cccd_firmware_sim::image::{AccessOffer, ChipImage, LengthOffer, ProofOffer, ReadRule, StoredFile};
 //!
 //! let directory = StoredFile { content: vec![0x61, 0x00], rule: ReadRule::Free };
 //! let mut chip = Chip::new(ChipImage {
@@ -14,21 +14,26 @@
 //!     master_file: BTreeMap::from([(0x2F00, directory)]),
 //!     emrtd: BTreeMap::new(),
 //!     access: AccessOffer { bac: true, pace: Vec::new(), can: None, mrz_information: String::new() },
+//!     proofs: ProofOffer::default(),
 //!     lengths: LengthOffer::Short,
 //! });
 //! // READ BINARY of EF.DIR by its short identifier.
 //! assert_eq!(chip.process(&[0x00, 0xB0, 0x9E, 0x00, 0x00]), [0x61, 0x00, 0x90, 0x00]);
 //! ```
 //!
-//! It never panics, whatever it is sent, and never answers fewer than two bytes. It has neither active nor
-//! chip nor terminal authentication, and no logical channels.
+//! It never panics, whatever it is sent, and never answers fewer than two bytes. It has no terminal
+//! authentication and no logical channels.
 
+mod active_authentication;
 mod apdu;
 mod bac;
+mod chip_authentication;
 mod crypto;
 mod curve;
 mod entropy;
 mod files;
+mod group;
+mod modp;
 mod pace;
 mod secure_messaging;
 mod tlv;
@@ -38,13 +43,16 @@ mod conversations;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod proofs;
+#[cfg(test)]
 mod terminal;
 
 use cccd_card::StatusWord;
 
-use crate::image::{ChipImage, LengthOffer};
+use crate::image::{AfterChipAuthentication, ChipAuthenticationOffer, ChipImage, LengthOffer};
 use crate::reader::Card;
 use apdu::{Answer, Apdu, Refusal, Reply, Request};
+use chip_authentication::Authenticated;
 use entropy::Entropy;
 use files::{Directory, Selection};
 use pace::{Outcome, Pace, Password, Surroundings};
@@ -67,7 +75,13 @@ struct Session {
     selection: Selection,
     challenge: Option<[u8; 8]>,
     pace: Pace,
+    /// What MSE:Set AT chose for chip authentication.
+    chip_authentication: Option<ChipAuthenticationOffer>,
     secure_messaging: Option<SecureMessaging>,
+    /// The session that takes over once the answer of this command is out, under the keys of before.
+    next: Option<SecureMessaging>,
+    /// What chip authentication left, on a chip that does not come through it whole.
+    after_chip_authentication: AfterChipAuthentication,
 }
 
 /// Where a PACE run agrees a point.
@@ -111,7 +125,7 @@ impl Chip {
     ///
     /// The order of draws is that of the protocol. BAC: RND.IC (8 bytes), K.IC (16). PACE: the nonce (16 or
     /// 32), the mapping key, the ephemeral key (each as many bytes as the group order; drawn again while
-    /// zero or not below the order).
+    /// zero or not below the order). Active authentication with RSA: M1, as long as the key leaves room.
     pub fn with_entropy(image: ChipImage, draw: impl FnMut(&mut [u8]) + Send + 'static) -> Self {
         Self::build(image, Entropy::Forced(Box::new(draw)))
     }
@@ -160,6 +174,9 @@ impl Chip {
     /// Answers one command APDU with a whole response APDU.
     pub fn process(&mut self, command: &[u8]) -> Vec<u8> {
         self.commands = self.commands.saturating_add(1);
+        if self.session.after_chip_authentication == AfterChipAuthentication::Mute {
+            return StatusWord(0x6F00).to_bytes().to_vec();
+        }
         self.process_or_refuse(command).unwrap_or_else(|refusal| refusal.0.to_bytes().to_vec())
     }
 
@@ -183,7 +200,11 @@ impl Chip {
                     protected: false,
                     room: carries,
                 };
-                self.execute(&request).map(Reply::into_bytes)
+                let reply = self.execute(&request)?;
+                if let Some(next) = self.session.next.take() {
+                    self.session.secure_messaging = Some(next);
+                }
+                Ok(reply.into_bytes())
             }
             other => {
                 self.session = Session { selection: self.session.selection, ..Session::default() };
@@ -224,7 +245,7 @@ impl Chip {
         };
         let reply = self.execute(&request).unwrap_or_else(|refusal| Reply::bare(refusal.0));
         let answer = secure_messaging.wrap(apdu.ins, &reply)?;
-        self.session.secure_messaging = Some(secure_messaging);
+        self.session.secure_messaging = Some(self.session.next.take().unwrap_or(secure_messaging));
         Ok(answer)
     }
 
@@ -240,6 +261,8 @@ impl Chip {
         // A challenge is good for the very next command, and nothing may come between the steps of PACE.
         let challenge = self.session.challenge.take();
         let pace = std::mem::take(&mut self.session.pace);
+        let chip_authentication = self.session.chip_authentication.take();
+        self.session.next = None;
         if request.chained && request.ins != 0x86 {
             return Err(Refusal(StatusWord(0x6884)));
         }
@@ -249,8 +272,12 @@ impl Chip {
             0xB1 => self.session.selection.read_odd(&self.image, request),
             0x84 => self.get_challenge(request),
             0x82 => self.external_authenticate(request, challenge),
-            0x22 => self.set_authentication_template(request),
-            0x86 => self.general_authenticate(request, pace),
+            0x88 => self.internal_authenticate(request),
+            0x22 => self.manage_security_environment(request),
+            0x86 => match chip_authentication {
+                Some(offer) => self.authenticate_chip(request, &offer),
+                None => self.general_authenticate(request, pace),
+            },
             _ => Err(Refusal(StatusWord::INS_NOT_SUPPORTED)),
         }
     }
@@ -289,15 +316,84 @@ impl Chip {
             &mut self.entropy,
         )?;
         let reply = request.answer(answer)?;
-        self.session.secure_messaging = Some(opened);
+        self.open_session(opened);
         Ok(reply)
     }
 
-    /// MSE:Set AT: the start of PACE.
-    fn set_authentication_template(&mut self, request: &Request<'_>) -> Answer {
-        if request.p1_p2() != 0xC1A4 {
+    /// INTERNAL AUTHENTICATE: active authentication.
+    fn internal_authenticate(&mut self, request: &Request<'_>) -> Answer {
+        self.require_open_application(request)?;
+        let Some(offer) = &self.image.proofs.active_authentication else {
+            return Err(Refusal(StatusWord::INS_NOT_SUPPORTED));
+        };
+        if self.session.after_chip_authentication == AfterChipAuthentication::NoActiveAuthentication {
+            return Err(Refusal(StatusWord(0x6F00)));
+        }
+        active_authentication::internal_authenticate(offer, request, &mut self.entropy)
+    }
+
+    /// MANAGE SECURITY ENVIRONMENT: which protocol is to run, and with what.
+    fn manage_security_environment(&mut self, request: &Request<'_>) -> Answer {
+        match request.p1_p2() {
+            0xC1A4 => self.choose_pace(request),
+            0x41A4 => {
+                self.require_open_application(request)?;
+                let offer =
+                    chip_authentication::choose(&self.image.proofs.chip_authentication, request.data)?;
+                self.session.chip_authentication = Some(offer);
+                Ok(Reply::bare(StatusWord::OK))
+            }
+            0x41A6 => {
+                self.require_open_application(request)?;
+                let offers = &self.image.proofs.chip_authentication;
+                let done = chip_authentication::key_agreement_template(offers, request.data)?;
+                self.take_over(done);
+                Ok(Reply::bare(StatusWord::OK))
+            }
+            _ => Err(Refusal(StatusWord::WRONG_P1_P2)),
+        }
+    }
+
+    /// GENERAL AUTHENTICATE after MSE:Set AT for chip authentication.
+    fn authenticate_chip(&mut self, request: &Request<'_>, offer: &ChipAuthenticationOffer) -> Answer {
+        if request.p1_p2() != 0 {
             return Err(Refusal(StatusWord::WRONG_P1_P2));
         }
+        if request.chained {
+            return Err(Refusal(StatusWord::CONDITIONS_NOT_SATISFIED));
+        }
+        let done = chip_authentication::general_authenticate(offer, request.data)?;
+        let reply = request.answer(tlv::object(&[0x7C], &[]))?;
+        self.take_over(done);
+        Ok(reply)
+    }
+
+    /// The keys of chip authentication take over once the answer is out (ICAO 9303-11, 6.2.2).
+    fn take_over(&mut self, done: Authenticated) {
+        self.session.next = Some(done.session);
+        self.session.after_chip_authentication = self.image.proofs.after_chip_authentication;
+    }
+
+    /// A session from access control: nothing of an earlier one is left.
+    fn open_session(&mut self, opened: SecureMessaging) {
+        self.session.secure_messaging = Some(opened);
+        self.session.after_chip_authentication = AfterChipAuthentication::Works;
+    }
+
+    /// What proves the chip lies in the application, behind access control where there is one.
+    fn require_open_application(&self, request: &Request<'_>) -> Result<(), Refusal> {
+        let guarded = self.image.access.bac || !self.image.access.pace.is_empty();
+        if guarded && !request.protected {
+            return Err(Refusal(StatusWord::SECURITY_STATUS));
+        }
+        if self.session.selection.directory != Directory::Emrtd {
+            return Err(Refusal(StatusWord::CONDITIONS_NOT_SATISFIED));
+        }
+        Ok(())
+    }
+
+    /// MSE:Set AT: the start of PACE.
+    fn choose_pace(&mut self, request: &Request<'_>) -> Answer {
         if request.protected {
             return Err(Refusal(StatusWord::CONDITIONS_NOT_SATISFIED));
         }
@@ -334,7 +430,7 @@ impl Chip {
                     self.can_tries_left = self.image.access.can.as_ref().and_then(|can| can.tries);
                 }
                 let reply = request.answer(answer)?;
-                self.session.secure_messaging = Some(opened);
+                self.open_session(opened);
                 Ok(reply)
             }
             Outcome::WrongPassword(Password::Mrz) => Err(Refusal(StatusWord::VERIFICATION_FAILED)),

@@ -1,17 +1,16 @@
 //! PACE with ECDH and generic mapping, the chip's half (ICAO 9303-11, 4.4).
 
 use cccd_card::{SecretBytes, StatusWord};
-use openssl::ec::EcPoint;
 use openssl::error::ErrorStack;
 use openssl::memcmp;
 
 use super::apdu::Refusal;
 use super::crypto::{self, KeyUse};
-use super::curve::{Curve, SharedCoordinate};
 use super::entropy::Entropy;
+use super::group::{Element, Group, SharedCoordinate};
 use super::secure_messaging::SecureMessaging;
 use super::{KeyStep, tlv};
-use crate::image::{AccessOffer, PaceCipher, PaceCurve, PaceOffer};
+use crate::image::{AccessOffer, DomainParameters, PaceCipher, PaceOffer};
 
 /// id-PACE-ECDH-GM, to which the cipher adds the last arc (ICAO 9303-11, 9.2.1).
 const ECDH_GM: [u8; 9] = [0x04, 0x00, 0x7F, 0x00, 0x07, 0x02, 0x02, 0x04, 0x02];
@@ -45,7 +44,7 @@ pub(super) enum Pace {
     /// The encrypted nonce went out.
     NonceSent { choice: Choice, nonce: SecretBytes },
     /// Both mapping keys are known.
-    Mapped { choice: Choice, generator: EcPoint },
+    Mapped { choice: Choice, generator: Element },
     /// Both ephemeral keys are known.
     Agreed { choice: Choice, keys: AgreedKeys },
 }
@@ -110,7 +109,7 @@ pub(super) fn choose(access: &AccessOffer, data: &[u8]) -> Result<Choice, Refusa
         (None, [only]) => *only,
         (None, _) => return Err(unknown),
         (Some(&[wanted]), offers) => {
-            *offers.iter().find(|offer| parameter_of(offer.curve) == wanted).ok_or(unknown)?
+            *offers.iter().find(|offer| offer.curve.parameter_id() == wanted).ok_or(unknown)?
         }
         (Some(_), _) => return Err(malformed),
     };
@@ -193,36 +192,36 @@ fn send_nonce(choice: Choice, around: &mut Surroundings<'_>) -> Result<Outcome, 
 }
 
 fn map(choice: Choice, nonce: &[u8], key: &[u8], around: &mut Surroundings<'_>) -> Result<Outcome, Refusal> {
-    let curve = Curve::new(choice.offer.curve)?;
-    let terminal = curve.public_key(key).ok_or(Refusal(StatusWord::WRONG_DATA))?;
+    let group = Group::new(DomainParameters::Curve(choice.offer.curve))?;
+    let terminal = group.public_key(key).ok_or(Refusal(StatusWord::WRONG_DATA))?;
     let wanted = shared_coordinate(around.leading_zero, KeyStep::Mapping);
-    let generator = curve.generator()?;
-    let agreement = curve.agree(&generator, &terminal, wanted, around.entropy)?;
-    let generator = curve.map(nonce, &agreement.shared)?;
-    if curve.is_infinity(&generator) {
+    let generator = group.generator()?;
+    let agreement = group.agree(&generator, &terminal, wanted, around.entropy)?;
+    let generator = group.map(nonce, &agreement.shared)?;
+    if group.is_neutral(&generator) {
         return Err(Refusal(StatusWord::VERIFICATION_FAILED));
     }
-    let ours = curve.encode(&agreement.public)?;
+    let ours = group.encode(&agreement.public)?;
     Ok(Outcome::Next(template(0x82, &ours), Pace::Mapped { choice, generator }))
 }
 
 fn agree(
     choice: Choice,
-    generator: &EcPoint,
+    generator: &Element,
     key: &[u8],
     around: &mut Surroundings<'_>,
 ) -> Result<Outcome, Refusal> {
     let cipher = choice.offer.cipher;
-    let curve = Curve::new(choice.offer.curve)?;
-    let terminal = curve.public_key(key).ok_or(Refusal(StatusWord::WRONG_DATA))?;
+    let group = Group::new(DomainParameters::Curve(choice.offer.curve))?;
+    let terminal = group.public_key(key).ok_or(Refusal(StatusWord::WRONG_DATA))?;
     let wanted = shared_coordinate(around.leading_zero, KeyStep::Agreement);
-    let agreement = curve.agree(generator, &terminal, wanted, around.entropy)?;
-    let ours = curve.encode(&agreement.public)?;
+    let agreement = group.agree(generator, &terminal, wanted, around.entropy)?;
+    let ours = group.encode(&agreement.public)?;
     // ICAO 9303-11, 4.4.1: both sides check that the public keys differ.
     if ours == key {
         return Err(Refusal(StatusWord::VERIFICATION_FAILED));
     }
-    let secret = curve.x(&agreement.shared)?;
+    let secret = group.secret(&agreement.shared)?;
     let mac_key = crypto::derive(cipher, &secret, KeyUse::Mac)?;
     let keys =
         AgreedKeys { expected: token(cipher, &mac_key, &ours)?, ours: token(cipher, &mac_key, key)?, secret };
@@ -277,22 +276,5 @@ fn shared_coordinate(forced: &[KeyStep], step: KeyStep) -> SharedCoordinate {
 
 /// The object identifier of a variant, without tag and length.
 pub(super) fn oid_of(cipher: PaceCipher) -> Vec<u8> {
-    let last = match cipher {
-        PaceCipher::TripleDes => 1,
-        PaceCipher::Aes128 => 2,
-        PaceCipher::Aes192 => 3,
-        PaceCipher::Aes256 => 4,
-    };
-    ECDH_GM.into_iter().chain([last]).collect()
-}
-
-/// The number of standardised domain parameters (ICAO 9303-11, 9.5.1).
-pub(super) fn parameter_of(curve: PaceCurve) -> u8 {
-    match curve {
-        PaceCurve::NistP256 => 12,
-        PaceCurve::BrainpoolP256r1 => 13,
-        PaceCurve::NistP384 => 15,
-        PaceCurve::BrainpoolP384r1 => 16,
-        PaceCurve::NistP521 => 18,
-    }
+    ECDH_GM.into_iter().chain([cipher.arc()]).collect()
 }

@@ -7,27 +7,21 @@ use std::collections::BTreeMap;
 
 use openssl::bn::{BigNum, BigNumContext};
 use openssl::ec::{EcGroup, EcPoint, PointConversionForm};
-use openssl::nid::Nid;
 
 use super::crypto::{self, KeyUse};
-use super::pace::{oid_of, parameter_of};
+use super::pace::oid_of;
 use super::*;
-use crate::image::{AccessOffer, CanOffer, PaceCipher, PaceCurve, PaceOffer, ReadRule, StoredFile};
+use crate::image::{
+    AccessOffer, CanOffer, NamedCurve, PaceCipher, PaceOffer, ProofOffer, ReadRule, StoredFile,
+};
 
 pub(super) const MRZ: &str = "090123456290010223001020";
 pub(super) const SELECT_APPLICATION: &str = "00A4040C07A0000002471001";
 pub(super) const DEFAULT_OFFER: PaceOffer =
-    PaceOffer { cipher: PaceCipher::Aes128, curve: PaceCurve::BrainpoolP256r1 };
+    PaceOffer { cipher: PaceCipher::Aes128, curve: NamedCurve::BrainpoolP256r1 };
 pub(super) const EXTENDED: LengthOffer = LengthOffer::Extended { max_command: 65_544, max_reply: 65_538 };
 pub(super) const CIPHERS: [PaceCipher; 4] =
     [PaceCipher::TripleDes, PaceCipher::Aes128, PaceCipher::Aes192, PaceCipher::Aes256];
-pub(super) const CURVES: [PaceCurve; 5] = [
-    PaceCurve::NistP256,
-    PaceCurve::BrainpoolP256r1,
-    PaceCurve::NistP384,
-    PaceCurve::BrainpoolP384r1,
-    PaceCurve::NistP521,
-];
 
 /// Bytes of which each tells where it stands.
 pub(super) fn content(length: usize) -> Vec<u8> {
@@ -57,6 +51,7 @@ pub(super) fn image() -> ChipImage {
             can: Some(CanOffer { digits: "123456".to_owned(), tries: Some(3) }),
             mrz_information: MRZ.to_owned(),
         },
+        proofs: ProofOffer::default(),
         lengths: EXTENDED,
     }
 }
@@ -241,14 +236,8 @@ pub(super) struct PaceRun {
 
 impl PaceRun {
     pub(super) fn new(offer: PaceOffer) -> Self {
-        let (nid, field) = match offer.curve {
-            PaceCurve::NistP256 => (Nid::X9_62_PRIME256V1, 32),
-            PaceCurve::BrainpoolP256r1 => (Nid::BRAINPOOL_P256R1, 32),
-            PaceCurve::NistP384 => (Nid::SECP384R1, 48),
-            PaceCurve::BrainpoolP384r1 => (Nid::BRAINPOOL_P384R1, 48),
-            PaceCurve::NistP521 => (Nid::SECP521R1, 66),
-        };
-        let group = EcGroup::from_curve_name(nid).unwrap();
+        let group = EcGroup::from_curve_name(offer.curve.nid()).unwrap();
+        let field = group.degree().div_ceil(8) as usize;
         Self {
             offer,
             group,
@@ -264,7 +253,7 @@ impl PaceRun {
         let mut data = tlv::object(&[0x80], &oid_of(self.offer.cipher));
         data.extend([0x83, 0x01, password]);
         if with_parameter {
-            data.extend([0x84, 0x01, parameter_of(self.offer.curve)]);
+            data.extend([0x84, 0x01, self.offer.curve.parameter_id()]);
         }
         [&bytes("0022C1A4")[..], &[data.len() as u8], &data].concat()
     }

@@ -22,7 +22,7 @@ use std::fmt;
 use openssl::error::ErrorStack;
 
 use crate::image::ChipImage;
-use crate::personalise::{CardDescription, ChipKeys};
+use crate::personalise::CardDescription;
 use crate::pki::{Ending, Story, TrustMaterial};
 
 /// A lie.
@@ -64,10 +64,8 @@ pub enum AlteredGroup {
 
 /// A card that lies, and what its verifier is given.
 pub struct ToldLie {
-    /// The chip's content.
+    /// The chip's content, its keys included.
     pub image: ChipImage,
-    /// The chip's own keys.
-    pub keys: ChipKeys,
     /// The true state's certificates and lists.
     pub trust: TrustMaterial,
 }

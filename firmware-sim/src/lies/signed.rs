@@ -68,7 +68,7 @@ impl AlteredGroup {
 pub(super) fn suits(lie: Lie, card: &CardDescription) -> bool {
     match lie {
         Lie::GroupAltered(AlteredGroup::Record) => card.citizen().is_some(),
-        Lie::GroupAltered(AlteredGroup::SecurityInfos) => card.chip().chip_authentication.is_some(),
+        Lie::GroupAltered(AlteredGroup::SecurityInfos) => !card.chip().chip_authentication.is_empty(),
         Lie::GroupAltered(AlteredGroup::ActiveAuthenticationKey) => {
             card.chip().active_authentication.is_some()
         }
@@ -127,7 +127,7 @@ pub(super) fn tell(lie: Lie, card: &CardDescription) -> Result<ToldLie, TellErro
             let mut others = shipped().into_iter().filter_map(|card| card.description().ok());
             let other = others.find(differs).ok_or(TellError::DoesNotSuit)?;
             let other = other.with_security_object(card.security_object());
-            let (mut other, _) = personalise_signed_by(&other, &signer)?;
+            let mut other = personalise_signed_by(&other, &signer)?;
             files.insert(EF_SOD, other.emrtd.remove(&EF_SOD).ok_or(TellError::DoesNotSuit)?);
         }
         // All told above.
@@ -145,8 +145,7 @@ fn signed_by(
     signer: &DocumentSigner,
     trust: TrustMaterial,
 ) -> Result<ToldLie, TellError> {
-    let (image, keys) = personalise_signed_by(card, signer)?;
-    Ok(ToldLie { image, keys, trust })
+    Ok(ToldLie { image: personalise_signed_by(card, signer)?, trust })
 }
 
 /// Additional personal details: a full name, and the list that says so (ICAO 9303-10, 4.7.11).

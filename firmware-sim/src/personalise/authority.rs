@@ -3,11 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use openssl::ec::{Asn1Flag, EcGroup, EcKey};
 use openssl::error::ErrorStack;
-use openssl::nid::Nid;
-use openssl::pkey::{PKey, Private};
-use openssl::rsa::Rsa;
 
 use crate::pki::{Csca, CscaPlan, DigestKind, DocumentSigner, DocumentSignerPlan, SignerKind, SigningKey};
 
@@ -77,20 +73,9 @@ struct Authority {
     signers: Mutex<HashMap<SignerKind, Arc<DocumentSigner>>>,
 }
 
-/// A new key on a curve, the curve written by name.
-pub(super) fn ec_key(curve: Nid) -> Result<PKey<Private>, ErrorStack> {
-    let mut group = EcGroup::from_curve_name(curve)?;
-    group.set_asn1_flag(Asn1Flag::NAMED_CURVE);
-    PKey::from_ec_key(EcKey::generate(&group)?)
-}
-
-/// A new RSA key.
-pub(super) fn rsa_key(bits: u32) -> Result<PKey<Private>, ErrorStack> {
-    PKey::from_rsa(Rsa::generate(bits)?)
-}
-
 #[cfg(test)]
 mod tests {
+    use openssl::nid::Nid;
     use openssl::stack::Stack;
     use openssl::x509::store::X509StoreBuilder;
     use openssl::x509::{GeneralNameRef, X509, X509StoreContext};

@@ -9,6 +9,7 @@ use crate::pki::{CmsForm, Country, DigestKind, SignerKind};
 use super::date::PrintedDate;
 use super::mrz::{Mrz, MrzContent, MrzKeyFields, NotInMrz};
 use super::portrait::{NotAPortrait, Portrait};
+use super::proof_plans::{ActiveAuthenticationPlan, ChipAuthenticationPlan};
 use super::written::RawCard;
 
 /// An invented person's card, ready to be made. It comes only from TOML: see `cards/`.
@@ -177,16 +178,16 @@ impl Sex {
 }
 
 /// What the chip holds beside the person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChipPlan {
     /// How field 13 of DG13 nests its two names.
     pub parents: ParentsNesting,
     /// Whether there is a DG3, and whether EF.COM says so.
     pub fingerprints: Fingerprints,
-    /// The cipher of chip authentication, where it is offered.
-    pub chip_authentication: Option<ChipAuthenticationCipher>,
-    /// The key of active authentication, where it is offered.
-    pub active_authentication: Option<ActiveAuthenticationKind>,
+    /// The keys of chip authentication, where it is offered.
+    pub chip_authentication: Vec<ChipAuthenticationPlan>,
+    /// Active authentication, where it is offered.
+    pub active_authentication: Option<ActiveAuthenticationPlan>,
 }
 
 /// The two reported forms of field 13.
@@ -207,28 +208,6 @@ pub enum Fingerprints {
     Listed,
     /// There is one of which EF.COM says nothing.
     Unlisted,
-}
-
-/// The cipher of chip authentication (BSI TR-03110-3, A.1.1.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChipAuthenticationCipher {
-    /// id-CA-ECDH-3DES-CBC-CBC.
-    TripleDes,
-    /// id-CA-ECDH-AES-CBC-CMAC-128.
-    Aes128,
-    /// id-CA-ECDH-AES-CBC-CMAC-192.
-    Aes192,
-    /// id-CA-ECDH-AES-CBC-CMAC-256.
-    Aes256,
-}
-
-/// The key of active authentication.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ActiveAuthenticationKind {
-    /// ECDSA on P-256.
-    EcP256,
-    /// RSA with so many bits.
-    Rsa(u32),
 }
 
 /// What opens the chip.
@@ -397,8 +376,36 @@ impl CardDescription {
     }
 
     /// What the chip holds beside the person.
-    pub fn chip(&self) -> ChipPlan {
-        self.chip
+    pub fn chip(&self) -> &ChipPlan {
+        &self.chip
+    }
+
+    /// The same card with active authentication like this, or without.
+    #[must_use]
+    pub fn with_active_authentication(mut self, plan: Option<ActiveAuthenticationPlan>) -> Self {
+        self.chip.active_authentication = plan;
+        self
+    }
+
+    /// The same card with these keys of chip authentication. Several need different numbers.
+    #[must_use]
+    pub fn with_chip_authentication(mut self, plans: Vec<ChipAuthenticationPlan>) -> Self {
+        self.chip.chip_authentication = plans;
+        self
+    }
+
+    /// The same card with or without BAC, and with these variants of PACE.
+    #[must_use]
+    pub fn with_access(mut self, bac: bool, pace: Vec<PaceOffer>) -> Self {
+        (self.access.bac, self.access.pace) = (bac, pace);
+        self
+    }
+
+    /// The same card, taking commands and giving replies of these lengths.
+    #[must_use]
+    pub fn with_lengths(mut self, lengths: LengthOffer) -> Self {
+        self.lengths = lengths;
+        self
     }
 
     /// How the security object is made.

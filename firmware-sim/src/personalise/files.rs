@@ -12,22 +12,15 @@ use crate::pki::DocumentSigner;
 
 use super::authority::Issuer;
 use super::biometrics::{data_group_2, data_group_3};
+use super::chip_keys::ChipKeys;
 use super::der::{constructed, integer, tlv};
 use super::description::{Bearer, CardDescription, Fingerprints, LdsVersion};
 use super::record::data_group_13;
-use super::security_infos::{ChipKeys, card_access, data_group_14, data_group_15};
+use super::security_infos::{card_access, data_group_14, data_group_15};
 use super::security_object::security_object;
 
-/// Makes the content of a chip. Only OpenSSL can refuse.
+/// Makes the content of a chip, with keys of its own. Only OpenSSL can refuse.
 pub fn personalise(card: &CardDescription, issuer: &Issuer) -> Result<ChipImage, ErrorStack> {
-    personalise_with_keys(card, issuer).map(|(image, _)| image)
-}
-
-/// Makes the content of a chip, and hands out the private keys of which DG14 and DG15 hold the public half.
-pub fn personalise_with_keys(
-    card: &CardDescription,
-    issuer: &Issuer,
-) -> Result<(ChipImage, ChipKeys), ErrorStack> {
     let signer = issuer.signer(card.issuing_state(), card.security_object.signer)?;
     personalise_signed_by(card, &signer)
 }
@@ -36,8 +29,8 @@ pub fn personalise_with_keys(
 pub fn personalise_signed_by(
     card: &CardDescription,
     signer: &DocumentSigner,
-) -> Result<(ChipImage, ChipKeys), ErrorStack> {
-    let keys = ChipKeys::generate(card.chip)?;
+) -> Result<ChipImage, ErrorStack> {
+    let keys = ChipKeys::generate(&card.chip)?;
     let groups = data_groups(card, &keys)?;
     let sod = security_object(card.security_object, &groups, signer, signing_day(card))?;
 
@@ -54,7 +47,7 @@ pub fn personalise_signed_by(
     let free = |content| StoredFile { content, rule: ReadRule::Free };
     let mut master_file =
         BTreeMap::from([(EF_ATR_INFO, free(atr_info(card.lengths))), (EF_DIR, free(directory()))]);
-    if let Some(content) = card_access(card.chip, &card.access.pace) {
+    if let Some(content) = card_access(&card.chip, &card.access.pace) {
         master_file.insert(EF_CARD_ACCESS, free(content));
     }
 
@@ -66,9 +59,14 @@ pub fn personalise_signed_by(
         can: can.map(|digits| CanOffer { digits: digits.to_owned(), tries: card.access.can_tries }),
         mrz_information: card.mrz_key().information(),
     };
-    let image =
-        ChipImage { atr: answer_to_reset(card.lengths), master_file, emrtd, access, lengths: card.lengths };
-    Ok((image, keys))
+    Ok(ChipImage {
+        atr: answer_to_reset(card.lengths),
+        master_file,
+        emrtd,
+        access,
+        proofs: keys.proofs(),
+        lengths: card.lengths,
+    })
 }
 
 /// The day of issue; where that is in doubt, the first day of the simulation.
@@ -97,7 +95,7 @@ fn data_groups(card: &CardDescription, keys: &ChipKeys) -> Result<BTreeMap<u8, V
     if matches!(card.bearer, Bearer::Citizen(..)) {
         groups.insert(13, data_group_13(&card.record(), card.chip.parents));
     }
-    if let Some(content) = data_group_14(card.chip, &card.access.pace, keys)? {
+    if let Some(content) = data_group_14(&card.chip, &card.access.pace, keys)? {
         groups.insert(14, content);
     }
     if let Some(content) = data_group_15(keys)? {
@@ -166,7 +164,7 @@ mod tests {
     use openssl::x509::store::X509StoreBuilder;
 
     use super::*;
-    use crate::image::{PaceCipher, PaceCurve, PaceOffer};
+    use crate::image::{ActiveAuthenticationKey, NamedCurve, PaceCipher, PaceOffer};
     use crate::personalise::{IssuingState, PortraitFormat, shipped, shipped_card};
 
     fn described(name: &str) -> CardDescription {
@@ -314,7 +312,7 @@ mod tests {
         let record = &image.emrtd[&0x010D].content;
         assert!(!record.windows(residence.len()).any(|window| window == residence.as_bytes()));
         assert!(!image.access.bac);
-        assert_eq!(image.access.pace, [PaceOffer { cipher: PaceCipher::Aes256, curve: PaceCurve::NistP256 }]);
+        assert_eq!(image.access.pace, [PaceOffer::ecdh_generic(PaceCipher::Aes256, NamedCurve::NistP256)]);
         assert_eq!(card.portrait().format(), PortraitFormat::Jpeg2000);
         // DG3 is there and EF.COM is silent about it.
         assert!(image.emrtd.contains_key(&0x0103));
@@ -369,14 +367,17 @@ mod tests {
         let card = described("passport-td3");
         assert_eq!(card.issuing_state(), IssuingState::Utopia);
         assert_eq!(card.mrz_lines().iter().map(String::len).collect::<Vec<_>>(), [44, 44]);
-        let (image, keys) = personalise_with_keys(&card, issuer()).unwrap();
+        let image = personalise(&card, issuer()).unwrap();
         assert_eq!(image.emrtd.keys().copied().collect::<Vec<_>>(), [0x0101, 0x0102, 0x010F, EF_SOD, EF_COM]);
         assert!(!image.master_file.contains_key(&EF_CARD_ACCESS));
         assert!(image.access.bac && image.access.pace.is_empty() && image.access.can.is_none());
         assert_eq!(image.emrtd[&0x0101].content[..5], [0x61, 0x5B, 0x5F, 0x1F, 0x58]);
         let group_15 = &image.emrtd[&0x010F].content;
         let public = PKey::public_key_from_der(&group_15[group_15.len() - 162..]).unwrap();
-        assert!(public.rsa().is_ok() && public.public_eq(&keys.active_authentication.unwrap()));
+        let offer = image.proofs.active_authentication.unwrap();
+        assert!(
+            matches!(offer.key, ActiveAuthenticationKey::Rsa(key, _) if key.n() == public.rsa().unwrap().n())
+        );
     }
 
     #[test]

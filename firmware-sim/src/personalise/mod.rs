@@ -19,12 +19,14 @@
 
 mod authority;
 mod biometrics;
+mod chip_keys;
 mod date;
 mod description;
 mod files;
-
+mod key_info;
 mod mrz;
 mod portrait;
+mod proof_plans;
 mod record;
 mod security_infos;
 mod security_object;
@@ -36,15 +38,17 @@ use crate::der;
 pub use authority::Issuer;
 pub use date::PrintedDate;
 pub use description::{
-    ActiveAuthenticationKind, Bearer, CardDescription, ChipAuthenticationCipher, ChipPlan, Citizen,
-    CitizenCard, DescriptionError, Fingerprints, IssuingState, LdsVersion, ParentsNesting,
-    SecurityObjectPlan, Sex, SodContentType, Traveller,
+    Bearer, CardDescription, ChipPlan, Citizen, CitizenCard, DescriptionError, Fingerprints, IssuingState,
+    LdsVersion, ParentsNesting, SecurityObjectPlan, Sex, SodContentType, Traveller,
 };
 pub(crate) use files::signing_day;
-pub use files::{personalise, personalise_signed_by, personalise_with_keys};
+pub use files::{personalise, personalise_signed_by};
 pub use mrz::{MrzKeyFields, NotInMrz};
 pub use portrait::{NotAPortrait, Portrait, PortraitFormat};
+pub use proof_plans::{
+    ActiveAuthenticationKind, ActiveAuthenticationPlan, ChipAuthenticationInfo, ChipAuthenticationKind,
+    ChipAuthenticationPlan, DhKeyForm, EcParameters, EcdhKeyForm,
+};
 pub use record::{RecordField, RecordValue};
-pub use security_infos::ChipKeys;
 pub use security_object::security_object;
 pub use shipped::{ShippedCard, shipped, shipped_card};

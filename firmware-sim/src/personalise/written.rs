@@ -5,7 +5,10 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::image::{LengthOffer, PaceCipher, PaceCurve, PaceOffer};
+use crate::image::{
+    ChipAuthenticationCommands, DomainParameters, EcdsaForm, LengthOffer, LongAnswer, NamedCurve, PaceCipher,
+    PaceOffer, RsaForm, SignatureHash,
+};
 use crate::pki::{
     CmsEncoding, CmsForm, DigestKind, EmbeddedCertificates, SignedAttributes, SignerAlgorithm,
     SignerIdentifier, SignerKind,
@@ -13,11 +16,14 @@ use crate::pki::{
 
 use super::date::PrintedDate;
 use super::description::{
-    AccessPlan, ActiveAuthenticationKind, Bearer, CardDescription, ChipAuthenticationCipher, ChipPlan,
-    Citizen, CitizenCard, DescriptionError, Fingerprints, IssuingState, LdsVersion, ParentsNesting,
-    SecurityObjectPlan, Sex, SodContentType, Traveller, mrz_of,
+    AccessPlan, Bearer, CardDescription, ChipPlan, Citizen, CitizenCard, DescriptionError, Fingerprints,
+    IssuingState, LdsVersion, ParentsNesting, SecurityObjectPlan, Sex, SodContentType, Traveller, mrz_of,
 };
 use super::portrait::{Portrait, PortraitFormat};
+use super::proof_plans::{
+    ActiveAuthenticationKind, ActiveAuthenticationPlan, ChipAuthenticationInfo, ChipAuthenticationKind,
+    ChipAuthenticationPlan, DhKeyForm, EcParameters, EcdhKeyForm, RSA_BITS,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -128,7 +134,7 @@ struct RawAccess {
 #[serde(deny_unknown_fields)]
 struct RawPace {
     cipher: RawCipher,
-    curve: RawCurve,
+    curve: String,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -144,27 +150,96 @@ enum RawCipher {
     Aes256,
 }
 
-#[derive(Deserialize, Clone, Copy)]
-enum RawCurve {
-    #[serde(rename = "P-256")]
-    NistP256,
-    #[serde(rename = "brainpoolP256r1")]
-    BrainpoolP256r1,
-    #[serde(rename = "P-384")]
-    NistP384,
-    #[serde(rename = "brainpoolP384r1")]
-    BrainpoolP384r1,
-    #[serde(rename = "P-521")]
-    NistP521,
-}
-
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 struct RawChip {
     parents: RawParents,
     fingerprints: RawFingerprints,
-    chip_authentication: Option<RawCipher>,
-    active_authentication: Option<RawActiveAuthentication>,
+    chip_authentication: Vec<RawChipAuthentication>,
+    active_authentication: Option<String>,
+    active_authentication_hash: Option<RawHash>,
+    active_authentication_form: Option<RawSignatureForm>,
+    active_authentication_parameters: Option<RawEcParameters>,
+    active_authentication_long_answer: RawLongAnswer,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawChipAuthentication {
+    cipher: RawCipher,
+    group: Option<String>,
+    form: Option<RawKeyForm>,
+    key_id: Option<u32>,
+    #[serde(default)]
+    info: RawPresence,
+    #[serde(default)]
+    commands: RawCommands,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+enum RawKeyForm {
+    Named,
+    Explicit,
+    Standardised,
+    Pkcs3,
+    #[serde(rename = "x9.42")]
+    X942,
+}
+
+#[derive(Deserialize, Default, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+enum RawPresence {
+    #[default]
+    Present,
+    Missing,
+}
+
+#[derive(Deserialize, Default, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+enum RawCommands {
+    #[default]
+    Both,
+    KeyAgreementTemplate,
+    GeneralAuthenticate,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+enum RawHash {
+    Sha1,
+    Sha224,
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+enum RawSignatureForm {
+    Plain,
+    Der,
+    Standard,
+    LongTrailer,
+    ShortSignature,
+    ShortMessage,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+enum RawEcParameters {
+    Named,
+    Explicit,
+}
+
+#[derive(Deserialize, Default, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+enum RawLongAnswer {
+    #[default]
+    Refused,
+    Cut,
+    Announced,
+    EmptyWhenExtended,
 }
 
 #[derive(Deserialize, Default, Clone, Copy)]
@@ -182,16 +257,6 @@ enum RawFingerprints {
     Absent,
     Listed,
     Unlisted,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-enum RawActiveAuthentication {
-    #[serde(rename = "ec-p256")]
-    EcP256,
-    #[serde(rename = "rsa-1024")]
-    Rsa1024,
-    #[serde(rename = "rsa-2048")]
-    Rsa2048,
 }
 
 #[derive(Deserialize)]
@@ -314,7 +379,7 @@ impl RawCard {
             bearer,
             mrz,
             portrait,
-            chip: self.chip.into(),
+            chip: self.chip.try_into()?,
             access: self.access.try_into()?,
             lengths: self.extended_length.map_or(Ok(LengthOffer::Short), LengthOffer::try_from)?,
             security_object: self.security_object.try_into()?,
@@ -405,26 +470,18 @@ impl TryFrom<RawAccess> for AccessPlan {
         if can_tries == Some(0) {
             return Err(DescriptionError::Value { key: "can_tries", wanted: "at least one" });
         }
-        Ok(Self { bac: raw.bac, pace: raw.pace.into_iter().map(PaceOffer::from).collect(), can_tries })
+        let pace = raw.pace.into_iter().map(PaceOffer::try_from).collect::<Result<_, _>>()?;
+        Ok(Self { bac: raw.bac, pace, can_tries })
     }
 }
 
-impl From<RawPace> for PaceOffer {
-    fn from(raw: RawPace) -> Self {
-        Self {
-            cipher: match raw.cipher {
-                RawCipher::TripleDes => PaceCipher::TripleDes,
-                RawCipher::Aes128 => PaceCipher::Aes128,
-                RawCipher::Aes192 => PaceCipher::Aes192,
-                RawCipher::Aes256 => PaceCipher::Aes256,
-            },
-            curve: match raw.curve {
-                RawCurve::NistP256 => PaceCurve::NistP256,
-                RawCurve::BrainpoolP256r1 => PaceCurve::BrainpoolP256r1,
-                RawCurve::NistP384 => PaceCurve::NistP384,
-                RawCurve::BrainpoolP384r1 => PaceCurve::BrainpoolP384r1,
-                RawCurve::NistP521 => PaceCurve::NistP521,
-            },
+impl TryFrom<RawPace> for PaceOffer {
+    type Error = DescriptionError;
+
+    fn try_from(raw: RawPace) -> Result<Self, DescriptionError> {
+        match DomainParameters::named(&raw.curve) {
+            Some(DomainParameters::Curve(curve)) => Ok(Self::ecdh_generic(raw.cipher.into(), curve)),
+            _ => Err(DescriptionError::Value { key: "curve", wanted: KNOWN_GROUPS }),
         }
     }
 }
@@ -446,9 +503,12 @@ impl TryFrom<RawExtendedLength> for LengthOffer {
     }
 }
 
-impl From<RawChip> for ChipPlan {
-    fn from(raw: RawChip) -> Self {
-        Self {
+impl TryFrom<RawChip> for ChipPlan {
+    type Error = DescriptionError;
+
+    fn try_from(raw: RawChip) -> Result<Self, DescriptionError> {
+        let active_authentication = raw.active_authentication()?;
+        Ok(Self {
             parents: match raw.parents {
                 RawParents::TwoSequences => ParentsNesting::TwoSequences,
                 RawParents::OneSequence => ParentsNesting::OneSequence,
@@ -458,20 +518,134 @@ impl From<RawChip> for ChipPlan {
                 RawFingerprints::Listed => Fingerprints::Listed,
                 RawFingerprints::Unlisted => Fingerprints::Unlisted,
             },
-            chip_authentication: raw.chip_authentication.map(|cipher| match cipher {
-                RawCipher::TripleDes => ChipAuthenticationCipher::TripleDes,
-                RawCipher::Aes128 => ChipAuthenticationCipher::Aes128,
-                RawCipher::Aes192 => ChipAuthenticationCipher::Aes192,
-                RawCipher::Aes256 => ChipAuthenticationCipher::Aes256,
-            }),
-            active_authentication: raw.active_authentication.map(|key| match key {
-                RawActiveAuthentication::EcP256 => ActiveAuthenticationKind::EcP256,
-                RawActiveAuthentication::Rsa1024 => ActiveAuthenticationKind::Rsa(1024),
-                RawActiveAuthentication::Rsa2048 => ActiveAuthenticationKind::Rsa(2048),
-            }),
+            chip_authentication: raw
+                .chip_authentication
+                .into_iter()
+                .map(ChipAuthenticationPlan::try_from)
+                .collect::<Result<_, _>>()?,
+            active_authentication,
+        })
+    }
+}
+
+impl RawChip {
+    fn active_authentication(&self) -> Result<Option<ActiveAuthenticationPlan>, DescriptionError> {
+        let refused = |key, wanted| Err(DescriptionError::Value { key, wanted });
+        let Some(key) = &self.active_authentication else {
+            return Ok(None);
+        };
+        let parameters = match self.active_authentication_parameters {
+            None | Some(RawEcParameters::Named) => EcParameters::Named,
+            Some(RawEcParameters::Explicit) => EcParameters::Explicit,
+        };
+        let (form, wrong) = (self.active_authentication_form, "active_authentication_form");
+        let kind = if let Some(curve) = ec_curve(key) {
+            let form = match form {
+                None | Some(RawSignatureForm::Plain) => EcdsaForm::Plain,
+                Some(RawSignatureForm::Der) => EcdsaForm::Der,
+                Some(_) => return refused(wrong, "plain or der, as the key is one of ECDSA"),
+            };
+            ActiveAuthenticationKind::Ecdsa { curve, parameters, form }
+        } else if let Some(bits) = RSA_BITS.into_iter().find(|bits| *key == format!("rsa-{bits}")) {
+            let form = match form {
+                None | Some(RawSignatureForm::Standard) => RsaForm::Standard,
+                Some(RawSignatureForm::LongTrailer) => RsaForm::LongTrailer,
+                Some(RawSignatureForm::ShortSignature) => RsaForm::ShortSignature,
+                Some(RawSignatureForm::ShortMessage) => RsaForm::ShortMessage,
+                Some(_) => return refused(wrong, "one of RSA, as the key is"),
+            };
+            ActiveAuthenticationKind::Rsa { bits, form }
+        } else {
+            return refused(
+                "active_authentication",
+                "ec-p192 to ec-brainpoolP512r1, or rsa-1024 to rsa-4096",
+            );
+        };
+        let hash = match self.active_authentication_hash {
+            Some(RawHash::Sha1) => SignatureHash::Sha1,
+            Some(RawHash::Sha224) => SignatureHash::Sha224,
+            None | Some(RawHash::Sha256) => SignatureHash::Sha256,
+            Some(RawHash::Sha384) => SignatureHash::Sha384,
+            Some(RawHash::Sha512) => SignatureHash::Sha512,
+        };
+        let long_answer = match self.active_authentication_long_answer {
+            RawLongAnswer::Refused => LongAnswer::Refused,
+            RawLongAnswer::Cut => LongAnswer::Cut,
+            RawLongAnswer::Announced => LongAnswer::Announced,
+            RawLongAnswer::EmptyWhenExtended => LongAnswer::EmptyWhenExtended,
+        };
+        Ok(Some(ActiveAuthenticationPlan { kind, hash, long_answer }))
+    }
+}
+
+/// The curve of a key spelled `ec-p256` or `ec-brainpoolP256r1`.
+fn ec_curve(key: &str) -> Option<NamedCurve> {
+    let spelled = key.strip_prefix("ec-")?;
+    let is = |curve: &NamedCurve| match curve.name().strip_prefix("P-") {
+        Some(bits) => spelled.strip_prefix('p') == Some(bits),
+        None => spelled == curve.name(),
+    };
+    NamedCurve::all().into_iter().find(is)
+}
+
+impl TryFrom<RawChipAuthentication> for ChipAuthenticationPlan {
+    type Error = DescriptionError;
+
+    fn try_from(raw: RawChipAuthentication) -> Result<Self, DescriptionError> {
+        let refused = |key, wanted| DescriptionError::Value { key, wanted };
+        let group = raw.group.as_deref().unwrap_or("brainpoolP256r1");
+        let group = DomainParameters::named(group).ok_or(refused("group", KNOWN_GROUPS))?;
+        let kind = match group {
+            DomainParameters::Curve(curve) => ChipAuthenticationKind::Ecdh(
+                curve,
+                match raw.form {
+                    None | Some(RawKeyForm::Named) => EcdhKeyForm::Named,
+                    Some(RawKeyForm::Explicit) => EcdhKeyForm::Explicit,
+                    Some(RawKeyForm::Standardised) => EcdhKeyForm::Standardised,
+                    Some(_) => return Err(refused("form", "named, explicit or standardised, as with ECDH")),
+                },
+            ),
+            DomainParameters::Modp(group) => ChipAuthenticationKind::Dh(
+                group,
+                match raw.form {
+                    None | Some(RawKeyForm::Pkcs3) => DhKeyForm::Pkcs3,
+                    Some(RawKeyForm::X942) => DhKeyForm::X942,
+                    Some(RawKeyForm::Standardised) => DhKeyForm::Standardised,
+                    Some(_) => return Err(refused("form", "pkcs3, x9.42 or standardised, as with DH")),
+                },
+            ),
+        };
+        Ok(Self {
+            kind,
+            cipher: raw.cipher.into(),
+            key_id: raw.key_id.map(u64::from),
+            info: match raw.info {
+                RawPresence::Present => ChipAuthenticationInfo::Present,
+                RawPresence::Missing => ChipAuthenticationInfo::Missing,
+            },
+            commands: match raw.commands {
+                RawCommands::Both => ChipAuthenticationCommands::Both,
+                RawCommands::KeyAgreementTemplate => ChipAuthenticationCommands::KeyAgreementTemplate,
+                RawCommands::GeneralAuthenticate => ChipAuthenticationCommands::GeneralAuthenticate,
+            },
+        })
+    }
+}
+
+impl From<RawCipher> for PaceCipher {
+    fn from(raw: RawCipher) -> Self {
+        match raw {
+            RawCipher::TripleDes => Self::TripleDes,
+            RawCipher::Aes128 => Self::Aes128,
+            RawCipher::Aes192 => Self::Aes192,
+            RawCipher::Aes256 => Self::Aes256,
         }
     }
 }
+
+/// The names of [`DomainParameters`].
+const KNOWN_GROUPS: &str =
+    "P-192 to P-521, brainpoolP192r1 to brainpoolP512r1, or dh-1024-160 to dh-2048-256";
 
 impl TryFrom<RawSecurityObject> for SecurityObjectPlan {
     type Error = DescriptionError;
