@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use openssl::bn::BigNum;
+use openssl::bn::{BigNum, BigNumContext};
 use openssl::ec::{Asn1Flag, EcGroup, EcKey, PointConversionForm};
 use openssl::error::ErrorStack;
 use openssl::hash::{MessageDigest, hash};
 use openssl::pkey::{PKey, Private};
-use openssl::rsa::{Padding, Rsa};
+use openssl::rsa::{Padding, Rsa, RsaPrivateKeyBuilder};
 use openssl::sign::{RsaPssSaltlen, Signer};
 
 use crate::der::{bits, sequence};
@@ -24,11 +24,12 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// A new key.
+    /// A new key. The modulus of an RSA key has short factors, since two long ones take seconds to find; who
+    /// verifies sees neither.
     pub fn generate(kind: SignerKind) -> Result<Self, ErrorStack> {
         let key = match kind {
             SignerKind::RsaPkcs1 { bits } | SignerKind::RsaPss { bits, .. } => {
-                PKey::from_rsa(Rsa::generate(bits)?)?
+                PKey::from_rsa(rsa_of_short_factors(bits, 65537)?)?
             }
             SignerKind::Ecdsa { curve, parameters } => {
                 let mut group = EcGroup::from_curve_name(curve.nid())?;
@@ -42,8 +43,7 @@ impl SigningKey {
         Ok(Self { kind, key })
     }
 
-    /// A key from a drawer of this process: the same `number` gives the same key again. Long RSA keys take
-    /// seconds to make, and a list of hundreds of certificates needs no more than a few.
+    /// A key from a drawer of this process: the same `number` gives the same RSA key again.
     pub(crate) fn from_drawer(kind: SignerKind, exponent: u32, number: usize) -> Result<Self, ErrorStack> {
         type Drawer = HashMap<(u32, u32, usize), PKey<Private>>;
         static DRAWER: Mutex<Option<Drawer>> = Mutex::new(None);
@@ -55,7 +55,7 @@ impl SigningKey {
         if let Some(key) = found(&DRAWER.lock().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(Self { kind, key });
         }
-        let made = PKey::from_rsa(Rsa::generate_with_e(bits, BigNum::from_u32(exponent)?.as_ref())?)?;
+        let made = PKey::from_rsa(rsa_of_short_factors(bits, exponent)?)?;
         let mut drawer = DRAWER.lock().unwrap_or_else(PoisonError::into_inner);
         // Two threads may both come here; both take what the first put in.
         let key = drawer.get_or_insert_with(HashMap::new).entry(place).or_insert(made).clone();
@@ -103,10 +103,45 @@ impl SigningKey {
     fn public_bits(&self) -> Result<Vec<u8>, ErrorStack> {
         match self.key.ec_key() {
             Ok(key) => {
-                let mut context = openssl::bn::BigNumContext::new()?;
+                let mut context = BigNumContext::new()?;
                 key.public_key().to_bytes(key.group(), PointConversionForm::UNCOMPRESSED, &mut context)
             }
             Err(_) => self.key.rsa()?.public_key_to_der_pkcs1(),
+        }
+    }
+}
+
+/// An RSA key whose modulus is a product of primes of about 1024 bits (RFC 8017, 3.2).
+fn rsa_of_short_factors(bits: u32, exponent: u32) -> Result<Rsa<Private>, ErrorStack> {
+    let factors = (bits / 1024).max(2);
+    let length = i32::try_from(bits / factors).unwrap_or(1024);
+    let wanted = i32::try_from(bits).unwrap_or(i32::MAX);
+    let mut context = BigNumContext::new()?;
+    loop {
+        let (mut modulus, mut totient) = (BigNum::from_u32(1)?, BigNum::from_u32(1)?);
+        let mut found = 0;
+        while found < factors {
+            let mut prime = BigNum::new()?;
+            prime.generate_prime(length, false, None, None)?;
+            // The exponent, a prime, has an inverse unless it divides the totient.
+            if prime.mod_word(exponent)? == 1 {
+                continue;
+            }
+            found += 1;
+            let mut product = BigNum::new()?;
+            product.checked_mul(&modulus, &prime, &mut context)?;
+            modulus = product;
+            prime.sub_word(1)?;
+            let mut product = BigNum::new()?;
+            product.checked_mul(&totient, &prime, &mut context)?;
+            totient = product;
+        }
+        // The product of many may fall a bit short.
+        if modulus.num_bits() == wanted {
+            let public = BigNum::from_u32(exponent)?;
+            let mut private = BigNum::new()?;
+            private.mod_inverse(&public, &totient, &mut context)?;
+            return Ok(RsaPrivateKeyBuilder::new(modulus, public, private)?.build());
         }
     }
 }
@@ -162,6 +197,20 @@ mod tests {
             };
             assert!(verified(salt), "{parameters:?}");
             assert!(!verified(salt + 1), "{parameters:?}");
+        }
+    }
+
+    #[test]
+    fn keys_of_short_factors_have_their_length_and_sign_for_openssl() {
+        for (bits, exponent) in [(2048, 3), (3072, 65537), (4096, 65537)] {
+            let kind = SignerKind::RsaPkcs1 { bits };
+            let key = SigningKey::from_drawer(kind, exponent, 7).unwrap();
+            let public = PKey::public_key_from_der(&key.public_key().unwrap()).unwrap();
+            assert_eq!(public.bits(), bits);
+            assert_eq!(public.rsa().unwrap().e(), &BigNum::from_u32(exponent).unwrap());
+            let signature = key.sign(DigestKind::Sha256, b"message").unwrap();
+            let mut verifier = Verifier::new(MessageDigest::sha256(), &public).unwrap();
+            assert!(verifier.verify_oneshot(&signature, b"message").unwrap(), "{bits}");
         }
     }
 

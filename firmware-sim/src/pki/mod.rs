@@ -15,6 +15,7 @@
 //! All keys are made on the spot and are nobody's. The cryptography is OpenSSL's; everything around it is
 //! written by hand, since OpenSSL writes neither explicit parameters into chains nor anything odd.
 
+mod bundle;
 mod certificate;
 mod cms;
 mod crl;
@@ -22,8 +23,10 @@ mod csca;
 mod document_signer;
 mod key;
 mod kind;
+mod list;
 mod story;
 
+pub use bundle::{BareList, LdifEntry, LdifValue, bare_list, ldif, master_list, pem, pem_bundle};
 pub use certificate::{Certificate, Country, DistinguishedName, Period};
 pub use cms::{
     CmsEncoding, CmsForm, EmbeddedCertificates, SignedAttributes, SignerAlgorithm, SignerIdentifier,
@@ -34,4 +37,5 @@ pub use csca::{Csca, CscaPlan, ExtraExtension};
 pub use document_signer::{DocumentSigner, DocumentSignerPlan, SignerUsage};
 pub use key::SigningKey;
 pub use kind::{Curve, DigestKind, ParameterForm, PssParameters, SignerKind, UnknownKind};
+pub use list::{ListedCertificate, ListedRole, csca_list};
 pub use story::{Ending, Setting, Story, Told, TrustMaterial};
