@@ -115,7 +115,7 @@ mod tests {
 
     use super::*;
 
-    pub(crate) fn nid(curve: CurveId) -> Nid {
+    fn nid(curve: CurveId) -> Nid {
         match curve {
             CurveId::NistP192 => Nid::X9_62_PRIME192V1,
             CurveId::BrainpoolP192r1 => Nid::BRAINPOOL_P192R1,
@@ -139,8 +139,7 @@ mod tests {
         let spki = key.public_key_to_der().unwrap();
         // SEQUENCE { SEQUENCE { OID, ECParameters }, BIT STRING }
         let outer = AnyRef::from_der(&spki).unwrap();
-        let algorithm = &outer.value()[..];
-        let (algorithm, _) = AnyRef::from_der_partial(algorithm).unwrap();
+        let (algorithm, _) = AnyRef::from_der_partial(outer.value()).unwrap();
         let (_, rest) = AnyRef::from_der_partial(algorithm.value()).unwrap();
         rest.to_vec()
     }

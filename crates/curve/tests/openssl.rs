@@ -1,5 +1,10 @@
 //! Every curve against OpenSSL: the same numbers, the same points, the same signatures.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of these tests fail a test by panicking, like the tests themselves"
+)]
+
 use cccd_curve::ecdsa::{self, EcdsaFault};
 use cccd_curve::{CurveId, KeyPair, PointFault};
 use getrandom::SysRng;

@@ -2,6 +2,7 @@
 
 use cccd_document::lds::EfSod;
 use cccd_document::{Evidence, FileId};
+use const_oid::ObjectIdentifier;
 use sha1::Sha1;
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512, Sha512_256};
 use subtle::ConstantTimeEq;
@@ -53,8 +54,9 @@ pub enum HashAlgorithm {
 }
 
 impl HashAlgorithm {
-    fn of(oid: &str) -> Option<Self> {
-        Some(match oid {
+    /// The hash function of this name.
+    pub fn of_oid(oid: &ObjectIdentifier) -> Option<Self> {
+        Some(match oid.to_string().as_str() {
             "1.3.14.3.2.26" => Self::Sha1,
             "2.16.840.1.101.3.4.2.4" => Self::Sha224,
             "2.16.840.1.101.3.4.2.1" => Self::Sha256,
@@ -65,7 +67,8 @@ impl HashAlgorithm {
         })
     }
 
-    fn hash(self, bytes: &[u8]) -> Vec<u8> {
+    /// The hash of `bytes`.
+    pub fn hash(self, bytes: &[u8]) -> Vec<u8> {
         match self {
             Self::Sha1 => Sha1::digest(bytes).to_vec(),
             Self::Sha224 => Sha224::digest(bytes).to_vec(),
@@ -85,7 +88,7 @@ pub fn compare_hashes(evidence: &Evidence) -> Vec<GroupHash> {
     let sod = evidence.bytes(FileId::EfSod).and_then(|bytes| EfSod::parse(bytes).ok());
     let listed = sod.as_ref().map(|sod| &sod.security_object.hashes);
     let algorithm =
-        sod.as_ref().and_then(|sod| HashAlgorithm::of(&sod.security_object.digest_algorithm.oid.to_string()));
+        sod.as_ref().and_then(|sod| HashAlgorithm::of_oid(&sod.security_object.digest_algorithm.oid));
 
     let read = evidence.files.keys().copied().filter(|file| evidence.bytes(*file).is_some());
     let mut groups: Vec<FileId> = read.filter(|file| matches!(file, FileId::Dg(_))).collect();
