@@ -20,6 +20,7 @@ mod certificate;
 mod cms;
 mod crl;
 mod csca;
+mod cv;
 mod document_signer;
 mod key;
 mod kind;
@@ -34,6 +35,7 @@ pub use cms::{
 pub(crate) use cms::{Content, ID_DATA, signed_data};
 pub use crl::CrlPlan;
 pub use csca::{Csca, CscaPlan, ExtraExtension};
+pub use cv::{CvAuthority, CvError, CvPlan, CvRights, CvRole, ef_cvca};
 pub use document_signer::{DocumentSigner, DocumentSignerPlan, SignerUsage};
 pub use key::SigningKey;
 pub use kind::{Curve, DigestKind, ParameterForm, PssParameters, SignerKind, UnknownKind};
