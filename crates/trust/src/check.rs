@@ -150,6 +150,32 @@ reasons! {
     SecurityObjectAbsent => "security-object-absent",
     /// EF.SOD is not what ICAO 9303-10 says.
     SecurityObjectMalformed => "security-object-malformed",
+    /// The signature is not that of these bytes by this key.
+    SignatureMismatch => "signature-mismatch",
+    /// The signature's algorithm is not one of this key's kind.
+    SignatureNotOfKey => "signature-not-of-key",
+    /// The signature's algorithm, or one of its parameters, is unknown here.
+    SignatureAlgorithmUnknown => "signature-algorithm-unknown",
+    /// The public key is damaged, or of a length or kind that is not used.
+    PublicKeyUnusable => "public-key-unusable",
+    /// The public key's curve is unknown here, or not stated.
+    CurveUnknown => "curve-unknown",
+    /// The public key spells out a curve that is none of the known ones.
+    ExplicitCurveUnknown => "explicit-curve-unknown",
+    /// The signature is made with SHA-1.
+    HashWeak => "hash-weak",
+    /// The key is an RSA key of less than 2048 bits.
+    KeyShort => "key-short",
+    /// The key is said to be for one kind of RSA signature and has made the other.
+    KeyAlgorithmDiffers => "key-algorithm-differs",
+    /// The signature does not say which parameters of RSASSA-PSS it is made with.
+    PssParametersAbsent => "pss-parameters-absent",
+    /// The salt has not the length the signature states.
+    PssSaltNotAsStated => "pss-salt-not-as-stated",
+    /// The salt has not the length of the hash.
+    PssSaltUnusual => "pss-salt-unusual",
+    /// The mask is generated with another hash than the signature's.
+    PssMaskUnusual => "pss-mask-unusual",
 
     // Revocation
     /// No list of revoked certificates is at hand for the authority that issued the signer's certificate.

@@ -2,10 +2,9 @@
 
 use cccd_document::lds::EfSod;
 use cccd_document::{Evidence, FileId};
-use const_oid::ObjectIdentifier;
-use sha1::Sha1;
-use sha2::{Digest, Sha224, Sha256, Sha384, Sha512, Sha512_256};
 use subtle::ConstantTimeEq;
+
+use crate::hash::HashAlgorithm;
 
 /// What the comparison says of one group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,51 +32,6 @@ pub enum HashState {
     UnknownAlgorithm,
     /// It was read, and there is no readable EF.SOD.
     NoSecurityObject,
-}
-
-/// A hash function of ICAO 9303-12 (table 7), or SHA-512/256, which occurs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum HashAlgorithm {
-    /// SHA-1, in old documents.
-    Sha1,
-    /// SHA-224.
-    Sha224,
-    /// SHA-256.
-    Sha256,
-    /// SHA-384.
-    Sha384,
-    /// SHA-512.
-    Sha512,
-    /// SHA-512/256.
-    Sha512_256,
-}
-
-impl HashAlgorithm {
-    /// The hash function of this name.
-    pub fn of_oid(oid: &ObjectIdentifier) -> Option<Self> {
-        Some(match oid.to_string().as_str() {
-            "1.3.14.3.2.26" => Self::Sha1,
-            "2.16.840.1.101.3.4.2.4" => Self::Sha224,
-            "2.16.840.1.101.3.4.2.1" => Self::Sha256,
-            "2.16.840.1.101.3.4.2.2" => Self::Sha384,
-            "2.16.840.1.101.3.4.2.3" => Self::Sha512,
-            "2.16.840.1.101.3.4.2.6" => Self::Sha512_256,
-            _ => return None,
-        })
-    }
-
-    /// The hash of `bytes`.
-    pub fn hash(self, bytes: &[u8]) -> Vec<u8> {
-        match self {
-            Self::Sha1 => Sha1::digest(bytes).to_vec(),
-            Self::Sha224 => Sha224::digest(bytes).to_vec(),
-            Self::Sha256 => Sha256::digest(bytes).to_vec(),
-            Self::Sha384 => Sha384::digest(bytes).to_vec(),
-            Self::Sha512 => Sha512::digest(bytes).to_vec(),
-            Self::Sha512_256 => Sha512_256::digest(bytes).to_vec(),
-        }
-    }
 }
 
 /// Compares every group that was read or is listed, in the order of their numbers.

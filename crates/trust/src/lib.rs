@@ -8,11 +8,20 @@
 
 #![forbid(unsafe_code)]
 
+pub mod certificate;
 mod check;
+pub mod extensions;
 mod group_hash;
+mod hash;
+pub mod name;
+pub mod rsa;
+pub mod signature;
 pub mod store;
 mod verdict;
 
+pub use certificate::{Certificate, CertificateError, Period};
 pub use check::{Check, CheckName, CheckState, GroupReason, Reason};
-pub use group_hash::{GroupHash, HashAlgorithm, HashState, compare_hashes};
+pub use group_hash::{GroupHash, HashState, compare_hashes};
+pub use hash::HashAlgorithm;
+pub use name::DistinguishedName;
 pub use verdict::{Summary, Verdict};
