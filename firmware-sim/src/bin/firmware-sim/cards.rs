@@ -6,10 +6,14 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::image::ChipImage;
+use cccd_firmware_sim::lies::Lie;
 use cccd_firmware_sim::personalise::{
     Bearer, CardDescription, CitizenCard, Issuer, IssuingState, personalise, shipped, shipped_card,
 };
+use cccd_firmware_sim::pki::CrlPlan;
 use serde::Serialize;
+
+use crate::trust::TrustFolder;
 
 /// What a person sees who holds the card in the hand: everything invented.
 #[derive(Debug, Clone, Serialize)]
@@ -26,40 +30,87 @@ pub(crate) struct Printed {
     pub(crate) qr: Option<String>,
 }
 
-/// Makes cards, all under the same invented authorities.
+/// Makes cards, all honest ones under the same invented authorities.
 pub(crate) struct Press {
     issuer: Issuer,
+    /// Where the certificates and lists go that the cards lead to.
+    trust: TrustFolder,
+}
+
+/// Files for an agent's trust store.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct TrustFiles {
+    /// Certificates, in DER.
+    pub(crate) trust_anchors: Vec<String>,
+    /// Their revocation lists, in DER.
+    pub(crate) revocation_lists: Vec<String>,
 }
 
 impl Press {
-    pub(crate) fn new() -> anyhow::Result<Self> {
-        Ok(Self { issuer: Issuer::new().context("cannot make the invented signing authorities")? })
+    pub(crate) fn new(folder: &Path) -> anyhow::Result<Self> {
+        let issuer = Issuer::new().context("cannot make the invented signing authorities")?;
+        Ok(Self { issuer, trust: TrustFolder::new(folder) })
     }
 
-    /// Makes the card that `named` names: a shipped one, or the TOML file there.
-    pub(crate) fn make(&self, named: &str) -> anyhow::Result<(Chip, Printed)> {
+    /// Makes the card that `named` names: a shipped one, or the TOML file there, and with `+Lie` behind it one
+    /// that tells that lie.
+    pub(crate) fn make(&mut self, named: &str) -> anyhow::Result<(Chip, Printed)> {
         let (image, printed) = self.image(named)?;
         Ok((Chip::new(image), printed))
     }
 
-    fn image(&self, named: &str) -> anyhow::Result<(ChipImage, Printed)> {
-        let description = describe(named)?;
-        let image = personalise(&description, &self.issuer)
-            .with_context(|| format!("cannot make the card {named}"))?;
+    fn image(&mut self, named: &str) -> anyhow::Result<(ChipImage, Printed)> {
+        let (card, lie) = split_lie(named)?;
+        let description = describe(card)?;
+        let image = match lie {
+            None => personalise(&description, &self.issuer)
+                .with_context(|| format!("cannot make the card {named}"))?,
+            Some(lie) => {
+                let told = lie.tell(&description).with_context(|| format!("cannot make the card {named}"))?;
+                // A lie has a true state of its own, and nothing to do with the other cards'.
+                self.trust.write_material(&lie.to_string(), &told.trust)?;
+                told.image
+            }
+        };
         Ok((image, printed(named, &description)))
     }
 
-    /// Writes the certificates that the cards lead to, for an agent's trust store, and says which files.
-    pub(crate) fn write_anchors(&self, folder: &Path) -> anyhow::Result<Vec<String>> {
-        let mut written = Vec::new();
+    /// Writes the certificates that the honest cards lead to, for an agent's trust store, and says which files.
+    pub(crate) fn write_trust(&mut self) -> anyhow::Result<TrustFiles> {
+        let mut files = TrustFiles { trust_anchors: Vec::new(), revocation_lists: Vec::new() };
         for state in [IssuingState::Vietnam, IssuingState::Utopia] {
-            let path = folder.join(format!("csca-{}.der", state.alpha3().to_lowercase()));
-            std::fs::write(&path, self.issuer.csca_der_of(state))
-                .with_context(|| format!("cannot write {}", path.display()))?;
-            written.push(path.display().to_string());
+            let name = format!("csca-{}", state.alpha3().to_lowercase());
+            let csca = self.issuer.csca(state);
+            files.trust_anchors.push(self.trust.write(&format!("{name}.der"), csca.certificate().der())?);
+            let crl = csca.crl(&CrlPlan::empty())?;
+            files.revocation_lists.push(self.trust.write(&format!("{name}.crl"), &crl)?);
         }
-        Ok(written)
+        Ok(files)
     }
+
+    /// Takes away all that was written for trust stores.
+    pub(crate) fn clear_trust(&mut self) {
+        self.trust.clear();
+    }
+}
+
+/// Lists the lies a card can tell.
+pub(crate) fn list_lies(out: &mut impl Write) -> io::Result<()> {
+    for lie in Lie::all() {
+        writeln!(out, "{:36} {}", lie.to_string(), lie.sentence())?;
+    }
+    Ok(())
+}
+
+/// A card's name, and the lie behind the last plus sign.
+pub(crate) fn split_lie(named: &str) -> anyhow::Result<(&str, Option<Lie>)> {
+    // A file may have the sign in its name.
+    let Some((card, lie)) = named.rsplit_once('+').filter(|_| !Path::new(named).exists()) else {
+        return Ok((named, None));
+    };
+    let found = Lie::all().into_iter().find(|known| known.to_string() == lie);
+    let found = found.with_context(|| format!("{lie} is no lie (`firmware-sim lies` lists them)"))?;
+    Ok((card, Some(found)))
 }
 
 /// Lists the shipped cards.
@@ -75,9 +126,9 @@ pub(crate) fn list(out: &mut impl Write) -> anyhow::Result<()> {
 
 /// Writes the files of a card into a folder, one file each, and the certificates it leads to.
 pub(crate) fn write_image(named: &str, folder: &Path, out: &mut impl Write) -> anyhow::Result<()> {
-    let press = Press::new()?;
-    let (image, _) = press.image(named)?;
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let mut press = Press::new(folder)?;
+    let (image, _) = press.image(named)?;
     let master_file = image.master_file.iter().map(|(id, file)| (master_file_name(*id), file));
     let emrtd = image.emrtd.iter().map(|(id, file)| (emrtd_name(*id), file));
     for (name, file) in master_file.chain(emrtd) {
@@ -91,8 +142,16 @@ pub(crate) fn write_image(named: &str, folder: &Path, out: &mut impl Write) -> a
         target.write_all(&file.content)?;
         writeln!(out, "{:8} bytes  {}", file.content.len(), path.display())?;
     }
-    for anchor in press.write_anchors(folder)? {
+    if split_lie(named)?.1.is_some() {
+        writeln!(out, "for a verifier  {}", folder.join("csca-*, link-*, crl-*").display())?;
+        return Ok(());
+    }
+    let files = press.write_trust()?;
+    for anchor in files.trust_anchors {
         writeln!(out, "trust anchor    {anchor}")?;
+    }
+    for list in files.revocation_lists {
+        writeln!(out, "revocation list {list}")?;
     }
     Ok(())
 }
@@ -168,6 +227,27 @@ mod tests {
         }
         let again = write_image("cccd-2021", dir.path(), &mut Vec::new()).unwrap_err();
         assert!(again.to_string().ends_with("is there already; choose another folder"), "{again}");
+    }
+
+    #[test]
+    fn a_card_with_a_lie_comes_with_what_its_verifier_is_given() {
+        let dir = tempfile::tempdir().unwrap();
+        write_image("cccd-2021+SignerRevoked", dir.path(), &mut Vec::new()).unwrap();
+        for name in ["EF.SOD.bin", "csca-SignerRevoked-1.der", "crl-SignerRevoked-1.crl"] {
+            assert!(std::fs::metadata(dir.path().join(name)).unwrap().len() > 0, "{name}");
+        }
+        assert!(!dir.path().join("csca-vnm.der").exists());
+        let unknown = split_lie("cccd-2021+Fib").unwrap_err().to_string();
+        assert!(unknown.starts_with("Fib is no lie"), "{unknown}");
+    }
+
+    #[test]
+    fn every_lie_is_listed_with_its_sentence() {
+        let mut out = Vec::new();
+        list_lies(&mut out).unwrap();
+        let listed = String::from_utf8(out).unwrap();
+        assert_eq!(listed.lines().count(), Lie::all().len());
+        assert!(listed.contains(Lie::SignedByStranger.sentence()), "{listed}");
     }
 
     #[test]

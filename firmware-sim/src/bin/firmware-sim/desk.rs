@@ -8,7 +8,7 @@ use cccd_firmware_sim::reader::control::{Order, ReaderStatus, Reply, Status};
 use cccd_firmware_sim::reader::pcscd::PcscBench;
 use cccd_firmware_sim::reader::vpcd::VpcdSlot;
 
-use crate::cards::{Press, Printed};
+use crate::cards::{Press, Printed, TrustFiles};
 
 /// Readers with cards in them.
 pub(crate) struct Desk {
@@ -31,21 +31,26 @@ impl Desk {
         let names: Vec<String> = (1..=count).map(|number| format!("Simulated reader {number}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let bench = PcscBench::start_in(folder, &names)?;
-        Ok(Self { readers: Readers::Own(bench), press: Press::new()?, lying: vec![None; count] })
+        Ok(Self { readers: Readers::Own(bench), press: Press::new(folder)?, lying: vec![None; count] })
     }
 
-    /// As many slots of a vpcd, which has them on consecutive ports.
-    pub(crate) fn with_vpcd(port: u16, count: usize) -> anyhow::Result<Self> {
+    /// As many slots of a vpcd, which has them on consecutive ports. `folder` takes what trust stores need.
+    pub(crate) fn with_vpcd(folder: &Path, port: u16, count: usize) -> anyhow::Result<Self> {
         let slots: Vec<_> = (port..).take(count).map(|port| (port, VpcdSlot::new(port))).collect();
         if slots.len() < count {
             bail!("there are no {count} ports from {port} on");
         }
-        Ok(Self { readers: Readers::Vpcd(slots), press: Press::new()?, lying: vec![None; count] })
+        Ok(Self { readers: Readers::Vpcd(slots), press: Press::new(folder)?, lying: vec![None; count] })
     }
 
     /// Writes the certificates that the cards lead to.
-    pub(crate) fn write_anchors(&self, folder: &Path) -> anyhow::Result<Vec<String>> {
-        self.press.write_anchors(folder)
+    pub(crate) fn write_trust(&mut self) -> anyhow::Result<TrustFiles> {
+        self.press.write_trust()
+    }
+
+    /// Takes away all that was written for trust stores.
+    pub(crate) fn clear_trust(&mut self) {
+        self.press.clear_trust();
     }
 
     /// What is printed on the cards that lie there, by reader.

@@ -4,6 +4,7 @@
 
 mod cards;
 mod desk;
+mod trust;
 
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -18,7 +19,7 @@ use serde::Serialize;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use cards::Printed;
+use cards::{Printed, TrustFiles};
 use desk::Desk;
 
 const INVENTED: &str = "Everything here is invented: the people, the numbers, the authorities that signed. \
@@ -54,9 +55,21 @@ enum CliTask {
     Status(InFolder),
     /// Lists the cards that come with the simulator.
     Cards,
+    /// Lists the lies a card can tell; `NAME+LIE` wherever a card is named makes one that does, and writes the
+    /// certificates and lists of its true state into the same folder as the others.
+    Lies,
+    /// Writes lists of invented authorities into a folder, in every form a trust store may be given.
+    Trust {
+        /// The folder; it is made if need be, and what it holds of that name is overwritten.
+        #[arg(long)]
+        out: PathBuf,
+        /// How many authorities.
+        #[arg(long, default_value_t = 600)]
+        count: usize,
+    },
     /// Writes the files of a card into a folder, as a chip would give them out.
     Image {
-        /// A shipped card's name, or a TOML file.
+        /// A shipped card's name, or a TOML file; with +LIE behind it, one that lies.
         card: String,
         /// The folder; it is made if need be, and nothing in it is overwritten.
         #[arg(long)]
@@ -103,7 +116,7 @@ struct OnReader {
 
 #[derive(Args)]
 struct WithCard {
-    /// A shipped card's name, or a TOML file.
+    /// A shipped card's name, or a TOML file; with +LIE behind it, one that lies.
     #[arg(long, value_name = "NAME|FILE")]
     card: String,
     #[command(flatten)]
@@ -119,8 +132,9 @@ struct Ready<'a> {
     status: Status,
     /// What is printed on the cards, by reader number.
     printed: Vec<(usize, &'a Printed)>,
-    /// Certificates for a trust store, in DER.
-    trust_anchors: Vec<String>,
+    /// Files for a trust store.
+    #[serde(flatten)]
+    trust: TrustFiles,
 }
 
 fn main() -> ExitCode {
@@ -158,6 +172,14 @@ fn carry_out(task: CliTask) -> anyhow::Result<()> {
             writeln!(out, "{INVENTED}\n")?;
             cards::list(&mut out)
         }
+        CliTask::Lies => {
+            writeln!(out, "{INVENTED}\n")?;
+            Ok(cards::list_lies(&mut out)?)
+        }
+        CliTask::Trust { out: folder, count } => {
+            writeln!(out, "{INVENTED}\n")?;
+            trust::write_lists(count, &folder, &mut out)
+        }
         CliTask::Image { card, out: folder } => {
             writeln!(out, "{INVENTED}\n")?;
             cards::write_image(&card, &folder, &mut out)
@@ -177,12 +199,12 @@ fn run_until_told(run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
     ensure!(run.cards.len() <= count, "{} cards do not fit into {count} readers", run.cards.len());
     let mut desk = match run.vpcd {
         None => Desk::with_own_service(&folder, count)?,
-        Some(port) => Desk::with_vpcd(port, count)?,
+        Some(port) => Desk::with_vpcd(&folder, port, count)?,
     };
     for (reader, card) in run.cards.iter().enumerate() {
         desk.insert(reader, card)?;
     }
-    let trust_anchors = desk.write_anchors(&folder)?;
+    let trust = desk.write_trust()?;
     let desk = Arc::new(Mutex::new(desk));
     let taking = Arc::clone(&desk);
     let orders = OrderDesk::open(&folder, move |order| {
@@ -192,7 +214,7 @@ fn run_until_told(run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
     {
         let desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
         let printed = desk.printed().collect();
-        let ready = Ready { ready: true, folder: &folder, status: desk.status(), printed, trust_anchors };
+        let ready = Ready { ready: true, folder: &folder, status: desk.status(), printed, trust };
         let line = serde_json::to_string(&ready)?;
         if let Some(file) = &run.ready_file {
             // Whoever waits for the file must not find half of it.
@@ -214,10 +236,8 @@ fn run_until_told(run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
     if let Some(file) = &run.ready_file {
         let _ = std::fs::remove_file(file);
     }
+    desk.lock().unwrap_or_else(PoisonError::into_inner).clear_trust();
     drop(desk);
-    for state in ["vnm", "uto"] {
-        let _ = std::fs::remove_file(folder.join(format!("csca-{state}.der")));
-    }
     if made {
         // Fails, as it should, where somebody else put something into it.
         let _ = std::fs::remove_dir(&folder);
@@ -243,16 +263,21 @@ fn introduce(ready: &Ready<'_>, out: &mut impl Write) -> io::Result<()> {
             writeln!(out, "    QR   {qr}")?;
         }
     }
-    writeln!(out, "\nThe cards lead to these trust anchors:")?;
-    for anchor in &ready.trust_anchors {
-        writeln!(out, "    {anchor}")?;
+    writeln!(out, "\nThe cards lead to these trust anchors, which revoke nobody:")?;
+    for file in ready.trust.trust_anchors.iter().chain(&ready.trust.revocation_lists) {
+        writeln!(out, "    {file}")?;
     }
     let folder = ready.folder.display();
     writeln!(out, "\nIn another terminal, each with --dir {folder}:")?;
     writeln!(out, "    firmware-sim remove --reader 0")?;
     writeln!(out, "    firmware-sim insert --reader 0 --card can-cuoc-2024")?;
     writeln!(out, "    firmware-sim swap | unplug | plug | list | status")?;
-    writeln!(out, "    firmware-sim cards lists what there is\n\nCtrl-C ends it.")
+    writeln!(out, "    firmware-sim cards lists what there is")?;
+    writeln!(
+        out,
+        "    firmware-sim lies lists what a card can lie about: --card cccd-2021+SignedByStranger"
+    )?;
+    writeln!(out, "\nCtrl-C ends it.")
 }
 
 fn list_readers(readers: &[ReaderStatus], out: &mut impl Write) -> io::Result<()> {
@@ -278,11 +303,13 @@ fn carried_out(folder: &InFolder, order: &Order) -> anyhow::Result<Status> {
 
 /// A file is looked for from where the order is given, and not from where the simulator was started.
 fn where_it_is(card: String) -> anyhow::Result<String> {
-    if !Path::new(&card).exists() {
+    let (file, lie) = cards::split_lie(&card)?;
+    if !Path::new(file).exists() {
         return Ok(card);
     }
-    let absolute = std::path::absolute(&card)?;
-    Ok(absolute.to_str().context("the path of the card is not UTF-8")?.to_owned())
+    let absolute = std::path::absolute(file)?;
+    let absolute = absolute.to_str().context("the path of the card is not UTF-8")?;
+    Ok(lie.map_or_else(|| absolute.to_owned(), |lie| format!("{absolute}+{lie}")))
 }
 
 fn folder_of(folder: &InFolder) -> anyhow::Result<PathBuf> {
