@@ -71,19 +71,68 @@ pub struct CanOffer {
     pub tries: Option<u8>,
 }
 
-/// One PACE variant (ECDH, generic mapping).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// One PACE variant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PaceOffer {
+    /// How the nonce becomes a generator.
+    pub mapping: PaceMapping,
     /// Its secure messaging cipher.
     pub cipher: PaceCipher,
-    /// Its curve, by standardised domain parameter number (ICAO 9303-11, table 6).
-    pub curve: NamedCurve,
+    /// Its group.
+    pub parameters: DomainParameters,
+}
+
+/// How a PACE variant makes a generator of the nonce (ICAO 9303-11, 4.4.3.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PaceMapping {
+    /// Generic mapping.
+    Generic,
+    /// Integrated mapping. There is none on NIST P-224, whose prime is no three modulo four.
+    Integrated,
+    /// Chip authentication mapping, on curves and with AES only. The chip needs a static key of the curve.
+    ChipAuthentication,
 }
 
 impl PaceOffer {
     /// ECDH with generic mapping.
     pub fn ecdh_generic(cipher: PaceCipher, curve: NamedCurve) -> Self {
-        Self { cipher, curve }
+        Self { mapping: PaceMapping::Generic, cipher, parameters: DomainParameters::Curve(curve) }
+    }
+
+    /// Every variant there is: mapping, cipher and group where the three go together.
+    pub fn all() -> Vec<Self> {
+        let mut offers = Vec::new();
+        for mapping in [PaceMapping::Generic, PaceMapping::Integrated, PaceMapping::ChipAuthentication] {
+            for parameters in DomainParameters::all() {
+                for cipher in PaceCipher::all() {
+                    offers.push(Self { mapping, cipher, parameters });
+                }
+            }
+        }
+        offers.retain(|offer| offer.exists());
+        offers
+    }
+
+    /// Whether mapping, cipher and group go together.
+    pub fn exists(&self) -> bool {
+        match self.mapping {
+            PaceMapping::Generic => true,
+            PaceMapping::Integrated => self.parameters != DomainParameters::Curve(NamedCurve::NistP224),
+            PaceMapping::ChipAuthentication => {
+                self.cipher != PaceCipher::TripleDes && matches!(self.parameters, DomainParameters::Curve(_))
+            }
+        }
+    }
+
+    /// The arc below id-PACE: key agreement and mapping (ICAO 9303-11, 9.2.3).
+    pub(crate) fn arc(&self) -> u8 {
+        match (self.mapping, self.parameters) {
+            (PaceMapping::Generic, DomainParameters::Modp(_)) => 1,
+            (PaceMapping::Generic, DomainParameters::Curve(_)) => 2,
+            (PaceMapping::Integrated, DomainParameters::Modp(_)) => 3,
+            (PaceMapping::Integrated, DomainParameters::Curve(_)) => 4,
+            (PaceMapping::ChipAuthentication, _) => 6,
+        }
     }
 }
 

@@ -77,7 +77,7 @@ fn pace_of_icao_appendix_g1_word_for_word() {
 fn every_cipher_on_every_curve_opens_the_application_and_reads_it() {
     for cipher in CIPHERS {
         for curve in NamedCurve::all() {
-            let offer = PaceOffer { cipher, curve };
+            let offer = PaceOffer::ecdh_generic(cipher, curve);
             let mut image = image();
             image.access.pace = vec![offer];
             let mut chip = Chip::new(image);
@@ -98,7 +98,7 @@ fn every_cipher_on_every_curve_opens_the_application_and_reads_it() {
 #[test]
 fn a_forced_leading_zero_is_kept_on_both_sides() {
     for cipher in [PaceCipher::TripleDes, PaceCipher::Aes256] {
-        let offer = PaceOffer { cipher, curve: NamedCurve::NistP256 };
+        let offer = PaceOffer::ecdh_generic(cipher, NamedCurve::NistP256);
         let mut image = image();
         image.access.pace = vec![offer];
         let mut chip = Chip::new(image);
@@ -187,8 +187,8 @@ fn a_can_without_a_counter_is_never_blocked() {
 #[test]
 fn set_at_refuses_what_is_not_on_offer() {
     let mut image = image();
-    image.access.pace.push(PaceOffer { cipher: PaceCipher::Aes256, curve: NamedCurve::NistP256 });
-    image.access.pace.push(PaceOffer { cipher: PaceCipher::Aes256, curve: NamedCurve::NistP384 });
+    image.access.pace.push(PaceOffer::ecdh_generic(PaceCipher::Aes256, NamedCurve::NistP256));
+    image.access.pace.push(PaceOffer::ecdh_generic(PaceCipher::Aes256, NamedCurve::NistP384));
     let mut chip = Chip::new(image);
     let aes128 = "800A04007F00070202040202";
     let aes256 = "800A04007F00070202040204";
@@ -265,7 +265,7 @@ fn pace_steps_out_of_order_end_the_run() {
 fn bad_points_end_the_run_in_both_steps() {
     let mut off = PaceRun::new(DEFAULT_OFFER).encode(&PaceRun::new(DEFAULT_OFFER).generator());
     *off.last_mut().unwrap() ^= 1;
-    let other_curve = PaceRun::new(PaceOffer { curve: NamedCurve::NistP256, ..DEFAULT_OFFER });
+    let other_curve = PaceRun::new(PaceOffer::ecdh_generic(PaceCipher::Aes128, NamedCurve::NistP256));
     let stranger = other_curve.encode(&other_curve.generator());
     for bad in [off, stranger, vec![0x00], Vec::new(), vec![0x04; 65]] {
         let mut chip = Chip::new(image());

@@ -31,16 +31,24 @@ pub(super) fn block_size(cipher: PaceCipher) -> usize {
     }
 }
 
+/// The key size in bytes.
+pub(super) fn key_size(cipher: PaceCipher) -> usize {
+    match cipher {
+        PaceCipher::TripleDes | PaceCipher::Aes128 => 16,
+        PaceCipher::Aes192 => 24,
+        PaceCipher::Aes256 => 32,
+    }
+}
+
 /// KDF(K, c) (ICAO 9303-11, 9.7.1): SHA-1 up to 128 bits of key, SHA-256 above.
 pub(super) fn derive(cipher: PaceCipher, secret: &[u8], key_use: KeyUse) -> Result<SecretBytes, ErrorStack> {
-    let (digest, length) = match cipher {
-        PaceCipher::TripleDes | PaceCipher::Aes128 => (MessageDigest::sha1(), 16),
-        PaceCipher::Aes192 => (MessageDigest::sha256(), 24),
-        PaceCipher::Aes256 => (MessageDigest::sha256(), 32),
+    let digest = match cipher {
+        PaceCipher::TripleDes | PaceCipher::Aes128 => MessageDigest::sha1(),
+        PaceCipher::Aes192 | PaceCipher::Aes256 => MessageDigest::sha256(),
     };
     let input = SecretBytes::new([secret, &[0, 0, 0, key_use as u8]].concat());
     let mut key = SecretBytes::new(hash(digest, &input)?.to_vec());
-    key.truncate(length);
+    key.truncate(key_size(cipher));
     if cipher == PaceCipher::TripleDes {
         // DES ignores the lowest bit of each byte; 9.7.1.1 sets it to odd parity.
         for byte in key.iter_mut() {

@@ -13,11 +13,78 @@ pub(super) struct Curve {
     field_bytes: usize,
 }
 
+/// y^2 = x^3 + ax + b over a prime field.
+pub(super) struct Components {
+    pub(super) prime: BigNum,
+    a: BigNum,
+    b: BigNum,
+}
+
 impl Curve {
     pub(super) fn new(curve: NamedCurve) -> Result<Self, ErrorStack> {
         let group = EcGroup::from_curve_name(curve.nid())?;
         let field_bytes = usize::try_from(group.degree().div_ceil(8)).unwrap_or(0);
         Ok(Self { group, field_bytes })
+    }
+
+    /// The equation.
+    pub(super) fn components(&self) -> Result<Components, ErrorStack> {
+        let (mut prime, mut a, mut b) = (BigNum::new()?, BigNum::new()?, BigNum::new()?);
+        self.group.components_gfp(&mut prime, &mut a, &mut b, &mut *BigNumContext::new()?)?;
+        Ok(Components { prime, a, b })
+    }
+
+    /// The point that a number encodes (ICAO 9303-11, Appendix B.2; the curves have cofactor one). Only where
+    /// the prime is three modulo four: elsewhere what comes out is off the curve, and OpenSSL refuses it.
+    pub(super) fn encode_to_point(&self, t: &BigNumRef) -> Result<EcPoint, ErrorStack> {
+        let Components { prime: p, a, b } = self.components()?;
+        let one = BigNum::from_u32(1)?;
+        let multiply = |x: &BigNumRef, y: &BigNumRef| {
+            let mut out = BigNum::new()?;
+            out.mod_mul(x, y, &p, &mut *BigNumContext::new()?)?;
+            Ok::<_, ErrorStack>(out)
+        };
+        let reduce = |x: &BigNumRef| {
+            let mut out = BigNum::new()?;
+            out.nnmod(x, &p, &mut *BigNumContext::new()?)?;
+            Ok::<_, ErrorStack>(out)
+        };
+        let inverse = |x: &BigNumRef| {
+            let mut out = BigNum::new()?;
+            out.mod_inverse(x, &p, &mut *BigNumContext::new()?)?;
+            Ok::<_, ErrorStack>(out)
+        };
+
+        // 1. alpha = -t^2
+        let square = multiply(t, t)?;
+        let alpha = reduce(&(&*p - &*square))?;
+        // 2. X2 = -b / a * (1 + 1 / (alpha + alpha^2))
+        let sum = reduce(&(&*alpha + &*multiply(&alpha, &alpha)?))?;
+        let bracket = reduce(&(&*one + &*inverse(&sum)?))?;
+        let minus_b = &*p - &*b;
+        let x2 = multiply(&*multiply(&minus_b, &*inverse(&a)?)?, &bracket)?;
+        // 3. X3 = alpha * X2
+        let x3 = multiply(&alpha, &x2)?;
+        // 4. h2 = X2^3 + a X2 + b; the U of step 6 needs no h3.
+        let cube = multiply(&*multiply(&x2, &x2)?, &x2)?;
+        let h2 = reduce(&(&*(&*cube + &*multiply(&a, &x2)?) + &*b))?;
+        // 6. U = t^3 h2
+        let u = multiply(&*multiply(t, &square)?, &h2)?;
+        // 7. A = h2^(p - 1 - (p + 1) / 4)
+        let mut quarter = BigNum::new()?;
+        quarter.rshift(&(&*p + &*one), 2)?;
+        let exponent = &*(&*p - &*one) - &*quarter;
+        let mut root = BigNum::new()?;
+        root.mod_exp(&h2, &exponent, &p, &mut *BigNumContext::new()?)?;
+        // 8. and 9. Which of the two x it is.
+        let (x, y) = if multiply(&*multiply(&root, &root)?, &h2)? == one {
+            (x2, multiply(&root, &h2)?)
+        } else {
+            (x3, multiply(&root, &u)?)
+        };
+        let mut point = EcPoint::new(&self.group)?;
+        point.set_affine_coordinates_gfp(&self.group, &x, &y, &mut *BigNumContext::new()?)?;
+        Ok(point)
     }
 
     /// The standard generator.

@@ -36,7 +36,6 @@ pub(super) enum Element {
 /// An ephemeral key, and what it agreed with the terminal's public key.
 pub(super) struct Agreement {
     /// Our private key.
-    #[cfg_attr(not(test), expect(dead_code, reason = "chip authentication mapping comes next"))]
     pub(super) private: BigNum,
     /// Our public key.
     pub(super) public: Element,
@@ -72,6 +71,14 @@ impl Group {
         match self {
             Self::Curve(curve) => curve.order(),
             Self::Modp(group) => group.order(),
+        }
+    }
+
+    /// The prime of the field.
+    pub(super) fn prime(&self) -> Result<BigNum, ErrorStack> {
+        match self {
+            Self::Curve(curve) => Ok(curve.components()?.prime),
+            Self::Modp(group) => group.prime().to_owned(),
         }
     }
 

@@ -33,6 +33,7 @@ mod curve;
 mod entropy;
 mod files;
 mod group;
+mod integrated_mapping;
 mod modp;
 mod pace;
 mod secure_messaging;
@@ -42,6 +43,8 @@ mod tlv;
 mod conversations;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod mappings;
 #[cfg(test)]
 mod proofs;
 #[cfg(test)]
@@ -416,6 +419,7 @@ impl Chip {
         }
         let mut around = Surroundings {
             access: &self.image.access,
+            mapping_keys: &self.image.proofs.mapping_keys,
             entropy: &mut self.entropy,
             leading_zero: &self.leading_zero,
         };
@@ -425,12 +429,12 @@ impl Chip {
                 self.session.pace = next;
                 Ok(reply)
             }
-            Outcome::Opened(answer, password, opened) => {
-                if password == Password::Can {
+            Outcome::Opened(answer, opened) => {
+                if opened.password == Password::Can {
                     self.can_tries_left = self.image.access.can.as_ref().and_then(|can| can.tries);
                 }
                 let reply = request.answer(answer)?;
-                self.open_session(opened);
+                self.open_session(opened.session);
                 Ok(reply)
             }
             Outcome::WrongPassword(Password::Mrz) => Err(Refusal(StatusWord::VERIFICATION_FAILED)),

@@ -12,13 +12,17 @@ use super::crypto::{self, KeyUse};
 use super::pace::oid_of;
 use super::*;
 use crate::image::{
-    AccessOffer, CanOffer, NamedCurve, PaceCipher, PaceOffer, ProofOffer, ReadRule, StoredFile,
+    AccessOffer, CanOffer, DomainParameters, NamedCurve, PaceCipher, PaceMapping, PaceOffer, ProofOffer,
+    ReadRule, StoredFile,
 };
 
 pub(super) const MRZ: &str = "090123456290010223001020";
 pub(super) const SELECT_APPLICATION: &str = "00A4040C07A0000002471001";
-pub(super) const DEFAULT_OFFER: PaceOffer =
-    PaceOffer { cipher: PaceCipher::Aes128, curve: NamedCurve::BrainpoolP256r1 };
+pub(super) const DEFAULT_OFFER: PaceOffer = PaceOffer {
+    mapping: PaceMapping::Generic,
+    cipher: PaceCipher::Aes128,
+    parameters: DomainParameters::Curve(NamedCurve::BrainpoolP256r1),
+};
 pub(super) const EXTENDED: LengthOffer = LengthOffer::Extended { max_command: 65_544, max_reply: 65_538 };
 pub(super) const CIPHERS: [PaceCipher; 4] =
     [PaceCipher::TripleDes, PaceCipher::Aes128, PaceCipher::Aes192, PaceCipher::Aes256];
@@ -222,7 +226,15 @@ pub(super) fn bac(chip: &mut Chip, mrz: &str) -> Result<TerminalSession, u16> {
     Ok(TerminalSession::new(cipher, &secret, count.into()))
 }
 
-/// A PACE run of which the steps can be taken one by one.
+/// The curve of a variant over one.
+fn curve_of(offer: PaceOffer) -> NamedCurve {
+    match offer.parameters {
+        DomainParameters::Curve(curve) => curve,
+        DomainParameters::Modp(_) => panic!("this terminal speaks ECDH with generic mapping"),
+    }
+}
+
+/// A PACE run, ECDH with generic mapping, of which the steps can be taken one by one.
 pub(super) struct PaceRun {
     offer: PaceOffer,
     group: EcGroup,
@@ -236,7 +248,7 @@ pub(super) struct PaceRun {
 
 impl PaceRun {
     pub(super) fn new(offer: PaceOffer) -> Self {
-        let group = EcGroup::from_curve_name(offer.curve.nid()).unwrap();
+        let group = EcGroup::from_curve_name(curve_of(offer).nid()).unwrap();
         let field = group.degree().div_ceil(8) as usize;
         Self {
             offer,
@@ -250,10 +262,10 @@ impl PaceRun {
     }
 
     pub(super) fn set_at(&self, password: u8, with_parameter: bool) -> Vec<u8> {
-        let mut data = tlv::object(&[0x80], &oid_of(self.offer.cipher));
+        let mut data = tlv::object(&[0x80], &oid_of(&self.offer));
         data.extend([0x83, 0x01, password]);
         if with_parameter {
-            data.extend([0x84, 0x01, self.offer.curve.parameter_id()]);
+            data.extend([0x84, 0x01, self.offer.parameters.parameter_id()]);
         }
         [&bytes("0022C1A4")[..], &[data.len() as u8], &data].concat()
     }
@@ -330,7 +342,7 @@ impl PaceRun {
         self.secret = self.encode(&shared)[1..=self.field].to_vec();
         let key = crypto::derive(self.offer.cipher, &self.secret, KeyUse::Mac).unwrap();
         let token = |point: &[u8]| {
-            let oid = oid_of(self.offer.cipher);
+            let oid = oid_of(&self.offer);
             let body = [&[0x06, oid.len() as u8], &oid[..], &tlv::object(&[0x86], point)].concat();
             let object = tlv::object(&[0x7F, 0x49], &body);
             let input = match self.offer.cipher {

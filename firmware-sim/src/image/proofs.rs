@@ -14,6 +14,8 @@ pub struct ProofOffer {
     pub active_authentication: Option<ActiveAuthenticationOffer>,
     /// The keys of chip authentication (ICAO 9303-11, 6.2).
     pub chip_authentication: Vec<ChipAuthenticationOffer>,
+    /// The static keys of PACE with chip authentication mapping, one for each curve (ICAO 9303-11, 4.4.3.5).
+    pub mapping_keys: Vec<AgreementKey>,
     /// What becomes of the chip once chip authentication went well.
     pub after_chip_authentication: AfterChipAuthentication,
 }

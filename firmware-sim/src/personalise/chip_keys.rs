@@ -1,5 +1,7 @@
 //! The private keys of a chip, made new for each.
 
+use std::collections::BTreeSet;
+
 use openssl::bn::{BigNum, BigNumContext};
 use openssl::ec::{EcGroup, EcKey, PointConversionForm};
 use openssl::error::ErrorStack;
@@ -10,19 +12,21 @@ use cccd_card::SecretBytes;
 
 use crate::image::{
     ActiveAuthenticationKey, ActiveAuthenticationOffer, AgreementKey, ChipAuthenticationOffer,
-    DomainParameters, ProofOffer,
+    DomainParameters, NamedCurve, PaceMapping, PaceOffer, ProofOffer,
 };
 
 use super::description::ChipPlan;
 use super::key_info;
 use super::proof_plans::{
     ActiveAuthenticationKind, ActiveAuthenticationPlan, ChipAuthenticationKind, ChipAuthenticationPlan,
+    EcdhKeyForm,
 };
 
 /// The keys of one chip.
 pub(super) struct ChipKeys {
     active: Option<(ActiveAuthenticationPlan, ActiveAuthenticationKey)>,
     agreement: Vec<(ChipAuthenticationPlan, AgreementPair)>,
+    mapping: Vec<(NamedCurve, AgreementPair)>,
 }
 
 /// A static key for key agreement, with its public half as commands carry it.
@@ -32,11 +36,16 @@ struct AgreementPair {
 }
 
 impl ChipKeys {
-    pub(super) fn generate(plan: &ChipPlan) -> Result<Self, ErrorStack> {
+    pub(super) fn generate(plan: &ChipPlan, pace: &[PaceOffer]) -> Result<Self, ErrorStack> {
         let active = plan.active_authentication;
         let active = active.map(|plan| Ok((plan, active_key(plan.kind)?))).transpose()?;
         let pair = |plan: &ChipAuthenticationPlan| Ok((*plan, agreement_pair(plan.kind)?));
-        Ok(Self { active, agreement: plan.chip_authentication.iter().map(pair).collect::<Result<_, _>>()? })
+        let agreement = plan.chip_authentication.iter().map(pair).collect::<Result<_, ErrorStack>>()?;
+        let curves: BTreeSet<NamedCurve> = pace.iter().filter_map(mapping_curve).collect();
+        let of_curve =
+            |curve| Ok((curve, agreement_pair(ChipAuthenticationKind::Ecdh(curve, MAPPING_FORM))?));
+        let mapping = curves.into_iter().map(of_curve).collect::<Result<_, ErrorStack>>()?;
+        Ok(Self { active, agreement, mapping })
     }
 
     /// What the chip proves itself with.
@@ -55,6 +64,7 @@ impl ChipKeys {
         ProofOffer {
             active_authentication: active,
             chip_authentication: agreement.collect(),
+            mapping_keys: self.mapping.iter().map(|(_, pair)| pair.key.clone()).collect(),
             ..ProofOffer::default()
         }
     }
@@ -74,6 +84,13 @@ impl ChipKeys {
         }
     }
 
+    /// The SubjectPublicKeyInfo of each key of chip authentication mapping.
+    pub(super) fn mapping_publics(&self) -> impl Iterator<Item = Result<(NamedCurve, Vec<u8>), ErrorStack>> {
+        self.mapping
+            .iter()
+            .map(|(curve, pair)| Ok((*curve, key_info::ecdh(*curve, MAPPING_FORM, &pair.public)?)))
+    }
+
     /// The SubjectPublicKeyInfo of each key of chip authentication.
     pub(super) fn agreement_publics(
         &self,
@@ -85,6 +102,16 @@ impl ChipKeys {
             };
             Ok((plan, info))
         })
+    }
+}
+
+/// As in ICAO 9303-11, Appendix I.1.
+const MAPPING_FORM: EcdhKeyForm = EcdhKeyForm::Standardised;
+
+fn mapping_curve(offer: &PaceOffer) -> Option<NamedCurve> {
+    match (offer.mapping, offer.parameters) {
+        (PaceMapping::ChipAuthentication, DomainParameters::Curve(curve)) => Some(curve),
+        _ => None,
     }
 }
 

@@ -8,7 +8,7 @@ use time::Date;
 use time::macros::date;
 
 use crate::image::{AccessOffer, CanOffer, ChipImage, LengthOffer, ReadRule, StoredFile};
-use crate::pki::DocumentSigner;
+use crate::pki::{Content, DocumentSigner, signed_data};
 
 use super::authority::Issuer;
 use super::biometrics::{data_group_2, data_group_3};
@@ -16,7 +16,7 @@ use super::chip_keys::ChipKeys;
 use super::der::{constructed, integer, tlv};
 use super::description::{Bearer, CardDescription, Fingerprints, LdsVersion};
 use super::record::data_group_13;
-use super::security_infos::{card_access, data_group_14, data_group_15};
+use super::security_infos::{card_access, card_security, data_group_14, data_group_15};
 use super::security_object::security_object;
 
 /// Makes the content of a chip, with keys of its own. Only OpenSSL can refuse.
@@ -30,7 +30,7 @@ pub fn personalise_signed_by(
     card: &CardDescription,
     signer: &DocumentSigner,
 ) -> Result<ChipImage, ErrorStack> {
-    let keys = ChipKeys::generate(&card.chip)?;
+    let keys = ChipKeys::generate(&card.chip, &card.access.pace)?;
     let groups = data_groups(card, &keys)?;
     let sod = security_object(card.security_object, &groups, signer, signing_day(card))?;
 
@@ -49,6 +49,14 @@ pub fn personalise_signed_by(
         BTreeMap::from([(EF_ATR_INFO, free(atr_info(card.lengths))), (EF_DIR, free(directory()))]);
     if let Some(content) = card_access(&card.chip, &card.access.pace) {
         master_file.insert(EF_CARD_ACCESS, free(content));
+    }
+    if let Some(infos) = card_security(&card.chip, &card.access.pace, &keys)? {
+        // id-SecurityObject, signed like EF.SOD and by the same signer (ICAO 9303-10, 3.11.4).
+        let kind: &[u32] = &[0, 4, 0, 127, 0, 7, 3, 2, 1];
+        let content = Content { kind, bytes: &infos, signed_on: signing_day(card) };
+        let plan = card.security_object;
+        let file = signed_data(&content, plan.digest, signer, plan.form, &[])?;
+        master_file.insert(EF_CARD_SECURITY, after_access_control(file));
     }
 
     // The number opens PACE only: a chip with BAC alone has no use for it.
@@ -75,6 +83,7 @@ pub(crate) fn signing_day(card: &CardDescription) -> Date {
 }
 
 const EF_CARD_ACCESS: u16 = 0x011C;
+const EF_CARD_SECURITY: u16 = 0x011D;
 const EF_COM: u16 = 0x011E;
 const EF_SOD: u16 = 0x011D;
 const EF_DIR: u16 = 0x2F00;
@@ -157,7 +166,9 @@ fn answer_to_reset(lengths: LengthOffer) -> Vec<u8> {
 mod tests {
     use std::sync::LazyLock;
 
+    use openssl::bn::{BigNum, BigNumContext};
     use openssl::cms::{CMSOptions, CmsContentInfo};
+    use openssl::ec::{EcGroup, EcPoint, PointConversionForm};
     use openssl::hash::{MessageDigest, hash};
     use openssl::pkey::PKey;
     use openssl::x509::X509;
@@ -275,10 +286,43 @@ mod tests {
     }
 
     #[test]
+    fn card_security_is_signed_and_holds_the_key_the_chip_maps_with() {
+        let card = described("passport-chip-mapping");
+        let image = made("passport-chip-mapping");
+        let mut store = X509StoreBuilder::new().unwrap();
+        let csca = issuer().csca_der_of(card.issuing_state());
+        store.add_cert(X509::from_der(csca).unwrap()).unwrap();
+        let file = &image.master_file[&EF_CARD_SECURITY].content;
+        let mut content = Vec::new();
+        CmsContentInfo::from_der(file)
+            .unwrap()
+            .verify(None, Some(&store.build()), None, Some(&mut content), CMSOptions::BINARY)
+            .unwrap();
+        let holds = |part: &[u8]| content.windows(part.len()).any(|window| window == part);
+
+        // The whole of EF.CardAccess, set aside its tag and length, is found again, info by info.
+        let infos = ["3012060A04007F000702020406040201020201 0F", "3012060A04007F0007020204020402010202010F"];
+        for info in infos {
+            assert!(holds(&::hex::decode(info.replace(' ', "")).unwrap()), "{info}");
+        }
+        // The public half of the chip's key, with 15 for a number.
+        let [key] = &image.proofs.mapping_keys[..] else { panic!("one key") };
+        let group = EcGroup::from_curve_name(NamedCurve::NistP384.nid()).unwrap();
+        let (mut point, mut context) = (EcPoint::new(&group).unwrap(), BigNumContext::new().unwrap());
+        point.mul_generator2(&group, &BigNum::from_slice(&key.private).unwrap(), &mut context).unwrap();
+        let point = point.to_bytes(&group, PointConversionForm::UNCOMPRESSED, &mut context).unwrap();
+        assert!(holds(&[&point[..], &[0x02, 0x01, 0x0F]].concat()));
+        // No other card has the file.
+        assert!(!made("cccd-2021").master_file.contains_key(&EF_CARD_SECURITY));
+    }
+
+    #[test]
     fn only_fingerprints_are_locked_and_only_the_master_file_is_free() {
         for card in shipped() {
             let image = made(card.name());
-            assert!(image.master_file.values().all(|file| file.rule == ReadRule::Free));
+            for (id, file) in &image.master_file {
+                assert_eq!(file.rule == ReadRule::Free, *id != EF_CARD_SECURITY, "{} {id:04X}", card.name());
+            }
             for (id, file) in &image.emrtd {
                 let rule = if *id == 0x0103 {
                     ReadRule::TerminalAuthentication

@@ -1,4 +1,4 @@
-//! EF.CardAccess, DG14 and DG15: what the chip offers, and the keys it proves itself with (ICAO 9303-11, 9.2;
+//! EF.CardAccess, EF.CardSecurity, DG14 and DG15: what the chip offers, and the keys it proves itself with (ICAO 9303-11, 9.2;
 //! 9303-10, 4.7.14 and 4.7.15; BSI TR-03110-3, A.1).
 
 use openssl::error::ErrorStack;
@@ -13,6 +13,26 @@ use super::proof_plans::{ActiveAuthenticationKind, ChipAuthenticationInfo, ChipA
 /// The bytes of EF.CardAccess; no file where the chip offers no PACE.
 pub(super) fn card_access(plan: &ChipPlan, pace: &[PaceOffer]) -> Option<Vec<u8>> {
     (!pace.is_empty()).then(|| set_of(open_infos(plan, pace)))
+}
+
+/// The SecurityInfos of EF.CardSecurity, to be signed: what EF.CardAccess says, and the keys of chip
+/// authentication mapping, each with the number of its domain parameters (ICAO 9303-11, 9.2.1 and 9.2.11). None
+/// where the chip has no such key.
+pub(super) fn card_security(
+    plan: &ChipPlan,
+    pace: &[PaceOffer],
+    keys: &ChipKeys,
+) -> Result<Option<Vec<u8>>, ErrorStack> {
+    let mut publics = keys.mapping_publics().peekable();
+    if publics.peek().is_none() {
+        return Ok(None);
+    }
+    let mut infos = open_infos(plan, pace);
+    for key in publics {
+        let (curve, public) = key?;
+        infos.push(sequence(&[bsi(&[1, 2]), public, integer(u32::from(curve.parameter_id()))]));
+    }
+    Ok(Some(set_of(infos)))
 }
 
 /// The bytes of DG14: what EF.CardAccess says, signed now, and the keys. No file where there is nothing to
@@ -67,10 +87,10 @@ fn open_infos(plan: &ChipPlan, pace: &[PaceOffer]) -> Vec<Vec<u8>> {
     infos
 }
 
-/// PACEInfo, version 2, id-PACE-ECDH-GM with the parameter of table 6 (ICAO 9303-11, 9.2.1 and 9.5.1).
+/// PACEInfo, version 2, with standardised domain parameters (ICAO 9303-11, 9.2.1 and 9.5.1).
 fn pace_info(offer: &PaceOffer) -> Vec<u8> {
-    let protocol = bsi(&[4, 2, u32::from(offer.cipher.arc())]);
-    sequence(&[protocol, integer(2), integer(u32::from(offer.curve.parameter_id()))])
+    let protocol = bsi(&[4, u32::from(offer.arc()), u32::from(offer.cipher.arc())]);
+    sequence(&[protocol, integer(2), integer(u32::from(offer.parameters.parameter_id()))])
 }
 
 /// The arc for the kind of key: DH or ECDH.
@@ -139,7 +159,7 @@ mod tests {
 
     #[test]
     fn what_is_said_in_the_open_is_found_again_under_the_signature() {
-        let keys = ChipKeys::generate(&plan()).unwrap();
+        let keys = ChipKeys::generate(&plan(), &pace()).unwrap();
         let group = data_group_14(&plan(), &pace(), &keys).unwrap().unwrap();
         for info in open_infos(&plan(), &pace()) {
             assert!(group.windows(info.len()).any(|window| window == info));
@@ -148,7 +168,7 @@ mod tests {
 
     #[test]
     fn the_keys_in_the_groups_are_those_of_the_chip_with_a_named_curve() {
-        let keys = ChipKeys::generate(&plan()).unwrap();
+        let keys = ChipKeys::generate(&plan(), &pace()).unwrap();
         let group_15 = data_group_15(&keys).unwrap().unwrap();
         let public = PKey::public_key_from_der(&group_15[2..]).unwrap();
         let Some(ActiveAuthenticationKey::Ecdsa(private, _)) =
@@ -172,7 +192,7 @@ mod tests {
             chip_authentication: vec![key(1, PaceCipher::TripleDes), key(200, PaceCipher::Aes256)],
             ..plan()
         };
-        let keys = ChipKeys::generate(&plan).unwrap();
+        let keys = ChipKeys::generate(&plan, &[]).unwrap();
         let group = data_group_14(&plan, &[], &keys).unwrap().unwrap();
         let infos =
             ["300F060A04007F000702020302 01 020101 020101", "301 3060A04007F000702020302 04 020101 020200C8"];
@@ -199,7 +219,7 @@ mod tests {
             active_authentication: Some(ActiveAuthenticationPlan::standard(rsa, SignatureHash::Sha1)),
             ..plan()
         };
-        let keys = ChipKeys::generate(&plan).unwrap();
+        let keys = ChipKeys::generate(&plan, &[]).unwrap();
         assert_eq!(card_access(&plan, &[]), None);
         assert_eq!(data_group_14(&plan, &[], &keys).unwrap(), None);
         assert!(data_group_15(&keys).unwrap().is_some());

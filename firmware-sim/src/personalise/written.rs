@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::image::{
     ChipAuthenticationCommands, DomainParameters, EcdsaForm, LengthOffer, LongAnswer, NamedCurve, PaceCipher,
-    PaceOffer, RsaForm, SignatureHash,
+    PaceMapping, PaceOffer, RsaForm, SignatureHash,
 };
 use crate::pki::{
     CmsEncoding, CmsForm, DigestKind, EmbeddedCertificates, SignedAttributes, SignerAlgorithm,
@@ -133,8 +133,19 @@ struct RawAccess {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawPace {
+    #[serde(default)]
+    mapping: RawMapping,
     cipher: RawCipher,
-    curve: String,
+    group: String,
+}
+
+#[derive(Deserialize, Default, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+enum RawMapping {
+    #[default]
+    Generic,
+    Integrated,
+    ChipAuthentication,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -479,10 +490,17 @@ impl TryFrom<RawPace> for PaceOffer {
     type Error = DescriptionError;
 
     fn try_from(raw: RawPace) -> Result<Self, DescriptionError> {
-        match DomainParameters::named(&raw.curve) {
-            Some(DomainParameters::Curve(curve)) => Ok(Self::ecdh_generic(raw.cipher.into(), curve)),
-            _ => Err(DescriptionError::Value { key: "curve", wanted: KNOWN_GROUPS }),
-        }
+        let refused = |wanted| DescriptionError::Value { key: "group", wanted };
+        let offer = Self {
+            mapping: match raw.mapping {
+                RawMapping::Generic => PaceMapping::Generic,
+                RawMapping::Integrated => PaceMapping::Integrated,
+                RawMapping::ChipAuthentication => PaceMapping::ChipAuthentication,
+            },
+            cipher: raw.cipher.into(),
+            parameters: DomainParameters::named(&raw.group).ok_or(refused(KNOWN_GROUPS))?,
+        };
+        if offer.exists() { Ok(offer) } else { Err(refused("one that goes with this mapping and cipher")) }
     }
 }
 
@@ -809,7 +827,7 @@ mod tests {
 
     #[test]
     fn a_card_nothing_opens_is_refused() {
-        let pace = "pace = [{ cipher = \"aes-128\", curve = \"brainpoolP256r1\" }]";
+        let pace = "pace = [{ cipher = \"aes-128\", group = \"brainpoolP256r1\" }]";
         assert!(CARD.contains(pace));
         let closed = CARD.replace(pace, "").replace("bac = true", "bac = false");
         assert!(matches!(CardDescription::parse(&closed), Err(DescriptionError::NothingOpensIt)));
