@@ -3,7 +3,9 @@
 use crate::der::{constructed, tlv};
 use crate::image::{ReadRule, StoredFile};
 use crate::personalise::{Bearer, CardDescription, personalise_signed_by, shipped, signing_day};
-use crate::pki::{Csca, CscaPlan, DocumentSigner, DocumentSignerPlan, Setting, Story, TrustMaterial};
+use crate::pki::{
+    Csca, CscaPlan, DocumentSigner, DocumentSignerPlan, EmbeddedCertificates, Setting, Story, TrustMaterial,
+};
 
 use super::{AlteredGroup, Lie, TellError, ToldLie};
 
@@ -83,7 +85,8 @@ pub(super) fn tell_story(story: Story, card: &CardDescription) -> Result<ToldLie
         signer: card.security_object().signer,
         signed_on: signing_day(card),
     };
-    let told = story.tell(setting)?;
+    let mut told = story.tell(setting)?;
+    told.trust.certificates.extend(given_apart(card, &told.signer));
     signed_by(card, &told.signer, told.trust)
 }
 
@@ -109,6 +112,7 @@ pub(super) fn tell(lie: Lie, card: &CardDescription) -> Result<ToldLie, TellErro
     }
     let signer = csca.document_signer(plan)?;
     let mut told = signed_by(card, &signer, trust)?;
+    told.trust.certificates.extend(given_apart(card, &signer));
     let files = &mut told.image.emrtd;
     match lie {
         Lie::GroupAltered(group) => {
@@ -138,6 +142,12 @@ pub(super) fn tell(lie: Lie, card: &CardDescription) -> Result<ToldLie, TellErro
         | Lie::Signer(_) => return Err(TellError::DoesNotSuit),
     }
     Ok(told)
+}
+
+/// The certificate of the true signer, where it is not in EF.SOD.
+fn given_apart(card: &CardDescription, signer: &DocumentSigner) -> Option<Vec<u8>> {
+    let absent = card.security_object().form.certificates == EmbeddedCertificates::None;
+    absent.then(|| signer.certificate().der().to_vec())
 }
 
 fn signed_by(
@@ -259,6 +269,18 @@ mod tests {
         let list = &told.image.emrtd[&EF_COM].content;
         assert!(list.ends_with(&[0x5C, 0x07, 0x61, 0x75, 0x63, 0x6D, 0x6E, 0x6F, 0x6B]));
         assert_eq!(usize::from(list[1]), list.len() - 2);
+    }
+
+    #[test]
+    fn a_signer_that_is_not_in_the_security_object_is_given_apart() {
+        let card = card("cccd-2021");
+        let mut plan = card.security_object();
+        plan.form.certificates = EmbeddedCertificates::None;
+        let told = honest(&card.with_security_object(plan)).unwrap();
+        assert_eq!(told.trust.certificates.len(), 1);
+        let signer = X509::from_der(&told.trust.certificates[0]).unwrap();
+        let csca = X509::from_der(&told.trust.anchors[0]).unwrap();
+        assert!(signer.verify(&csca.public_key().unwrap()).unwrap());
     }
 
     #[test]

@@ -50,5 +50,5 @@ pub use proof_plans::{
     ChipAuthenticationPlan, DhKeyForm, EcParameters, EcdhKeyForm,
 };
 pub use record::{RecordField, RecordValue};
-pub use security_object::security_object;
+pub use security_object::{odd_security_objects, security_object};
 pub use shipped::{ShippedCard, shipped, shipped_card};

@@ -191,3 +191,47 @@ impl Csca {
         crl(plan, &self.certificate.subject, &self.key, self.plan.digest)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use openssl::x509::X509;
+
+    use super::super::kind::PssParameters;
+    use super::*;
+
+    #[test]
+    fn openssl_verifies_authorities_of_every_kind_and_what_they_sign() {
+        for (digest, signer) in SignerKind::combinations() {
+            // Without parameters OpenSSL has no digest to verify with.
+            if matches!(signer, SignerKind::RsaPss { parameters: PssParameters::Absent, .. }) {
+                continue;
+            }
+            let plan = CscaPlan { signer, digest, ..CscaPlan::usual(Country::UTOPIA) };
+            let csca = Csca::with_key(plan, SigningKey::from_drawer(signer, 65537, 0).unwrap()).unwrap();
+            let kind = SignerKind::ECDSA_P256;
+            let below = csca.document_signer(DocumentSignerPlan::usual(Country::UTOPIA, kind)).unwrap();
+            let own = X509::from_der(csca.certificate().der()).unwrap();
+            let below = X509::from_der(below.certificate().der()).unwrap();
+            let key = own.public_key().unwrap();
+            assert!(own.verify(&key).unwrap() && below.verify(&key).unwrap(), "{digest} {signer}");
+            assert!(!below.verify(&below.public_key().unwrap()).unwrap_or(false), "{digest} {signer}");
+        }
+    }
+
+    #[test]
+    fn a_link_joins_the_new_key_to_the_old_name() {
+        let old = Csca::new(CscaPlan::usual(Country::UTOPIA)).unwrap();
+        let name = DistinguishedName::simulated(Country::UTOPIA, "Simulated CSCA 2");
+        let (new, link) = old.roll_over(CscaPlan { name, ..CscaPlan::usual(Country::UTOPIA) }).unwrap();
+        let parsed = |certificate: &Certificate| X509::from_der(certificate.der()).unwrap();
+        let (old, new, link) = (parsed(old.certificate()), parsed(new.certificate()), parsed(&link));
+        assert!(link.verify(&old.public_key().unwrap()).unwrap());
+        assert!(link.public_key().unwrap().public_eq(&new.public_key().unwrap()));
+        let identifier =
+            |found: Option<&openssl::asn1::Asn1OctetStringRef>| found.unwrap().as_slice().to_vec();
+        assert_eq!(identifier(link.authority_key_id()), identifier(old.subject_key_id()));
+        assert_eq!(identifier(link.subject_key_id()), identifier(new.subject_key_id()));
+        assert_eq!(link.issuer_name().to_der().unwrap(), old.subject_name().to_der().unwrap());
+        assert_eq!(link.subject_name().to_der().unwrap(), new.subject_name().to_der().unwrap());
+    }
+}
