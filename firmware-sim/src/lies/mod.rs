@@ -23,7 +23,7 @@ use openssl::error::ErrorStack;
 
 use crate::image::ChipImage;
 use crate::personalise::CardDescription;
-use crate::pki::{Ending, Story, TrustMaterial};
+use crate::pki::{Ending, Forgery, Story, TrustMaterial};
 
 /// A lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,6 +43,8 @@ pub enum Lie {
     SignedByImpostor,
     /// A signer who is his own authority has signed it all anew.
     SignedByNobody,
+    /// The signer is the true one, and the signature is not by him: it is forged.
+    SignatureForged(Forgery),
     /// The data are true to the signature, and the signer was not entitled to it.
     Signer(Story),
 }
@@ -93,6 +95,8 @@ impl Lie {
             Self::SignedByStranger,
             Self::SignedByImpostor,
             Self::SignedByNobody,
+            Self::SignatureForged(Forgery::CubeRoot),
+            Self::SignatureForged(Forgery::Zeros),
         ]);
         let bad = Story::ALL.into_iter().filter(|story| story.ending() == Ending::NotGenuine);
         all.extend(bad.map(Self::Signer));
@@ -111,6 +115,10 @@ impl Lie {
                 "a stranger with an authority of the same name and key identifier has signed it all anew"
             }
             Self::SignedByNobody => "a signer who is his own authority has signed it all anew",
+            Self::SignatureForged(Forgery::CubeRoot) => {
+                "the signer's key has the exponent three, and the signature is a cube root"
+            }
+            Self::SignatureForged(Forgery::Zeros) => "the signature is two zeros",
             Self::Signer(story) => story.sentence(),
         }
     }
@@ -141,6 +149,7 @@ impl fmt::Display for Lie {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::GroupAltered(group) => write!(f, "GroupAltered{group:?}"),
+            Self::SignatureForged(forgery) => write!(f, "SignatureForged{forgery:?}"),
             Self::Signer(story) => write!(f, "{story:?}"),
             other => write!(f, "{other:?}"),
         }

@@ -4,7 +4,8 @@ use crate::der::{constructed, tlv};
 use crate::image::{ReadRule, StoredFile};
 use crate::personalise::{Bearer, CardDescription, personalise_signed_by, shipped, signing_day};
 use crate::pki::{
-    Csca, CscaPlan, DocumentSigner, DocumentSignerPlan, EmbeddedCertificates, Setting, Story, TrustMaterial,
+    Csca, CscaPlan, DocumentSigner, DocumentSignerPlan, EmbeddedCertificates, Setting, SigningKey, Story,
+    TrustMaterial,
 };
 
 use super::{AlteredGroup, Lie, TellError, ToldLie};
@@ -108,6 +109,11 @@ pub(super) fn tell(lie: Lie, card: &CardDescription) -> Result<ToldLie, TellErro
             let signer = csca.document_signer(plan)?.with_another_key()?;
             return signed_by(card, &signer, trust);
         }
+        Lie::SignatureForged(forgery) => {
+            let key = SigningKey::forging(forgery)?;
+            let plan = DocumentSignerPlan { signer: key.kind(), ..plan };
+            return signed_by(card, &csca.document_signer_with_key(plan, key)?, trust);
+        }
         _ => {}
     }
     let signer = csca.document_signer(plan)?;
@@ -139,6 +145,7 @@ pub(super) fn tell(lie: Lie, card: &CardDescription) -> Result<ToldLie, TellErro
         | Lie::SignedByImpostor
         | Lie::SignedByNobody
         | Lie::SignedWithAnotherKey
+        | Lie::SignatureForged(_)
         | Lie::Signer(_) => return Err(TellError::DoesNotSuit),
     }
     Ok(told)
@@ -185,6 +192,7 @@ mod tests {
     use super::super::honest;
     use super::*;
     use crate::personalise::shipped_card;
+    use crate::pki::Forgery;
 
     fn card(name: &str) -> CardDescription {
         shipped_card(name).unwrap().description().unwrap()
@@ -290,8 +298,14 @@ mod tests {
             let told = lie.tell(&card).unwrap();
             assert_eq!(judged(&told), (true, false, vec![]), "{lie}");
         }
-        let (signature, chain, unsigned) = judged(&Lie::SignedWithAnotherKey.tell(&card).unwrap());
-        assert!(!signature && !chain && !unsigned.is_empty());
+        for lie in [
+            Lie::SignedWithAnotherKey,
+            Lie::SignatureForged(Forgery::CubeRoot),
+            Lie::SignatureForged(Forgery::Zeros),
+        ] {
+            let (signature, chain, unsigned) = judged(&lie.tell(&card).unwrap());
+            assert!(!signature && !chain && !unsigned.is_empty(), "{lie}");
+        }
         let told = Lie::SecurityObjectOfAnotherCard.tell(&card).unwrap();
         let (signature, chain, unsigned) = judged(&told);
         assert!(signature && chain && unsigned.contains(&0x0101) && unsigned.contains(&0x010D));

@@ -14,6 +14,7 @@ use openssl::sign::{RsaPssSaltlen, Signer};
 
 use crate::der::{bits, sequence};
 
+use super::forgery::{Forgery, cube_root, zeros};
 use super::kind::{DigestKind, ParameterForm, PssParameters, SignerKind};
 
 /// A private key and the kind of signature it makes.
@@ -21,6 +22,8 @@ use super::kind::{DigestKind, ParameterForm, PssParameters, SignerKind};
 pub struct SigningKey {
     kind: SignerKind,
     key: PKey<Private>,
+    /// What it makes in place of signatures.
+    forgery: Option<Forgery>,
 }
 
 impl SigningKey {
@@ -40,7 +43,7 @@ impl SigningKey {
                 PKey::from_ec_key(EcKey::generate(&group)?)?
             }
         };
-        Ok(Self { kind, key })
+        Ok(Self { kind, key, forgery: None })
     }
 
     /// A key from a drawer of this process: the same `number` gives the same RSA key again.
@@ -53,13 +56,22 @@ impl SigningKey {
         let place = (bits, exponent, number);
         let found = |drawer: &Option<Drawer>| drawer.as_ref().and_then(|keys| keys.get(&place).cloned());
         if let Some(key) = found(&DRAWER.lock().unwrap_or_else(PoisonError::into_inner)) {
-            return Ok(Self { kind, key });
+            return Ok(Self { kind, key, forgery: None });
         }
         let made = PKey::from_rsa(rsa_of_short_factors(bits, exponent)?)?;
         let mut drawer = DRAWER.lock().unwrap_or_else(PoisonError::into_inner);
         // Two threads may both come here; both take what the first put in.
         let key = drawer.get_or_insert_with(HashMap::new).entry(place).or_insert(made).clone();
-        Ok(Self { kind, key })
+        Ok(Self { kind, key, forgery: None })
+    }
+
+    /// A key whose signatures are forged in that way, as if its private half were not known.
+    pub fn forging(forgery: Forgery) -> Result<Self, ErrorStack> {
+        let key = match forgery {
+            Forgery::CubeRoot => Self::from_drawer(SignerKind::RSA_2048, 3, 0)?,
+            Forgery::Zeros => Self::generate(SignerKind::ECDSA_P256)?,
+        };
+        Ok(Self { forgery: Some(forgery), ..key })
     }
 
     /// What it is.
@@ -89,6 +101,13 @@ impl SigningKey {
 
     /// The signature over `message`.
     pub fn sign(&self, digest: DigestKind, message: &[u8]) -> Result<Vec<u8>, ErrorStack> {
+        match (self.forgery, self.kind) {
+            (Some(Forgery::CubeRoot), SignerKind::RsaPkcs1 { bits } | SignerKind::RsaPss { bits, .. }) => {
+                return cube_root(bits, digest, message);
+            }
+            (Some(Forgery::Zeros), _) => return Ok(zeros()),
+            _ => {}
+        }
         let hash = digest.message_digest();
         let mut signer = Signer::new(hash, &self.key)?;
         if let SignerKind::RsaPss { parameters, .. } = self.kind {

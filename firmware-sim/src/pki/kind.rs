@@ -70,7 +70,7 @@ impl DigestKind {
     }
 
     /// The same with NULL parameters, as RSASSA-PSS wants it (RFC 4055, 2.1).
-    fn algorithm_with_null(self) -> Vec<u8> {
+    pub(super) fn algorithm_with_null(self) -> Vec<u8> {
         sequence(&[self.oid(), null()])
     }
 
