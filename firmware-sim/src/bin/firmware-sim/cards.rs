@@ -10,7 +10,7 @@ use cccd_firmware_sim::lies::Lie;
 use cccd_firmware_sim::personalise::{
     Bearer, CardDescription, CitizenCard, Issuer, IssuingState, personalise, shipped, shipped_card,
 };
-use cccd_firmware_sim::pki::CrlPlan;
+use cccd_firmware_sim::pki::{CrlPlan, DigestKind, SignerKind};
 use serde::Serialize;
 
 use crate::trust::TrustFolder;
@@ -47,8 +47,10 @@ pub(crate) struct TrustFiles {
 }
 
 impl Press {
-    pub(crate) fn new(folder: &Path) -> anyhow::Result<Self> {
-        let issuer = Issuer::new().context("cannot make the invented signing authorities")?;
+    /// Authorities with keys of that kind, and a folder for what trust stores need.
+    pub(crate) fn new(folder: &Path, signer: SignerKind, digest: DigestKind) -> anyhow::Result<Self> {
+        let issuer =
+            Issuer::of_kind(signer, digest).context("cannot make the invented signing authorities")?;
         Ok(Self { issuer, trust: TrustFolder::new(folder) })
     }
 
@@ -127,7 +129,7 @@ pub(crate) fn list(out: &mut impl Write) -> anyhow::Result<()> {
 /// Writes the files of a card into a folder, one file each, and the certificates it leads to.
 pub(crate) fn write_image(named: &str, folder: &Path, out: &mut impl Write) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let mut press = Press::new(folder)?;
+    let mut press = Press::new(folder, SignerKind::ECDSA_P384, DigestKind::Sha384)?;
     let (image, _) = press.image(named)?;
     let master_file = image.master_file.iter().map(|(id, file)| (master_file_name(*id), file));
     let emrtd = image.emrtd.iter().map(|(id, file)| (emrtd_name(*id), file));

@@ -27,20 +27,20 @@ enum Readers {
 
 impl Desk {
     /// As many readers behind a service of our own, with its files in `folder`.
-    pub(crate) fn with_own_service(folder: &Path, count: usize) -> anyhow::Result<Self> {
+    pub(crate) fn with_own_service(folder: &Path, count: usize, press: Press) -> anyhow::Result<Self> {
         let names: Vec<String> = (1..=count).map(|number| format!("Simulated reader {number}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let bench = PcscBench::start_in(folder, &names)?;
-        Ok(Self { readers: Readers::Own(bench), press: Press::new(folder)?, lying: vec![None; count] })
+        Ok(Self { readers: Readers::Own(bench), press, lying: vec![None; count] })
     }
 
-    /// As many slots of a vpcd, which has them on consecutive ports. `folder` takes what trust stores need.
-    pub(crate) fn with_vpcd(folder: &Path, port: u16, count: usize) -> anyhow::Result<Self> {
+    /// As many slots of a vpcd, which has them on consecutive ports.
+    pub(crate) fn with_vpcd(port: u16, count: usize, press: Press) -> anyhow::Result<Self> {
         let slots: Vec<_> = (port..).take(count).map(|port| (port, VpcdSlot::new(port))).collect();
         if slots.len() < count {
             bail!("there are no {count} ports from {port} on");
         }
-        Ok(Self { readers: Readers::Vpcd(slots), press: Press::new(folder)?, lying: vec![None; count] })
+        Ok(Self { readers: Readers::Vpcd(slots), press, lying: vec![None; count] })
     }
 
     /// Writes the certificates that the cards lead to.

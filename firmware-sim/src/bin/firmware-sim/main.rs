@@ -13,13 +13,14 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, bail, ensure};
+use cccd_firmware_sim::pki::{DigestKind, SignerKind};
 use cccd_firmware_sim::reader::control::{Order, OrderDesk, ReaderStatus, Reply, Status, give};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use cards::{Printed, TrustFiles};
+use cards::{Press, Printed, TrustFiles};
 use desk::Desk;
 
 const INVENTED: &str = "Everything here is invented: the people, the numbers, the authorities that signed. \
@@ -94,6 +95,12 @@ struct Run {
     /// Print one line of JSON once everything stands, and nothing else.
     #[arg(long)]
     print_json: bool,
+    /// The keys of the invented authorities, such as rsa-pss-4096 or ecdsa-brainpool-p384r1-explicit.
+    #[arg(long, value_name = "KIND", default_value_t = SignerKind::ECDSA_P384)]
+    csca: SignerKind,
+    /// The hash under their signatures: sha1 to sha512.
+    #[arg(long, value_name = "DIGEST", default_value_t = DigestKind::Sha384)]
+    csca_digest: DigestKind,
     #[command(flatten)]
     folder: InFolder,
 }
@@ -197,9 +204,10 @@ fn run_until_told(run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
     }
     let count = run.readers.map_or(run.cards.len().max(1), usize::from);
     ensure!(run.cards.len() <= count, "{} cards do not fit into {count} readers", run.cards.len());
+    let press = Press::new(&folder, run.csca, run.csca_digest)?;
     let mut desk = match run.vpcd {
-        None => Desk::with_own_service(&folder, count)?,
-        Some(port) => Desk::with_vpcd(&folder, port, count)?,
+        None => Desk::with_own_service(&folder, count, press)?,
+        Some(port) => Desk::with_vpcd(port, count, press)?,
     };
     for (reader, card) in run.cards.iter().enumerate() {
         desk.insert(reader, card)?;
