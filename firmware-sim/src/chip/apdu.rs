@@ -103,6 +103,8 @@ pub(super) struct Request<'a> {
     pub(super) le: Option<Le>,
     /// Whether it came through secure messaging: access control was passed, and still holds.
     pub(super) protected: bool,
+    /// The access bits that terminal authentication granted in this session: 1 for DG3, 2 for DG4.
+    pub(super) granted: u8,
     /// The most plain data an answer can carry, whatever Le says.
     pub(super) room: usize,
 }

@@ -17,7 +17,6 @@ pub(super) struct Authenticated {
     /// The session of the new keys.
     pub(super) session: SecureMessaging,
     /// Comp(PK) of the terminal's ephemeral key, which terminal authentication signs.
-    #[expect(dead_code, reason = "terminal authentication comes next")]
     pub(super) terminal_key: Vec<u8>,
 }
 

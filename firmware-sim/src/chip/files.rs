@@ -10,6 +10,15 @@ use crate::image::{ChipImage, ReadRule, StoredFile};
 
 /// The eMRTD application (ICAO 9303-10, 3.3).
 const EMRTD_APPLICATION: [u8; 7] = [0xA0, 0x00, 0x00, 0x02, 0x47, 0x10, 0x01];
+/// The access bit of a group that only certified terminals read (BSI TR-03110-3, C.4.1.1).
+fn access_bit(identifier: u16) -> u8 {
+    match identifier {
+        0x0103 => 1,
+        0x0104 => 2,
+        _ => 0,
+    }
+}
+
 const MASTER_FILE: [u8; 2] = [0x3F, 0x00];
 
 /// Which directory is open.
@@ -181,6 +190,7 @@ impl Selection {
             Some(file) => match file.rule {
                 ReadRule::Free => Ok(file),
                 ReadRule::AfterAccessControl if request.protected => Ok(file),
+                ReadRule::TerminalAuthentication if request.granted & access_bit(identifier) != 0 => Ok(file),
                 ReadRule::AfterAccessControl | ReadRule::TerminalAuthentication => {
                     Err(Refusal(StatusWord::SECURITY_STATUS))
                 }

@@ -21,8 +21,7 @@
 //! assert_eq!(chip.process(&[0x00, 0xB0, 0x9E, 0x00, 0x00]), [0x61, 0x00, 0x90, 0x00]);
 //! ```
 //!
-//! It never panics, whatever it is sent, and never answers fewer than two bytes. It has no terminal
-//! authentication and no logical channels.
+//! It never panics, whatever it is sent, and never answers fewer than two bytes. It has no logical channels.
 
 mod active_authentication;
 mod apdu;
@@ -37,6 +36,7 @@ mod integrated_mapping;
 mod modp;
 mod pace;
 mod secure_messaging;
+mod terminal_authentication;
 mod tlv;
 
 #[cfg(test)]
@@ -49,6 +49,8 @@ mod mappings;
 mod proofs;
 #[cfg(test)]
 mod terminal;
+#[cfg(test)]
+mod terminals;
 
 use cccd_card::StatusWord;
 
@@ -60,6 +62,7 @@ use entropy::Entropy;
 use files::{Directory, Selection};
 use pace::{Outcome, Pace, Password, Surroundings};
 use secure_messaging::SecureMessaging;
+use terminal_authentication::{Progress, TrustPoints};
 
 /// A chip under power.
 pub struct Chip {
@@ -68,6 +71,8 @@ pub struct Chip {
     leading_zero: Vec<KeyStep>,
     /// Persistent memory: survives a reset.
     can_tries_left: Option<u8>,
+    /// Persistent memory too: link certificates renew it.
+    trust_points: TrustPoints,
     commands: u64,
     session: Session,
 }
@@ -83,6 +88,11 @@ struct Session {
     secure_messaging: Option<SecureMessaging>,
     /// The session that takes over once the answer of this command is out, under the keys of before.
     next: Option<SecureMessaging>,
+    /// What terminal authentication knows this chip by: Comp(PK) of its key in PACE, or its document number.
+    chip_identifier: Vec<u8>,
+    /// Comp(PK) of the ephemeral key the terminal used last to authenticate the chip.
+    terminal_key: Option<Vec<u8>>,
+    terminal_authentication: Progress,
     /// What chip authentication left, on a chip that does not come through it whole.
     after_chip_authentication: AfterChipAuthentication,
 }
@@ -135,11 +145,13 @@ impl Chip {
 
     fn build(image: ChipImage, entropy: Entropy) -> Self {
         let can_tries_left = image.access.can.as_ref().and_then(|can| can.tries);
+        let trust_points = TrustPoints::new(&image.proofs.terminal_trust_points);
         Self {
             image,
             entropy,
             leading_zero: Vec::new(),
             can_tries_left,
+            trust_points,
             commands: 0,
             session: Session::default(),
         }
@@ -201,6 +213,7 @@ impl Chip {
                     data: apdu.data,
                     le: apdu.le,
                     protected: false,
+                    granted: 0,
                     room: carries,
                 };
                 let reply = self.execute(&request)?;
@@ -244,6 +257,7 @@ impl Chip {
             data: &opened.data,
             le: opened.le,
             protected: true,
+            granted: self.session.terminal_authentication.granted(),
             room: secure_messaging.room(total, apdu.ins),
         };
         let reply = self.execute(&request).unwrap_or_else(|refusal| Reply::bare(refusal.0));
@@ -277,6 +291,7 @@ impl Chip {
             0x82 => self.external_authenticate(request, challenge),
             0x88 => self.internal_authenticate(request),
             0x22 => self.manage_security_environment(request),
+            0x2A => self.verify_certificate(request),
             0x86 => match chip_authentication {
                 Some(offer) => self.authenticate_chip(request, &offer),
                 None => self.general_authenticate(request, pace),
@@ -300,10 +315,13 @@ impl Chip {
         request.answer(challenge.to_vec())
     }
 
-    /// EXTERNAL AUTHENTICATE: BAC.
+    /// EXTERNAL AUTHENTICATE: BAC, or within a session terminal authentication.
     fn external_authenticate(&mut self, request: &Request<'_>, challenge: Option<[u8; 8]>) -> Answer {
         if request.p1_p2() != 0 {
             return Err(Refusal(StatusWord::WRONG_P1_P2));
+        }
+        if request.protected && !self.image.proofs.terminal_trust_points.is_empty() {
+            return self.authenticate_terminal(request, challenge);
         }
         // No BAC inside a session, be it of BAC or of PACE; and none without a challenge of just now.
         let Some(challenge) = challenge.filter(|_| self.image.access.bac && !request.protected) else {
@@ -319,7 +337,11 @@ impl Chip {
             &mut self.entropy,
         )?;
         let reply = request.answer(answer)?;
-        self.open_session(opened);
+        // The document number with its check digit: what comes before birth and expiry.
+        let information = self.image.access.mrz_information.as_bytes();
+        let number = information.split_at_checked(information.len().saturating_sub(14));
+        let number = number.map(|(number, _)| number.to_vec()).unwrap_or_default();
+        self.open_session(opened, number);
         Ok(reply)
     }
 
@@ -353,8 +375,46 @@ impl Chip {
                 self.take_over(done);
                 Ok(Reply::bare(StatusWord::OK))
             }
+            0x81B6 => {
+                self.require_authenticated_chip(request)?;
+                self.session.terminal_authentication.choose_key(&self.trust_points, request.data)?;
+                Ok(Reply::bare(StatusWord::OK))
+            }
+            0x81A4 => {
+                self.require_authenticated_chip(request)?;
+                self.session.terminal_authentication.choose_terminal(request.data)?;
+                Ok(Reply::bare(StatusWord::OK))
+            }
             _ => Err(Refusal(StatusWord::WRONG_P1_P2)),
         }
+    }
+
+    /// PERFORM SECURITY OPERATION: Verify Certificate.
+    fn verify_certificate(&mut self, request: &Request<'_>) -> Answer {
+        if request.p1_p2() != 0x00BE {
+            return Err(Refusal(StatusWord::WRONG_P1_P2));
+        }
+        self.require_authenticated_chip(request)?;
+        self.session.terminal_authentication.verify_certificate(&mut self.trust_points, request.data)?;
+        Ok(Reply::bare(StatusWord::OK))
+    }
+
+    /// EXTERNAL AUTHENTICATE within a session.
+    fn authenticate_terminal(&mut self, request: &Request<'_>, challenge: Option<[u8; 8]>) -> Answer {
+        let key = self.require_authenticated_chip(request)?;
+        let challenge = challenge.ok_or(Refusal(StatusWord::CONDITIONS_NOT_SATISFIED))?;
+        let signed = [&self.session.chip_identifier, &challenge[..], &key].concat();
+        self.session.terminal_authentication.authenticate(&signed, request.data)?;
+        Ok(Reply::bare(StatusWord::OK))
+    }
+
+    /// Terminals prove themselves to a chip that has done so (ICAO 9303-11, 7.1.2): the key it did so with.
+    fn require_authenticated_chip(&self, request: &Request<'_>) -> Result<Vec<u8>, Refusal> {
+        self.require_open_application(request)?;
+        if self.image.proofs.terminal_trust_points.is_empty() {
+            return Err(Refusal(StatusWord::INS_NOT_SUPPORTED));
+        }
+        self.session.terminal_key.clone().ok_or(Refusal(StatusWord::SECURITY_STATUS))
     }
 
     /// GENERAL AUTHENTICATE after MSE:Set AT for chip authentication.
@@ -374,12 +434,18 @@ impl Chip {
     /// The keys of chip authentication take over once the answer is out (ICAO 9303-11, 6.2.2).
     fn take_over(&mut self, done: Authenticated) {
         self.session.next = Some(done.session);
+        // Rights hang on the session of the key the terminal authenticated (ICAO 9303-11, 7.1.3).
+        self.session.terminal_key = Some(done.terminal_key);
+        self.session.terminal_authentication = Progress::default();
         self.session.after_chip_authentication = self.image.proofs.after_chip_authentication;
     }
 
     /// A session from access control: nothing of an earlier one is left.
-    fn open_session(&mut self, opened: SecureMessaging) {
+    fn open_session(&mut self, opened: SecureMessaging, chip_identifier: Vec<u8>) {
         self.session.secure_messaging = Some(opened);
+        self.session.chip_identifier = chip_identifier;
+        self.session.terminal_key = None;
+        self.session.terminal_authentication = Progress::default();
         self.session.after_chip_authentication = AfterChipAuthentication::Works;
     }
 
@@ -420,6 +486,7 @@ impl Chip {
         let mut around = Surroundings {
             access: &self.image.access,
             mapping_keys: &self.image.proofs.mapping_keys,
+            authorities: self.trust_points.references(),
             entropy: &mut self.entropy,
             leading_zero: &self.leading_zero,
         };
@@ -434,7 +501,8 @@ impl Chip {
                     self.can_tries_left = self.image.access.can.as_ref().and_then(|can| can.tries);
                 }
                 let reply = request.answer(answer)?;
-                self.open_session(opened.session);
+                self.open_session(opened.session, opened.chip_key);
+                self.session.terminal_key = opened.terminal_key;
                 Ok(reply)
             }
             Outcome::WrongPassword(Password::Mrz) => Err(Refusal(StatusWord::VERIFICATION_FAILED)),

@@ -31,6 +31,8 @@ pub(super) enum Password {
 pub(super) struct Choice {
     offer: PaceOffer,
     pub(super) password: Password,
+    /// Whether the last answer is to name the authorities of terminal authentication.
+    wants_authorities: bool,
 }
 
 /// How far a run has come. Every step takes the state it continues; a failure leaves none.
@@ -77,7 +79,6 @@ pub(super) enum Outcome {
 }
 
 /// What a good run leaves.
-#[expect(dead_code, reason = "terminal authentication comes next")]
 pub(super) struct Opened {
     pub(super) password: Password,
     pub(super) session: SecureMessaging,
@@ -91,6 +92,8 @@ pub(super) struct Opened {
 pub(super) struct Surroundings<'a> {
     pub(super) access: &'a AccessOffer,
     pub(super) mapping_keys: &'a [AgreementKey],
+    /// References of the authorities of terminal authentication, the newest first.
+    pub(super) authorities: Vec<Vec<u8>>,
     pub(super) entropy: &'a mut Entropy,
     pub(super) leading_zero: &'a [KeyStep],
 }
@@ -100,12 +103,14 @@ pub(super) struct Surroundings<'a> {
 pub(super) fn choose(access: &AccessOffer, data: &[u8]) -> Result<Choice, Refusal> {
     let malformed = Refusal(StatusWord::WRONG_DATA);
     let unknown = Refusal(StatusWord::REFERENCE_NOT_FOUND);
-    let (mut oid, mut password, mut parameter) = (None, None, None);
+    let (mut oid, mut password, mut parameter, mut template) = (None, None, None, None);
     for object in tlv::objects(data).ok_or(malformed)? {
         let slot = match object.tag {
             0x80 => &mut oid,
             0x83 => &mut password,
             0x84 => &mut parameter,
+            // A certificate holder authorisation template asks for the authorities the chip trusts.
+            0x7F4C => &mut template,
             _ => return Err(malformed),
         };
         if slot.replace(object.value).is_some() {
@@ -132,7 +137,7 @@ pub(super) fn choose(access: &AccessOffer, data: &[u8]) -> Result<Choice, Refusa
         }
         (Some(_), _) => return Err(malformed),
     };
-    Ok(Choice { offer, password })
+    Ok(Choice { offer, password, wants_authorities: template.is_some() })
 }
 
 impl Pace {
@@ -156,7 +161,7 @@ impl Pace {
             (Self::Mapped { choice, generator, mapping_key }, Step::AgreeKey(key), true) => {
                 agree(choice, &generator, mapping_key, key, around)
             }
-            (Self::Agreed { choice, keys }, Step::Token(token), false) => finish(choice, keys, token),
+            (Self::Agreed { choice, keys }, Step::Token(token), false) => finish(choice, keys, token, around),
             _ => Err(Refusal(StatusWord::CONDITIONS_NOT_SATISFIED)),
         }
     }
@@ -293,7 +298,12 @@ fn chip_authentication_data(
     Ok(crypto::encrypt(offer.cipher, &key, &iv, &padded)?)
 }
 
-fn finish(choice: Choice, keys: AgreedKeys, token: &[u8]) -> Result<Outcome, Refusal> {
+fn finish(
+    choice: Choice,
+    keys: AgreedKeys,
+    token: &[u8],
+    around: &Surroundings<'_>,
+) -> Result<Outcome, Refusal> {
     if token.len() != keys.expected.len() {
         return Err(Refusal(StatusWord::WRONG_DATA));
     }
@@ -301,6 +311,11 @@ fn finish(choice: Choice, keys: AgreedKeys, token: &[u8]) -> Result<Outcome, Ref
         return Ok(Outcome::WrongPassword(choice.password));
     }
     let mut answer = tlv::object(&[0x86], &keys.ours);
+    if choice.wants_authorities {
+        for (tag, authority) in [0x87, 0x88].into_iter().zip(&around.authorities) {
+            answer.extend(tlv::object(&[tag], authority));
+        }
+    }
     if let Some(proof) = &keys.proof {
         answer.extend(tlv::object(&[0x8A], proof));
     }

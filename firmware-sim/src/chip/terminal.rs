@@ -244,6 +244,8 @@ pub(super) struct PaceRun {
     /// x of the mapping step's shared point.
     pub(super) mapping_x: Vec<u8>,
     pub(super) tokens: (Vec<u8>, Vec<u8>),
+    /// The chip's ephemeral public key.
+    pub(super) chip_key: Vec<u8>,
 }
 
 impl PaceRun {
@@ -258,6 +260,7 @@ impl PaceRun {
             secret: Vec::new(),
             mapping_x: Vec::new(),
             tokens: Default::default(),
+            chip_key: Vec::new(),
         }
     }
 
@@ -352,6 +355,7 @@ impl PaceRun {
             crypto::mac(self.offer.cipher, &key, &input).unwrap()
         };
         self.tokens = (token(&theirs), token(&public));
+        self.chip_key = theirs;
     }
 
     pub(super) fn finish(&self, chip: &mut Chip) -> Result<TerminalSession, u16> {

@@ -16,6 +16,9 @@ pub struct ProofOffer {
     pub chip_authentication: Vec<ChipAuthenticationOffer>,
     /// The static keys of PACE with chip authentication mapping, one for each curve (ICAO 9303-11, 4.4.3.5).
     pub mapping_keys: Vec<AgreementKey>,
+    /// Whom the chip trusts to certify terminals: self-signed CV certificates of authorities, the newest first,
+    /// at most two (ICAO 9303-11, 7.1). Without one it has no terminal authentication.
+    pub terminal_trust_points: Vec<Vec<u8>>,
     /// What becomes of the chip once chip authentication went well.
     pub after_chip_authentication: AfterChipAuthentication,
 }

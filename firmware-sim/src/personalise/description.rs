@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use crate::image::{LengthOffer, PaceOffer};
-use crate::pki::{CmsForm, Country, DigestKind, SignerKind};
+use crate::pki::{CmsForm, Country, CvAuthority, DigestKind, SignerKind};
 
 use super::date::PrintedDate;
 use super::mrz::{Mrz, MrzContent, MrzKeyFields, NotInMrz};
@@ -22,6 +22,7 @@ pub struct CardDescription {
     pub(super) access: AccessPlan,
     pub(super) lengths: LengthOffer,
     pub(super) security_object: SecurityObjectPlan,
+    pub(super) terminal_roots: Vec<CvAuthority>,
 }
 
 /// Whose card it is, and which card.
@@ -398,6 +399,21 @@ impl CardDescription {
     #[must_use]
     pub fn with_access(mut self, bac: bool, pace: Vec<PaceOffer>) -> Self {
         (self.access.bac, self.access.pace) = (bac, pace);
+        self
+    }
+
+    /// The same card, whose chip lets those read fingerprints whom these authorities have certified: the newest
+    /// first, at most two. The description as written has none, and its fingerprints are locked for everyone.
+    #[must_use]
+    pub fn with_terminal_authentication(mut self, roots: Vec<CvAuthority>) -> Self {
+        self.terminal_roots = roots;
+        self
+    }
+
+    /// The same card with or without fingerprints.
+    #[must_use]
+    pub fn with_fingerprints(mut self, fingerprints: Fingerprints) -> Self {
+        self.chip.fingerprints = fingerprints;
         self
     }
 

@@ -7,8 +7,8 @@ use openssl::error::ErrorStack;
 use time::Date;
 use time::macros::date;
 
-use crate::image::{AccessOffer, CanOffer, ChipImage, LengthOffer, ReadRule, StoredFile};
-use crate::pki::{Content, DocumentSigner, signed_data};
+use crate::image::{AccessOffer, CanOffer, ChipImage, LengthOffer, ProofOffer, ReadRule, StoredFile};
+use crate::pki::{Content, DocumentSigner, ef_cvca, signed_data};
 
 use super::authority::Issuer;
 use super::biometrics::{data_group_2, data_group_3};
@@ -59,6 +59,12 @@ pub fn personalise_signed_by(
         master_file.insert(EF_CARD_SECURITY, after_access_control(file));
     }
 
+    let roots = &card.terminal_roots;
+    if !roots.is_empty() {
+        emrtd.insert(EF_CVCA, after_access_control(ef_cvca(roots)));
+    }
+    let terminal_trust_points = roots.iter().map(|root| root.certificate().to_vec()).collect();
+
     // The number opens PACE only: a chip with BAC alone has no use for it.
     let can = card.can().filter(|_| !card.access.pace.is_empty());
     let access = AccessOffer {
@@ -72,7 +78,7 @@ pub fn personalise_signed_by(
         master_file,
         emrtd,
         access,
-        proofs: keys.proofs(),
+        proofs: ProofOffer { terminal_trust_points, ..keys.proofs() },
         lengths: card.lengths,
     })
 }
@@ -84,6 +90,7 @@ pub(crate) fn signing_day(card: &CardDescription) -> Date {
 
 const EF_CARD_ACCESS: u16 = 0x011C;
 const EF_CARD_SECURITY: u16 = 0x011D;
+const EF_CVCA: u16 = 0x011C;
 const EF_COM: u16 = 0x011E;
 const EF_SOD: u16 = 0x011D;
 const EF_DIR: u16 = 0x2F00;
@@ -177,6 +184,7 @@ mod tests {
     use super::*;
     use crate::image::{ActiveAuthenticationKey, NamedCurve, PaceCipher, PaceOffer};
     use crate::personalise::{IssuingState, PortraitFormat, shipped, shipped_card};
+    use crate::pki::{CvAuthority, CvPlan};
 
     fn described(name: &str) -> CardDescription {
         shipped_card(name).unwrap_or_else(|| panic!("{name} is not shipped")).description().unwrap()
@@ -314,6 +322,23 @@ mod tests {
         assert!(holds(&[&point[..], &[0x02, 0x01, 0x0F]].concat()));
         // No other card has the file.
         assert!(!made("cccd-2021").master_file.contains_key(&EF_CARD_SECURITY));
+    }
+
+    #[test]
+    fn a_chip_with_trust_points_names_them_in_ef_cvca() {
+        let root = |reference| CvAuthority::root(CvPlan::root(reference)).unwrap();
+        let (new, old) = (root("XACVCA00002"), root("XACVCA00001"));
+        let own = new.certificate().to_vec();
+        let card = described("cccd-2021").with_terminal_authentication(vec![new, old]);
+        let image = personalise(&card, issuer()).unwrap();
+        let file = &image.emrtd[&EF_CVCA];
+        assert_eq!(file.content, [b"\x42\x0BXACVCA00002\x42\x0BXACVCA00001", &[0; 10][..]].concat());
+        assert_eq!(file.rule, ReadRule::AfterAccessControl);
+        assert_eq!(
+            (image.proofs.terminal_trust_points.len(), &image.proofs.terminal_trust_points[0]),
+            (2, &own)
+        );
+        assert!(!made("cccd-2021").emrtd.contains_key(&EF_CVCA));
     }
 
     #[test]

@@ -394,6 +394,7 @@ impl RawCard {
             access: self.access.try_into()?,
             lengths: self.extended_length.map_or(Ok(LengthOffer::Short), LengthOffer::try_from)?,
             security_object: self.security_object.try_into()?,
+            terminal_roots: Vec::new(),
         })
     }
 }
