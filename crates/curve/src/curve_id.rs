@@ -9,6 +9,9 @@ use primeorder::PrimeCurveParams;
 
 use crate::explicit;
 
+/// `standardizedDomainParameters`.
+const STANDARDISED: ObjectIdentifier = ObjectIdentifier::new_unwrap("0.4.0.127.0.7.1.2");
+
 /// A curve whose arithmetic we have.
 pub trait IcaoCurve: PrimeCurveParams<FieldBytesSize: ModulusSize> + CurveArithmetic {
     /// Its name.
@@ -137,6 +140,20 @@ impl CurveId {
         Err(UnknownCurve::Unstated)
     }
 
+    /// The curve that a public key's algorithm means: `id-ecPublicKey` with the parameters above, or
+    /// `standardizedDomainParameters` with a number of table 6 (BSI TR-03110-3, A.2.1.1).
+    pub fn from_algorithm(
+        algorithm: ObjectIdentifier,
+        parameters: Option<&[u8]>,
+    ) -> Result<Self, UnknownCurve> {
+        let parameters = parameters.ok_or(UnknownCurve::Unstated)?;
+        if algorithm == STANDARDISED {
+            let id = u8::from_der(parameters).map_err(|_| UnknownCurve::Unstated)?;
+            return Self::from_parameter_id(id.into()).ok_or(UnknownCurve::Unstated);
+        }
+        Self::from_parameters(parameters)
+    }
+
     /// Bytes of one coordinate.
     pub fn field_bytes(self) -> usize {
         struct Width;
@@ -172,5 +189,17 @@ mod tests {
         assert_eq!(CurveId::from_parameters(&der), Err(UnknownCurve::Name(foreign)));
         assert_eq!(CurveId::from_parameters(&[0x05, 0x00]), Err(UnknownCurve::Unstated));
         assert_eq!(CurveId::from_parameters(&[]), Err(UnknownCurve::Unstated));
+    }
+
+    #[test]
+    fn an_algorithm_may_name_its_curve_by_number() {
+        let found = |parameters: &[u8]| CurveId::from_algorithm(STANDARDISED, Some(parameters));
+        assert_eq!(found(&[0x02, 0x01, 0x0D]), Ok(CurveId::BrainpoolP256r1));
+        // Number 2 is a group modulo a prime.
+        assert_eq!(found(&[0x02, 0x01, 0x02]), Err(UnknownCurve::Unstated));
+        assert_eq!(CurveId::from_algorithm(STANDARDISED, None), Err(UnknownCurve::Unstated));
+        let ec = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+        let p256 = [0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07];
+        assert_eq!(CurveId::from_algorithm(ec, Some(&p256)), Ok(CurveId::NistP256));
     }
 }

@@ -2,7 +2,7 @@
 
 use const_oid::ObjectIdentifier;
 use der::asn1::{AnyRef, BitStringRef, UintRef};
-use der::{Decode, Reader, SliceReader, Tag as DerTag};
+use der::{Decode, Encode, Reader, SliceReader, Tag as DerTag};
 use spki::SubjectPublicKeyInfoRef;
 
 use crate::MalformedFile;
@@ -23,6 +23,8 @@ pub struct PublicKey {
     pub der: Vec<u8>,
     /// Its algorithm's identifier.
     pub algorithm: ObjectIdentifier,
+    /// Its algorithm's parameters, encoded, if it has any.
+    pub parameters: Option<Vec<u8>>,
     /// What kind of key it is.
     pub kind: KeyKind,
     /// The subjectPublicKey's bytes: an RSAPublicKey, an uncompressed point, an INTEGER.
@@ -92,7 +94,8 @@ impl PublicKey {
         } else {
             KeyKind::Unknown
         };
-        Ok(Self { der: bytes.to_vec(), algorithm, kind, key: key.to_vec() })
+        let parameters = spki.algorithm.parameters.map(|any| any.to_der()).transpose()?;
+        Ok(Self { der: bytes.to_vec(), algorithm, parameters, kind, key: key.to_vec() })
     }
 }
 

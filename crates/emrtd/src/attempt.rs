@@ -4,8 +4,8 @@ use std::fmt;
 
 use cccd_card::{StatusWord, TransportError};
 
-use crate::curve::{MappingFault, PointFault};
 use crate::entropy::NoEntropy;
+use crate::group::PublicKeyFault;
 
 /// A step of opening a chip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,13 +60,13 @@ pub enum ProtocolFault {
         /// Which step.
         step: AccessStep,
     },
-    /// A point from the chip cannot be used.
-    #[error("chip sent an unusable point in {step}")]
-    Point {
+    /// A public key from the chip cannot be used.
+    #[error("chip sent an unusable public key in {step}")]
+    PublicKey {
         /// Which step.
         step: AccessStep,
         /// What is wrong with it.
-        source: PointFault,
+        source: PublicKeyFault,
     },
     /// PACE: the chip accepted our token and sent a wrong one itself. It does not know the password.
     #[error("authentication token of the chip is wrong")]
@@ -117,14 +117,5 @@ impl From<ProtocolFault> for AttemptError {
 impl From<NoEntropy> for AttemptError {
     fn from(error: NoEntropy) -> Self {
         Self::Entropy(error)
-    }
-}
-
-impl AttemptError {
-    pub(crate) fn of_mapping(fault: MappingFault) -> Self {
-        match fault {
-            MappingFault::Point(source) => ProtocolFault::Point { step: AccessStep::Mapping, source }.into(),
-            MappingFault::Entropy(error) => Self::Entropy(error),
-        }
     }
 }

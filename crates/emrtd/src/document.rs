@@ -95,7 +95,10 @@ pub fn read_document<C: CardChannel, R: TryCryptoRng + ?Sized>(
     let mut files = BTreeMap::new();
     let mut by_com = None;
     let mut by_sod = None;
-    for &file in &plan.files {
+    // EF.CardSecurity holds the key that the mapping is judged with. PACE leaves the master file selected, so
+    // it costs least before all others.
+    let first = chip.mapping().done().map(|_| FileId::CardSecurity);
+    for file in first.into_iter().chain(plan.files.iter().copied()) {
         if files.contains_key(&file) || !plan.wants(file, by_sod.as_ref().or(by_com.as_ref())) {
             continue;
         }

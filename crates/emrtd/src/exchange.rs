@@ -4,7 +4,7 @@ use cccd_card::{CardChannel, ChannelLimits, Command, ExpectedLength, Response, T
 use cccd_document::Cipher;
 
 use crate::read::UnlockedChip;
-use crate::secure_messaging::{SecureMessaging, SmFault};
+use crate::secure_messaging::{SecureMessaging, SmFault, longest_short_command};
 use crate::transport;
 
 /// Why a protected command brought no answer. The session is over in each case.
@@ -52,6 +52,34 @@ impl<C: CardChannel> UnlockedChip<C> {
         self.run_in(session, command, |session, command| {
             session.protect_expecting(command, ExpectedLength::SHORT_MAX)
         })
+    }
+
+    /// The same for data that may be too long for one short command: where the channel has no extended
+    /// lengths, it goes in pieces (ISO/IEC 7816-4, 5.3.3).
+    ///
+    /// A piece that is refused ends it; its status is that of the whole.
+    pub(crate) fn transact_long(&mut self, command: &Command) -> Result<Response, ExchangeError> {
+        let piece = longest_short_command(self.cipher());
+        if command.payload().len() <= piece || self.limits().allow_extended() {
+            return self.transact(command);
+        }
+        let mut pieces = command.payload().chunks(piece).peekable();
+        let [cla, ins, p1, p2] = command.header();
+        while let Some(data) = pieces.next() {
+            if pieces.peek().is_none() {
+                let last = Command::new(cla, ins, p1, p2).data(data);
+                return self.transact(&match command.expected() {
+                    Some(expected) => last.expect(expected),
+                    None => last,
+                });
+            }
+            let reply = self.transact(&Command::new(cla | 0x10, ins, p1, p2).data(data))?;
+            if !reply.status().is_ok() {
+                return Ok(reply);
+            }
+        }
+        // Unreachable: data longer than a piece has a last one. The whole command is right all the same.
+        self.transact(command)
     }
 
     fn run_in(

@@ -42,16 +42,18 @@
 mod active_authentication;
 mod attempt;
 mod bac;
-mod curve;
+mod chip_authentication;
 mod document;
 mod entropy;
 mod exchange;
 #[cfg(test)]
 mod flipped_bits;
+mod group;
 mod key_derivation;
 mod metered;
 mod pace;
 mod proof;
+mod public_key;
 mod read;
 mod secure_messaging;
 mod start;
@@ -63,9 +65,9 @@ mod unlock;
 
 pub use active_authentication::Challenge;
 pub use attempt::{AccessStep, ProtocolFault};
-pub use curve::PointFault;
 pub use document::{ReadPlan, read_document};
 pub use entropy::NoEntropy;
+pub use group::PublicKeyFault;
 pub use metered::{Metered, Outline, Traffic};
 pub use proof::{Proof, ProofPlan};
 pub use read::{Progress, ReadError, UnlockedChip};

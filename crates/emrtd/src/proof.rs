@@ -1,13 +1,16 @@
 //! What the chip is asked to prove once its files are read, and in which order.
 //!
-//! Proofs come after the files, so that a chip that breaks its session over a proof has given its files already.
+//! Active authentication comes before chip authentication: some chips do the first no more after the second
+//! (card quirk 46). Both come after the files, so that a chip that breaks its session over a proof has given
+//! its files already.
 
 use std::fmt;
 
 use cccd_card::CardChannel;
-use cccd_document::{ChipProofs, DataGroup15, FileId, FileOutcome, ProofOutcome};
+use cccd_document::{ChipProofs, DataGroup14, DataGroup15, FileId, FileOutcome, ProofOutcome};
 
 use crate::active_authentication::{self, Challenge};
+use crate::chip_authentication;
 use crate::entropy::{Entropy, NoEntropy};
 use crate::exchange::{ExchangeError, is_loss};
 use crate::read::{ReadError, UnlockedChip};
@@ -19,12 +22,15 @@ use crate::secure_messaging::SmFault;
 pub enum Proof {
     /// Active authentication.
     ActiveAuthentication,
+    /// Chip authentication.
+    ChipAuthentication,
 }
 
 impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ActiveAuthentication => "active authentication",
+            Self::ChipAuthentication => "chip authentication",
         })
     }
 }
@@ -35,6 +41,7 @@ impl fmt::Display for Proof {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProofPlan {
     active_authentication: Option<Challenge>,
+    chip_authentication: bool,
 }
 
 impl ProofPlan {
@@ -45,17 +52,24 @@ impl ProofPlan {
 
     /// Each that the chip offers; the challenge of active authentication comes from there.
     pub fn all(challenge: Challenge) -> Self {
-        Self::none().with_active_authentication(challenge)
+        Self::none().with_active_authentication(challenge).with_chip_authentication()
     }
 
     /// Active authentication too.
     pub fn with_active_authentication(self, challenge: Challenge) -> Self {
-        Self { active_authentication: Some(challenge) }
+        Self { active_authentication: Some(challenge), ..self }
+    }
+
+    /// Chip authentication too.
+    pub fn with_chip_authentication(self) -> Self {
+        Self { chip_authentication: true, ..self }
     }
 
     /// The files whose keys the proofs are made with.
     pub(crate) fn files(&self) -> impl Iterator<Item = FileId> {
-        self.active_authentication.is_some().then_some(FileId::DG15).into_iter()
+        let chip = self.chip_authentication.then_some(FileId::DG14);
+        let active = self.active_authentication.is_some().then_some(FileId::DG15);
+        chip.into_iter().chain(active)
     }
 }
 
@@ -87,7 +101,8 @@ pub(crate) fn ask<C: CardChannel>(
     files: &std::collections::BTreeMap<FileId, FileOutcome>,
     entropy: &mut dyn Entropy,
 ) -> Result<ChipProofs, ReadError> {
-    let mut proofs = ChipProofs::default();
+    let mut proofs =
+        ChipProofs { chip_authentication_mapping: chip.mapping().clone(), ..ChipProofs::default() };
     if let Some(challenge) = &plan.active_authentication {
         proofs.active_authentication = match key_file(files, FileId::DG15) {
             Err(outcome) => outcome,
@@ -96,6 +111,18 @@ pub(crate) fn ask<C: CardChannel>(
                 Ok(group) => settle(
                     Proof::ActiveAuthentication,
                     active_authentication::run(chip, &group.public_key, challenge, entropy),
+                )?,
+            },
+        };
+    }
+    if plan.chip_authentication {
+        proofs.chip_authentication = match key_file(files, FileId::DG14) {
+            Err(outcome) => outcome,
+            Ok(bytes) => match DataGroup14::parse(bytes) {
+                Err(_) => ProofOutcome::Unsupported,
+                Ok(group) => settle(
+                    Proof::ChipAuthentication,
+                    chip_authentication::run(chip, &group.security_infos, entropy),
                 )?,
             },
         };

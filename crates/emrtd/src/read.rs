@@ -6,7 +6,7 @@ use cccd_card::tlv::{Header, Length, Tag, TlvError, TlvReader, encode};
 use cccd_card::{
     CardChannel, ChannelLimits, Command, ExpectedLength, Response, SecretBytes, StatusWord, TransportError,
 };
-use cccd_document::{AccessRun, Cipher, FileId, FileOutcome};
+use cccd_document::{AccessRun, ChipAuthenticationMappingRun, Cipher, FileId, FileOutcome, ProofOutcome};
 use zeroize::Zeroizing;
 
 use crate::bac::select_application;
@@ -80,8 +80,9 @@ pub enum ReadError {
         /// What it said.
         source: NoEntropy,
     },
-    /// The file lies outside the eMRTD application. Nothing was sent.
-    #[error("{file} is not a file of the eMRTD application")]
+    /// The file lies outside the eMRTD application and is none to be read after access control. Nothing was
+    /// sent.
+    #[error("{file} is not read after access control")]
     NotInApplication {
         /// Which file.
         file: FileId,
@@ -128,6 +129,7 @@ pub struct UnlockedChip<C> {
     addressing: Addressing,
     limits: ChannelLimits,
     sizes: ReadSizes,
+    mapping: ProofOutcome<ChipAuthenticationMappingRun>,
 }
 
 impl<C> fmt::Debug for UnlockedChip<C> {
@@ -156,7 +158,25 @@ impl<C: CardChannel> UnlockedChip<C> {
             addressing: Addressing::Unknown,
             limits,
             sizes,
+            mapping: ProofOutcome::NotOffered,
         }
+    }
+
+    /// The same, with what PACE left beside the session.
+    pub(crate) fn after_pace(self, mapping: ProofOutcome<ChipAuthenticationMappingRun>) -> Self {
+        Self { mapping, ..self }
+    }
+
+    /// What came of PACE with chip authentication mapping.
+    pub(crate) fn mapping(&self) -> &ProofOutcome<ChipAuthenticationMappingRun> {
+        &self.mapping
+    }
+
+    /// Goes on under new keys. What the chip refused at once before it refuses now.
+    pub(crate) fn change_session(&mut self, session: SecureMessaging) {
+        let most = self.sizes.chunk();
+        self.sizes = ReadSizes::new(session.cipher(), self.limits).up_to(most, self.sizes.header_first);
+        self.session = Some(session);
     }
 
     /// The session, to be put back if it survives.
@@ -196,7 +216,7 @@ impl<C: CardChannel> UnlockedChip<C> {
         self.channel
     }
 
-    /// Reads a file of the eMRTD application.
+    /// Reads a file of the eMRTD application, or EF.CardSecurity.
     ///
     /// A file that is not there, locked or not to be had otherwise is an outcome. An error means that
     /// nothing more can be read.
@@ -210,10 +230,11 @@ impl<C: CardChannel> UnlockedChip<C> {
         file: FileId,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<FileOutcome, ReadError> {
-        if !file.in_application() {
-            return Err(ReadError::NotInApplication { file });
+        match file {
+            FileId::CardSecurity => self.select_master_file(file)?,
+            _ if file.in_application() => self.select_application(file)?,
+            _ => return Err(ReadError::NotInApplication { file }),
         }
-        self.select_application(file)?;
         let mut body: SecretBytes = Zeroizing::new(Vec::new());
         let mut extent = Extent::Unknown;
         let mut commands = 0;
@@ -277,9 +298,21 @@ impl<C: CardChannel> UnlockedChip<C> {
         Ok(())
     }
 
+    /// Back to the master file, where PACE has left us until the application is selected. Some chips refuse
+    /// this and find the file all the same.
+    fn select_master_file(&mut self, file: FileId) -> Result<(), ReadError> {
+        if self.application == Application::Selected {
+            self.exchange(file, &Command::new(0x00, 0xA4, 0x00, 0x0C).data(&[0x3F, 0x00]))?;
+            self.application = Application::NotSelected;
+        }
+        Ok(())
+    }
+
     /// One READ BINARY, and at the front of a file whatever it takes to address it.
     fn read_piece(&mut self, file: FileId, offset: usize, ask: usize) -> Result<Piece, ReadError> {
         let reply = match (offset, self.addressing) {
+            // What goes for the application need not go for the master file.
+            (0, _) if !file.in_application() => return self.select_and_read(file, ask),
             (0, Addressing::Unknown | Addressing::ShortIdentifier) => {
                 let command = Command::new(0x00, 0xB0, 0x80 | file.sfi(), 0x00);
                 let reply = self.exchange(file, &command.expect(ExpectedLength::new(ask)))?;
@@ -306,7 +339,7 @@ impl<C: CardChannel> UnlockedChip<C> {
             return Ok(Piece::Refused(status));
         }
         let reply = self.read_binary(file, 0, ask)?;
-        if reply.status().carries_data() && !reply.data().is_empty() {
+        if file.in_application() && reply.status().carries_data() && !reply.data().is_empty() {
             self.addressing = Addressing::Identifier;
         }
         Ok(Piece::of(reply))
@@ -504,6 +537,15 @@ impl ReadSizes {
         }
         ladder.dedup();
         Self { ladder, header_first: false }
+    }
+
+    /// The same without sizes above `most`.
+    fn up_to(mut self, most: usize, header_first: bool) -> Self {
+        self.ladder.retain(|&size| size <= most);
+        if self.ladder.is_empty() {
+            self.ladder.push(most);
+        }
+        Self { header_first, ..self }
     }
 
     fn chunk(&self) -> usize {

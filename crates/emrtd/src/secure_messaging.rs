@@ -222,6 +222,14 @@ pub(crate) fn largest_plain(cipher: Cipher, limit: usize) -> usize {
     (1..=limit / block).rev().find(fits).map_or(0, |blocks| blocks * block - 1)
 }
 
+/// The most data bytes that a protected command of short length carries, with or without an Le of one byte.
+pub(crate) fn longest_short_command(cipher: Cipher) -> usize {
+    let block = Key::block_size_of(cipher);
+    let (data_header, le, mac) = (1 + 2 + 1, 3, 2 + MAC_SIZE);
+    // Padding takes a byte at least.
+    (255 - data_header - le - mac) / block * block - 1
+}
+
 /// Le as DO97 carries it: one byte up to 256, two beyond.
 fn le_bytes(expected: ExpectedLength) -> Vec<u8> {
     let bytes = expected.get().to_be_bytes();

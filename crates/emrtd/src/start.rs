@@ -344,12 +344,12 @@ mod tests {
 
     #[test]
     fn the_best_variant_comes_first_and_foreign_ones_fall_out() {
-        // Integrated mapping; 3DES on P-256; AES-256 on P-384; AES-128 on brainpoolP256r1; version 1.
+        // A mapping nobody has defined; 3DES on P-256; AES-256 on P-384; AES-128 on brainpoolP256r1; version 1.
         let info = |arcs: &str, version: u8, id: u8| {
             format!("3012060A04007F0007020204{arcs}0201{version:02X}0201{id:02X}")
         };
         let list = [
-            info("0402", 2, 13),
+            info("0502", 2, 13),
             info("0201", 2, 12),
             info("0204", 2, 15),
             info("0202", 2, 13),

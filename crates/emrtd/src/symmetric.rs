@@ -47,6 +47,25 @@ impl Key {
         }
     }
 
+    /// Bytes of a key for `cipher`.
+    pub(crate) const fn size_of(cipher: Cipher) -> usize {
+        match cipher {
+            Cipher::TripleDes | Cipher::Aes128 => 16,
+            Cipher::Aes192 => 24,
+            Cipher::Aes256 => 32,
+        }
+    }
+
+    /// A key made of the first bytes of `material`, if there are enough of them.
+    pub(crate) fn from_front(cipher: Cipher, material: &[u8]) -> Option<Self> {
+        Some(match cipher {
+            Cipher::TripleDes => Self::TripleDes(*material.first_chunk()?),
+            Cipher::Aes128 => Self::Aes128(*material.first_chunk()?),
+            Cipher::Aes192 => Self::Aes192(*material.first_chunk()?),
+            Cipher::Aes256 => Self::Aes256(*material.first_chunk()?),
+        })
+    }
+
     /// The suite this key is for.
     pub(crate) fn cipher(&self) -> Cipher {
         match self {

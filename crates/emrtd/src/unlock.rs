@@ -3,7 +3,9 @@
 use std::fmt;
 
 use cccd_card::{CardChannel, ChannelLimits, StatusWord, TransportError};
-use cccd_document::{AccessKey, AccessProtocol, AccessRun, Downgrade, PasswordKind};
+use cccd_document::{
+    AccessKey, AccessProtocol, AccessRun, ChipAuthenticationMappingRun, Downgrade, PasswordKind, ProofOutcome,
+};
 use rand_core::TryCryptoRng;
 
 use crate::attempt::{AccessStep, AttemptError, ProtocolFault};
@@ -120,7 +122,8 @@ impl<C: CardChannel> LockedChip<C> {
         let card_access = start::card_access(&mut self.channel).map_err(lost)?;
         let limits = start::card_limits(&mut self.channel, &card_access, self.limits).map_err(lost)?;
 
-        let offer = card_access.offer();
+        let mut offer = card_access.offer();
+        offer.variants.retain(|variant| variant.fits(limits.min(self.channel.limits())));
         let mut tries = Tries::new(&mut self.channel, &mut entropy, &offer);
         let opened = match tries.pace(keys)? {
             Some(opened) => opened,
@@ -135,7 +138,8 @@ impl<C: CardChannel> LockedChip<C> {
             downgrade: opened.downgrade,
             card_access: card_access.into_bytes(),
         };
-        Ok(UnlockedChip::new(self.channel, opened.session, access, limits, opened.application))
+        let chip = UnlockedChip::new(self.channel, opened.session, access, limits, opened.application);
+        Ok(chip.after_pace(opened.mapping))
     }
 }
 
@@ -146,6 +150,7 @@ struct Opened {
     password: PasswordKind,
     downgrade: Option<Downgrade>,
     application: Application,
+    mapping: ProofOutcome<ChipAuthenticationMappingRun>,
 }
 
 /// What has been tried on one card, and what came of it.
@@ -156,13 +161,17 @@ struct Tries<'a> {
     runs: usize,
     /// Kinds of key not to be used again.
     barred: Vec<PasswordKind>,
+    /// What came of chip authentication mapping, as long as it did not run.
+    mapping: ProofOutcome<ChipAuthenticationMappingRun>,
     /// The most telling failure so far.
     failure: Option<UnlockError>,
 }
 
 impl<'a> Tries<'a> {
     fn new(channel: &'a mut dyn CardChannel, entropy: &'a mut dyn Entropy, offer: &'a Offer) -> Self {
-        Self { channel, entropy, offer, runs: 0, barred: Vec::new(), failure: None }
+        let offered = offer.variants.iter().any(|variant| variant.proves_chip());
+        let mapping = if offered { ProofOutcome::NotAsked } else { ProofOutcome::NotOffered };
+        Self { channel, entropy, offer, runs: 0, barred: Vec::new(), mapping, failure: None }
     }
 
     fn pace(&mut self, keys: &[AccessKey]) -> Result<Option<Opened>, UnlockError> {
@@ -176,17 +185,28 @@ impl<'a> Tries<'a> {
                 }
                 self.begin()?;
                 let error = match pace::run(self.channel, variant, key, self.entropy) {
-                    Ok(session) => {
+                    Ok(run) => {
+                        // Another variant may have run because the one with the proof was refused.
+                        let mapping = match run.mapping {
+                            ProofOutcome::NotOffered => std::mem::take(&mut self.mapping),
+                            outcome => outcome,
+                        };
                         return Ok(Some(Opened {
-                            session,
+                            session: run.session,
                             protocol: AccessProtocol::Pace(variant.selected()),
                             password: key.kind(),
                             downgrade: None,
                             application: Application::NotSelected,
+                            mapping,
                         }));
                     }
                     Err(error) => error,
                 };
+                if let AttemptError::VariantRefused { status, .. } = &error
+                    && variant.proves_chip()
+                {
+                    self.mapping = ProofOutcome::Refused(*status);
+                }
                 if self.note(error, key.kind())? == Next::Variant {
                     // It was refused before the key came into it: other keys need not try it.
                     variants.retain(|other| *other != variant);
@@ -218,6 +238,7 @@ impl<'a> Tries<'a> {
                         password: PasswordKind::Mrz,
                         downgrade,
                         application: Application::Selected,
+                        mapping: std::mem::take(&mut self.mapping),
                     }));
                 }
                 Err(error) => {
@@ -427,9 +448,9 @@ mod tests {
         let (mut script, seen) = chip(|_| "9000", || "6300", "6300");
         assert!(matches!(fails(&mut script, &[]), UnlockError::Unsupported));
         assert_eq!(sent(&seen, 0x22), 0);
-        // Integrated mapping only, and no key for BAC.
+        // PACE on parameters that do not exist, and no key for BAC.
         let mut script = Script::answering(|command| match command[1] {
-            0xB0 => hex("31143012060A04007F0007020204040202010202010D 9000"),
+            0xB0 => hex("31143012060A04007F00070202040402020102020113 9000"),
             _ => hex("9000"),
         });
         assert!(matches!(fails(&mut script, &[can("111111")]), UnlockError::Unsupported));

@@ -137,8 +137,8 @@ fn every_card_with_bac_is_read_by_bac() {
 
 #[test]
 fn every_cipher_on_every_curve_opens() {
-    use PaceCipher::{Aes128, Aes192, Aes256, TripleDes};
     use NamedCurve::{BrainpoolP256r1, BrainpoolP384r1, NistP256, NistP384, NistP521};
+    use PaceCipher::{Aes128, Aes192, Aes256, TripleDes};
     let base = Made::named("cccd-2021");
     for (arc, cipher) in [(1, TripleDes), (2, Aes128), (3, Aes192), (4, Aes256)] {
         for (id, curve) in
@@ -262,10 +262,10 @@ fn bac_on_a_chip_that_offers_pace_is_reported() {
     assert_eq!(evidence.access.protocol, AccessProtocol::Bac);
     assert_eq!(evidence.access.downgrade, Some(Downgrade::PaceFailed));
     assert!(evidence.access.card_access.is_some());
-    // Offered in a form we do not speak: integrated mapping.
+    // Offered in a form nobody speaks: a mapping that is not defined.
     let mut made = Made::named("cccd-2021");
     let mut file = card_access(2, 13);
-    file[14] = 0x04;
+    file[14] = 0x05;
     made.image.master_file.get_mut(&FileId::CardAccess.fid()).unwrap().content = file;
     let (evidence, _) = read(made.chip(), ChannelLimits::SHORT, &[made.mrz()]).unwrap();
     assert_eq!(evidence.access.downgrade, Some(Downgrade::PaceUnsupported));

@@ -7,8 +7,8 @@ use cccd_curve::{CurveId, UnknownCurve, ecdsa};
 use cccd_document::PublicKey;
 use cccd_document::public_key::KeyKind;
 use const_oid::ObjectIdentifier;
-use der::{Decode, Encode, Sequence};
-use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoRef};
+use der::Sequence;
+use spki::AlgorithmIdentifierOwned;
 
 use crate::Reason;
 use crate::hash::HashAlgorithm;
@@ -174,9 +174,7 @@ fn with_ec(
 
 /// The curve of a key. Parameters that are spelled out must be those of a known curve to the last number.
 pub fn curve_of(key: &PublicKey) -> Result<CurveId, Reason> {
-    let info = SubjectPublicKeyInfoRef::from_der(&key.der).map_err(|_| Reason::PublicKeyUnusable)?;
-    let parameters = info.algorithm.parameters.and_then(|any| any.to_der().ok());
-    CurveId::from_parameters(&parameters.unwrap_or_default()).map_err(|unknown| match unknown {
+    CurveId::from_algorithm(key.algorithm, key.parameters.as_deref()).map_err(|unknown| match unknown {
         UnknownCurve::Explicit => Reason::ExplicitCurveUnknown,
         _ => Reason::CurveUnknown,
     })

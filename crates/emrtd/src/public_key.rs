@@ -1,0 +1,85 @@
+//! A chip's static key for key agreement, as DG14 writes it: on a curve that is named, numbered or spelled
+//! out, or modulo a prime (ICAO 9303-11, 9.2.6; BSI TR-03110-3, A.2).
+
+use cccd_card::tlv::{Tag, TlvReader};
+use cccd_curve::CurveId;
+use cccd_document::PublicKey;
+use cccd_document::public_key::{Curve, KeyKind};
+
+use crate::group::{DomainParameters, ModpId};
+
+/// A public key and its group, which is one of those we know. Whether it is in the group is found when it is
+/// used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AgreementKey {
+    pub(crate) parameters: DomainParameters,
+    /// A point, uncompressed, or a number.
+    pub(crate) public: Vec<u8>,
+}
+
+/// How keys are agreed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyAgreement {
+    /// Modulo a prime.
+    Dh,
+    /// On a curve.
+    Ecdh,
+}
+
+impl KeyAgreement {
+    /// Its arc in object identifiers (TR-03110-3, A.1.1.1).
+    pub(crate) fn arc(self) -> u8 {
+        match self {
+            Self::Dh => 1,
+            Self::Ecdh => 2,
+        }
+    }
+}
+
+impl AgreementKey {
+    /// The key, if its group is known. Parameters that are spelled out are looked up and never believed.
+    pub(crate) fn of(key: &PublicKey) -> Option<Self> {
+        let parameters = key.parameters.as_deref();
+        match key.kind {
+            // The number may be one of a group modulo a prime.
+            KeyKind::Ec { curve: Curve::Standardised(id @ 0..=2), .. } => {
+                let id = ModpId::from_parameter_id(id.into())?;
+                Some(Self { parameters: DomainParameters::Modp(id), public: integer(&key.key)? })
+            }
+            KeyKind::Ec { .. } => {
+                let curve = CurveId::from_algorithm(key.algorithm, parameters).ok()?;
+                Some(Self { parameters: DomainParameters::Curve(curve), public: key.key.clone() })
+            }
+            KeyKind::Dh => {
+                // X9.42 has the order after both, PKCS #3 perhaps a length: known groups need neither.
+                let mut outer = TlvReader::new(parameters?);
+                let mut numbers = TlvReader::new(outer.expect(Tag(0x30)).ok()?);
+                let prime = unsigned(numbers.expect(Tag(0x02)).ok()?);
+                let generator = unsigned(numbers.expect(Tag(0x02)).ok()?);
+                let id = ModpId::from_numbers(prime, generator)?;
+                Some(Self { parameters: DomainParameters::Modp(id), public: integer(&key.key)? })
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn agreement(&self) -> KeyAgreement {
+        match self.parameters {
+            DomainParameters::Curve(_) => KeyAgreement::Ecdh,
+            DomainParameters::Modp(_) => KeyAgreement::Dh,
+        }
+    }
+}
+
+/// The value of an INTEGER that is all there is.
+fn integer(der: &[u8]) -> Option<Vec<u8>> {
+    let mut reader = TlvReader::new(der);
+    let value = reader.expect(Tag(0x02)).ok()?;
+    reader.finish().ok()?;
+    Some(unsigned(value).to_vec())
+}
+
+/// An INTEGER's bytes without the zero that keeps it positive.
+fn unsigned(value: &[u8]) -> &[u8] {
+    value.strip_prefix(&[0]).unwrap_or(value)
+}

@@ -1,0 +1,212 @@
+//! The simulator's chips asked for proofs. Whether a signature is right is judged elsewhere (`cccd-trust`);
+//! here it is held that the conversation comes to its end and what it leaves behind.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the helpers of these tests fail a test by panicking, like the tests themselves"
+)]
+
+use cccd_card::{ChannelLimits, StatusWord};
+use cccd_document::evidence::challenge_from_nonce;
+use cccd_document::{
+    AccessKey, ChipAuthenticationRun, ChipProofs, Cipher, DataGroup14, Evidence, FileId, MrzKey, ProofOutcome,
+};
+use cccd_emrtd::{Challenge, LockedChip, ProofPlan, ReadPlan, read_document};
+use cccd_firmware_sim::chip::Chip;
+use cccd_firmware_sim::image::{
+    ActiveAuthenticationKey, AfterChipAuthentication, ChipAuthenticationCommands, ChipImage, LengthOffer,
+    LongAnswer, ModpGroup, NamedCurve, PaceCipher, SignatureHash,
+};
+use cccd_firmware_sim::personalise::{
+    ActiveAuthenticationKind, ActiveAuthenticationPlan, CardDescription, ChipAuthenticationInfo,
+    ChipAuthenticationKind, ChipAuthenticationPlan, DhKeyForm, EcdhKeyForm, Issuer, personalise,
+    shipped_card,
+};
+use cccd_firmware_sim::reader::in_process::DirectChannel;
+use getrandom::SysRng;
+
+const EXTENDED: LengthOffer = LengthOffer::Extended { max_command: 2_000, max_reply: 2_000 };
+
+fn card() -> CardDescription {
+    shipped_card("cccd-2021").unwrap().description().unwrap()
+}
+
+fn made(description: &CardDescription) -> ChipImage {
+    personalise(description, &Issuer::new().unwrap()).unwrap()
+}
+
+/// Everything the plan says, of a chip with this content.
+fn read(description: &CardDescription, image: ChipImage, limits: ChannelLimits, plan: &ReadPlan) -> Evidence {
+    let key = description.mrz_key();
+    let key = AccessKey::Mrz(MrzKey::new(&key.document_number, &key.birth, &key.expiry).unwrap());
+    let channel = DirectChannel::new(Chip::new(image), limits).unwrap();
+    let mut chip = LockedChip::new(channel).unlock(&[key], &mut SysRng).unwrap();
+    read_document(&mut chip, plan, &mut SysRng, &mut |_| {}).unwrap()
+}
+
+/// The proofs of a chip that is read for them alone.
+fn proofs(description: &CardDescription, limits: ChannelLimits, proofs: ProofPlan) -> ChipProofs {
+    read(description, made(description), limits, &ReadPlan::new([]).proving(proofs)).proofs
+}
+
+fn chip_authentication(plan: ChipAuthenticationPlan) -> CardDescription {
+    card().with_lengths(EXTENDED).with_chip_authentication(vec![plan])
+}
+
+fn ran(outcome: &ProofOutcome<ChipAuthenticationRun>) -> &ChipAuthenticationRun {
+    outcome.done().unwrap_or_else(|| panic!("{outcome:?}"))
+}
+
+#[test]
+fn both_proofs_come_with_the_files_and_the_challenge_is_of_the_nonce() {
+    let nonce = b"transaction 7".to_vec();
+    let plan = ReadPlan::identity().proving(ProofPlan::all(Challenge::FromNonce(nonce.clone())));
+    let description = card();
+    let evidence = read(&description, made(&description), ChannelLimits::SHORT, &plan);
+    let active = evidence.proofs.active_authentication.done().unwrap();
+    assert_eq!((active.challenge, &active.nonce), (challenge_from_nonce(&nonce), &Some(nonce)));
+    assert!(active.response.len() >= 64);
+    let chip = ran(&evidence.proofs.chip_authentication);
+    let signed = DataGroup14::parse(evidence.bytes(FileId::DG14).unwrap()).unwrap().security_infos;
+    assert!(signed.chip_authentication_keys().any(|key| key.public_key.der == chip.public_key));
+    assert!(evidence.bytes(FileId::DG2).is_some());
+}
+
+#[test]
+fn what_is_not_planned_is_not_asked_and_what_is_not_offered_is_so_told() {
+    let none = proofs(&card(), ChannelLimits::SHORT, ProofPlan::none());
+    assert_eq!(
+        none,
+        ChipProofs { chip_authentication_mapping: ProofOutcome::NotOffered, ..ChipProofs::default() }
+    );
+    let bare = card().with_active_authentication(None).with_chip_authentication(Vec::new());
+    let told = proofs(&bare, ChannelLimits::SHORT, ProofPlan::all(Challenge::Drawn));
+    assert_eq!(told.active_authentication, ProofOutcome::NotOffered);
+    assert_eq!(told.chip_authentication, ProofOutcome::NotOffered);
+}
+
+#[test]
+fn chip_authentication_runs_with_every_key_form_and_cipher() {
+    let curves = [NamedCurve::BrainpoolP256r1, NamedCurve::NistP521];
+    let on_curves = curves.into_iter().flat_map(|curve| {
+        [EcdhKeyForm::Named, EcdhKeyForm::Explicit, EcdhKeyForm::Standardised]
+            .map(|form| ChipAuthenticationKind::Ecdh(curve, form))
+    });
+    let modulo_primes = ModpGroup::all().into_iter().flat_map(|group| {
+        [DhKeyForm::Pkcs3, DhKeyForm::X942, DhKeyForm::Standardised]
+            .map(|form| ChipAuthenticationKind::Dh(group, form))
+    });
+    for kind in on_curves.chain(modulo_primes) {
+        for (cipher, expected) in [
+            (PaceCipher::TripleDes, Cipher::TripleDes),
+            (PaceCipher::Aes128, Cipher::Aes128),
+            (PaceCipher::Aes256, Cipher::Aes256),
+        ] {
+            let card = chip_authentication(ChipAuthenticationPlan::standard(kind, cipher));
+            let proofs = proofs(&card, ChannelLimits::EXTENDED, ProofPlan::none().with_chip_authentication());
+            assert_eq!(ran(&proofs.chip_authentication).cipher, expected, "{kind:?} {cipher:?}");
+        }
+    }
+}
+
+#[test]
+fn of_several_keys_the_one_is_used_that_is_named_and_a_missing_info_means_3des() {
+    let curve = ChipAuthenticationKind::Ecdh(NamedCurve::BrainpoolP256r1, EcdhKeyForm::Named);
+    let other = ChipAuthenticationKind::Ecdh(NamedCurve::NistP256, EcdhKeyForm::Explicit);
+    let first = ChipAuthenticationPlan {
+        key_id: Some(1),
+        ..ChipAuthenticationPlan::standard(curve, PaceCipher::TripleDes)
+    };
+    let second = ChipAuthenticationPlan {
+        key_id: Some(2),
+        ..ChipAuthenticationPlan::standard(other, PaceCipher::Aes192)
+    };
+    let plan = ProofPlan::none().with_chip_authentication();
+    let two = card().with_chip_authentication(vec![first, second]);
+    let two = proofs(&two, ChannelLimits::SHORT, plan.clone());
+    let run = ran(&two.chip_authentication);
+    assert_eq!((run.key_id, run.cipher), (Some(2), Cipher::Aes192));
+
+    let french = ChipAuthenticationPlan {
+        info: ChipAuthenticationInfo::Missing,
+        commands: ChipAuthenticationCommands::KeyAgreementTemplate,
+        ..ChipAuthenticationPlan::standard(curve, PaceCipher::TripleDes)
+    };
+    let french = proofs(&chip_authentication(french), ChannelLimits::SHORT, plan.clone());
+    let run = ran(&french.chip_authentication);
+    assert_eq!((run.key_id, run.cipher), (None, Cipher::TripleDes));
+
+    // 3DES by the commands of AES alone.
+    let general = ChipAuthenticationPlan {
+        commands: ChipAuthenticationCommands::GeneralAuthenticate,
+        ..ChipAuthenticationPlan::standard(curve, PaceCipher::TripleDes)
+    };
+    let general = proofs(&chip_authentication(general), ChannelLimits::SHORT, plan);
+    assert_eq!(ran(&general.chip_authentication).cipher, Cipher::TripleDes);
+}
+
+#[test]
+fn a_chip_that_falls_silent_under_the_new_keys_has_proven_nothing_and_its_files_stand() {
+    let description = card();
+    let mut image = made(&description);
+    image.proofs.after_chip_authentication = AfterChipAuthentication::Mute;
+    let plan = ReadPlan::identity().proving(ProofPlan::all(Challenge::Drawn));
+    let evidence = read(&description, image, ChannelLimits::SHORT, &plan);
+    assert_eq!(evidence.proofs.chip_authentication, ProofOutcome::Broken);
+    assert!(evidence.proofs.active_authentication.done().is_some());
+    assert!(evidence.bytes(FileId::DG2).is_some());
+}
+
+#[test]
+fn a_swapped_chip_authentication_key_breaks_the_session() {
+    // The files of one card in the chip of another: the key in DG14 is not the chip's.
+    let description = card();
+    let mut image = made(&description);
+    image.proofs.chip_authentication = made(&description).proofs.chip_authentication;
+    let plan = ReadPlan::identity().proving(ProofPlan::none().with_chip_authentication());
+    let evidence = read(&description, image, ChannelLimits::SHORT, &plan);
+    assert_eq!(evidence.proofs.chip_authentication, ProofOutcome::Broken);
+    assert!(evidence.bytes(FileId::DG2).is_some());
+}
+
+#[test]
+fn active_authentication_comes_first_so_that_the_other_cannot_spoil_it() {
+    let description = card();
+    let mut image = made(&description);
+    image.proofs.after_chip_authentication = AfterChipAuthentication::NoActiveAuthentication;
+    let plan = ReadPlan::new([]).proving(ProofPlan::all(Challenge::Drawn));
+    let evidence = read(&description, image, ChannelLimits::SHORT, &plan);
+    assert!(evidence.proofs.active_authentication.done().is_some());
+    assert!(evidence.proofs.chip_authentication.done().is_some());
+}
+
+#[test]
+fn a_copy_without_the_key_refuses() {
+    let description = card();
+    let mut image = made(&description);
+    let offer = image.proofs.active_authentication.as_mut().unwrap();
+    offer.key = ActiveAuthenticationKey::Missing;
+    let plan = ReadPlan::new([]).proving(ProofPlan::all(Challenge::Drawn));
+    let evidence = read(&description, image, ChannelLimits::SHORT, &plan);
+    let refused = ProofOutcome::Refused(StatusWord::REFERENCE_NOT_FOUND);
+    assert_eq!(evidence.proofs.active_authentication, refused);
+    // A protected refusal costs no session.
+    assert!(evidence.proofs.chip_authentication.done().is_some());
+}
+
+#[test]
+fn a_long_key_answers_whole_whatever_the_chip_does_with_a_short_le() {
+    let rsa = ActiveAuthenticationPlan::standard(ActiveAuthenticationKind::rsa(2048), SignatureHash::Sha256);
+    for long_answer in
+        [LongAnswer::Refused, LongAnswer::Cut, LongAnswer::Announced, LongAnswer::EmptyWhenExtended]
+    {
+        let card = card()
+            .with_lengths(EXTENDED)
+            .with_active_authentication(Some(ActiveAuthenticationPlan { long_answer, ..rsa }));
+        let plan = ProofPlan::none().with_active_authentication(Challenge::Drawn);
+        let proofs = proofs(&card, ChannelLimits::EXTENDED, plan);
+        let run = proofs.active_authentication.done().unwrap_or_else(|| panic!("{long_answer:?}"));
+        assert_eq!(run.response.len(), 256, "{long_answer:?}");
+    }
+}
