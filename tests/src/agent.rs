@@ -55,7 +55,11 @@ impl AgentUnderTest {
     pub fn start_with(program: &str, socket: Option<&Path>, readings: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let config = folder.path().join("agent.toml");
-        let mut text = format!("[api]\nlisten = '127.0.0.1:0'\n[readings]\n{readings}\n");
+        let key_file = folder.path().join("evidence-key.json");
+        let mut text = format!(
+            "[api]\nlisten = '127.0.0.1:0'\n[readings]\n{readings}\n[evidence]\nkey_file = '{}'\n",
+            key_file.display()
+        );
         for (name, token, origins) in [
             ("clinic", CALLER_TOKEN, String::new()),
             ("notary", OTHER_TOKEN, String::new()),

@@ -42,7 +42,8 @@ impl Desk {
             .submit(ReadRequest {
                 owner: caller.clone(),
                 reader: Some(self.reader.clone()),
-                keys: vec![AccessKey::Can(Can::new(people::card(CARD).can().unwrap()).unwrap())],
+                access: AccessKey::Can(Can::new(people::card(CARD).can().unwrap()).unwrap()).into(),
+                nonce: None,
                 portrait: PortraitWish::Read,
                 wait_for_card: None,
             })
@@ -154,7 +155,8 @@ fn a_reading_whose_turn_does_not_come_says_that_the_reader_is_busy() {
         let request = ReadRequest {
             owner: caller.clone(),
             reader: None,
-            keys: vec![AccessKey::Can(Can::new("123456").unwrap())],
+            access: AccessKey::Can(Can::new("123456").unwrap()).into(),
+                nonce: None,
             portrait: PortraitWish::Leave,
             wait_for_card: Some(Duration::from_millis(wait)),
         };

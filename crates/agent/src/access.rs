@@ -1,12 +1,12 @@
 //! What was given on the command line to open the chip with.
 
 use anyhow::{Context as _, Result, bail};
-use cccd_document::{AccessInput, AccessKey, Personal};
+use cccd_document::{AccessInput, AccessPlan, Personal};
 
 use crate::command_line::{AccessArguments, value_or_stdin};
 
-/// The keys to try.
-pub(crate) fn keys(arguments: &AccessArguments) -> Result<Vec<AccessKey>> {
+/// The keys to try, and the scanned record where they come from a code.
+pub(crate) fn plan(arguments: &AccessArguments) -> Result<AccessPlan> {
     type Make = fn(Personal) -> AccessInput;
     let given: [(&Option<String>, Make); 4] = [
         (&arguments.can, AccessInput::Can),
@@ -20,5 +20,5 @@ pub(crate) fn keys(arguments: &AccessArguments) -> Result<Vec<AccessKey>> {
     };
     let value = value_or_stdin(value)?;
     let plan = input(Personal::from(value.trim_end_matches(['\r', '\n']))).plan();
-    Ok(plan.context("không mở được thẻ bằng thông tin này · this cannot open a card")?.keys)
+    plan.context("không mở được thẻ bằng thông tin này · this cannot open a card")
 }

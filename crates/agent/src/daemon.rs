@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use crate::evidence_key;
 use cccd_api::{AgentFacts, Api};
 use cccd_card::ReaderSource;
 use cccd_engine::{Engine, EngineOptions};
@@ -39,7 +40,13 @@ impl Agent {
         let address = listener.local_addr().context("cannot tell the address")?;
         let engine = Engine::start(sources, engine_options(settings));
         let facts = AgentFacts { version: env!("CARGO_PKG_VERSION").to_owned(), features: Vec::new() };
-        let api = Api::new(engine.handle(), settings.callers.clone(), facts);
+        let mut api = Api::new(engine.handle(), settings.callers.clone(), facts);
+        let key_file = &settings.evidence.key_file;
+        // Readings go on without it: only evidence cannot be had.
+        match evidence_key::read_or_make(key_file) {
+            Ok(key) => api = api.signing_with(Arc::new(key)),
+            Err(error) => tracing::warn!("no evidence can be signed: {error:#}"),
+        }
         let (stop, stopped) = oneshot::channel();
         let server = runtime.spawn(async move {
             let shutdown = async {
@@ -80,6 +87,7 @@ pub(crate) fn engine_options(settings: &AgentSettings) -> EngineOptions {
         keep_result: settings.readings.keep_result,
         queue: settings.readings.queue,
         clock: Arc::new(now),
+        ..EngineOptions::default()
     }
 }
 

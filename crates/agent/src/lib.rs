@@ -19,6 +19,7 @@
 mod access;
 mod command_line;
 mod daemon;
+mod evidence_key;
 mod logging;
 mod read_command;
 mod table;

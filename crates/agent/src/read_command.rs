@@ -20,13 +20,14 @@ use crate::{access, daemon, table};
 
 /// Reads one card and prints it.
 pub(crate) fn read(settings: &AgentSettings, arguments: &ReadArguments) -> Result<ExitCode> {
-    let keys = access::keys(&arguments.access)?;
+    let access = access::plan(&arguments.access)?;
     let engine = Engine::start(daemon::sources(settings), daemon::engine_options(settings));
     let request = ReadRequest {
         owner: terminal(),
         reader: arguments.reader.as_deref().map(ReaderId::from_name),
-        keys,
+        access,
         portrait: PortraitWish::Read,
+        nonce: None,
         wait_for_card: arguments.wait.map(Duration::from_secs),
     };
     let (read, reading) = match follow(&engine.handle(), request)? {

@@ -5,7 +5,7 @@ use cccd_document::{
     AccessProtocol, Cipher, Field, FileOutcome, PasswordKind, Personal, RecordNote, Sex, StatedDate, Validity,
 };
 use cccd_engine::{ReaderView, Reading};
-use cccd_trust::HashState;
+use cccd_trust::{Check, CheckState, HashState, Reason, Summary, Verdict};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{ContentArrangement, Table};
 
@@ -49,7 +49,6 @@ fn footer(reading: &Reading) -> String {
         format!("Ảnh · portrait: {}", portrait(reading)),
         format!("Tệp · files: {}", files(reading)),
         hashes(reading),
-        "Chữ ký của thẻ chưa được kiểm tra · the card's signature has not been checked".to_owned(),
         format!(
             "{} ms, {} APDU, {} B gửi · sent, {} B nhận · received",
             effort.elapsed.as_millis(),
@@ -58,8 +57,48 @@ fn footer(reading: &Reading) -> String {
             effort.bytes_received
         ),
     ];
+    lines.splice(0..0, verdict_lines(&reading.verdict));
+    if let Some(agrees) = reading.scan_agrees {
+        let words = if agrees { "khớp với chip · agrees with the chip" } else { "KHÁC với chip · DIFFERS from the chip" };
+        lines.push(format!("Mã QR · QR code: {words}"));
+    }
     lines.extend(reading.record.notes.iter().map(|note| format!("Lưu ý · note: {}", note_text(*note))));
     lines.join("\n") + "\n"
+}
+
+/// What a receptionist has to know first, then every check on a line of its own.
+pub(crate) fn verdict_lines(verdict: &Verdict) -> Vec<String> {
+    let head = match verdict.summary() {
+        Summary::Genuine => "THẺ THẬT · GENUINE",
+        Summary::NotGenuine => "KHÔNG PHẢI THẺ THẬT · NOT GENUINE",
+        Summary::Unconfirmed => "CHƯA XÁC NHẬN · UNCONFIRMED",
+    };
+    let words = cccd_api::of_verdict(verdict);
+    let mut lines = vec![head.to_owned(), format!("  {}", words.vi), format!("  {} [{}]", words.en, verdict.code())];
+    lines.extend(verdict.checks().iter().map(check_line));
+    lines
+}
+
+fn check_line(check: &Check) -> String {
+    let about = |reason: &Reason| match reason {
+        Reason::Group(_, file) => format!("{file}: {}", reason.code()),
+        _ => reason.code().to_owned(),
+    };
+    let (sign, why) = match &check.state {
+        CheckState::Passed => ("✓", String::new()),
+        CheckState::Failed(reason) => ("✗", format!(" [{}]", about(reason))),
+        CheckState::NotOffered => ("-", " (thẻ không có · not offered)".to_owned()),
+        CheckState::NotPossible(reason) => ("?", format!(" [{}]", about(reason))),
+        CheckState::Skipped => ("-", " (bỏ qua · skipped)".to_owned()),
+    };
+    let words = cccd_api::of_check(check.name);
+    let tolerated = match check.tolerated.as_slice() {
+        [] => String::new(),
+        deviations => {
+            format!(" (bỏ qua lệch chuẩn · tolerated: {})", deviations.iter().map(about).collect::<Vec<_>>().join(", "))
+        }
+    };
+    format!("  {sign} {} · {}{why}{tolerated}", words.vi, words.en)
 }
 
 fn opened_by(reading: &Reading) -> String {
@@ -135,6 +174,12 @@ fn note_text(note: RecordNote) -> &'static str {
         }
         RecordNote::Mrz(_) => "MRZ trong DG1 có chỗ không khớp · something in the MRZ of DG1 does not fit",
         RecordNote::Dg13(_) => "DG13 có chỗ lạ · something in DG13 is odd",
+        RecordNote::ScannedNumberDiffers => "số trên mã QR và trên chip khác nhau · numbers differ between QR code and chip",
+        RecordNote::ScannedNameDiffers => "họ tên trên mã QR và trên chip khác nhau · names differ between QR code and chip",
+        RecordNote::ScannedBirthDiffers => {
+            "ngày sinh trên mã QR và trên chip khác nhau · dates of birth differ between QR code and chip"
+        }
+        RecordNote::ScannedSexDiffers => "giới tính trên mã QR và trên chip khác nhau · sexes differ between QR code and chip",
         RecordNote::Dg13Unrecognised => "DG13 không theo cấu trúc đã biết · DG13 is of an unknown structure",
         _ => "xem kết quả JSON · see the JSON result",
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use cccd_engine::EngineHandle;
+use cccd_evidence::AgentKey;
 use cccd_profiles::Caller;
 use tokio::sync::watch;
 
@@ -28,6 +29,7 @@ pub struct Api {
     engine: EngineHandle,
     callers: Vec<Caller>,
     facts: AgentFacts,
+    evidence_key: Option<Arc<AgentKey>>,
 }
 
 /// What every handler shares.
@@ -39,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) callers: Callers,
     pub(crate) hosts: Hosts,
     pub(crate) facts: AgentFacts,
+    pub(crate) evidence_key: Option<Arc<AgentKey>>,
     closing: watch::Receiver<bool>,
 }
 
@@ -64,7 +67,12 @@ impl std::ops::Deref for Desk {
 impl Api {
     /// An API for these callers and nobody else.
     pub fn new(engine: EngineHandle, callers: Vec<Caller>, facts: AgentFacts) -> Self {
-        Self { engine, callers, facts }
+        Self { engine, callers, facts, evidence_key: None }
+    }
+
+    /// The same, signing evidence with this key. Without one there is no evidence to be had.
+    pub fn signing_with(self, key: Arc<AgentKey>) -> Self {
+        Self { evidence_key: Some(key), ..self }
     }
 
     /// The paths, for a server that listens on `port`: a request that names another host is refused.
@@ -79,6 +87,7 @@ impl Api {
             callers: Callers::new(self.callers.clone()),
             hosts: Hosts::of_port(port),
             facts: self.facts.clone(),
+            evidence_key: self.evidence_key.clone(),
             closing,
         }));
         let (open, guarded) = openapi::routes();

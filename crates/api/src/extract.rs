@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use cccd_engine::{CallerId, ReadId};
+use cccd_profiles::Scope;
 use futures_util::StreamExt;
 use http::request::Parts;
 use http::{HeaderMap, header};
@@ -21,13 +22,40 @@ const BODY_WITHIN: Duration = Duration::from_secs(10);
 
 /// Who calls. Put there by the guard once the token is known.
 #[derive(Debug, Clone)]
-pub(crate) struct Caller(pub(crate) CallerId);
+pub(crate) struct Caller {
+    pub(crate) id: CallerId,
+    pub(crate) scopes: Vec<Scope>,
+}
+
+impl Caller {
+    /// The caller's name, if it may do this beyond reading cards.
+    pub(crate) fn with(self, scope: Scope) -> Result<CallerId, Refusal> {
+        if self.scopes.contains(&scope) { Ok(self.id) } else { Err(Fault::ScopeMissing.into()) }
+    }
+}
 
 impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
         parts.extensions.get::<Self>().cloned().ok_or_else(|| Fault::TokenMissing.into())
+    }
+}
+
+/// Whether the groups go into the evidence: `?groups=true`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EvidenceWish(pub(crate) bool);
+
+impl<S: Sync> FromRequestParts<S> for EvidenceWish {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        match parts.uri.query() {
+            None | Some("" | "groups=false") => Ok(Self(false)),
+            Some("groups=true") => Ok(Self(true)),
+            // Whoever misspells it must not be left without what they asked for.
+            Some(_) => Err(Refusal::from(Fault::ParameterInvalid).because("groups is true or false")),
+        }
     }
 }
 

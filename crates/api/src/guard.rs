@@ -143,7 +143,7 @@ fn caller_of(desk: &Desk, headers: &HeaderMap) -> Result<Caller, Refusal> {
     let caller = desk.callers.of_token(token).ok_or(Fault::TokenWrong)?;
     match headers.get(header::ORIGIN) {
         Some(origin) if !has_origin(caller, origin.as_bytes()) => Err(Fault::OriginNotAllowed.into()),
-        _ => Ok(Caller(CallerId::new(&caller.name))),
+        _ => Ok(Caller { id: CallerId::new(&caller.name), scopes: caller.scopes.clone() }),
     }
 }
 

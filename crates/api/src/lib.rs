@@ -12,7 +12,7 @@
 //!
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 //! let engine = Engine::start(Vec::new(), EngineOptions::default());
-//! let clinic = Caller { name: "clinic".into(), token: TokenHash::of("s3cret"), origins: vec![] };
+//! let clinic = Caller { name: "clinic".into(), token: TokenHash::of("s3cret"), origins: vec![], scopes: vec![] };
 //! let facts = AgentFacts { version: "0.1.0".into(), features: vec![] };
 //! let router = Api::new(engine.handle(), vec![clinic], facts).router(9303);
 //!
@@ -39,10 +39,12 @@ mod problems;
 mod refusal;
 mod routes;
 mod server;
+mod verdict_words;
 mod wire;
 
 pub use api::{AgentFacts, Api};
 pub use openapi::{openapi, openapi_json};
 pub use problems::{Actor, PROBLEMS, Problem, Retry, Text};
 pub use server::serve;
+pub use verdict_words::{of_check, of_reason, of_verdict};
 pub use wire::result_json;

@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use crate::api::Desk;
 use crate::problems::{Fault, Problem};
 use crate::refusal::PROBLEM_JSON;
-use crate::routes::{agent, events, problem_pages, readers, reads};
+use crate::routes::{agent, events, evidence, problem_pages, readers, reads};
 use crate::wire::ProblemJson;
 
 const TOKEN: &str = "token";
@@ -36,6 +36,7 @@ pub(crate) fn routes() -> (OpenApiRouter<Desk>, OpenApiRouter<Desk>) {
         .routes(routes!(reads::show_read, reads::dismiss_read))
         .routes(routes!(reads::read_result))
         .routes(routes!(reads::read_portrait))
+        .routes(routes!(evidence::read_evidence))
         .routes(routes!(events::events));
     (open, guarded)
 }
@@ -169,12 +170,20 @@ fn problems_of(operation: &str) -> Vec<&'static Problem> {
             Fault::PortraitAbsent,
             Fault::PortraitUndisplayable,
         ],
+        "read_evidence" => &[
+            Fault::ParameterInvalid,
+            Fault::ScopeMissing,
+            Fault::EvidenceUnavailable,
+            Fault::ReadNotFound,
+            Fault::ReadNotOver,
+            Fault::ReadExpired,
+        ],
         "events" => &[Fault::ParameterInvalid],
         _ => &[],
     };
     let failures: &[ReadFailure] = match operation {
         // The outcome of a reading is any of them.
-        "create_read" | "read_result" | "read_portrait" => &ReadFailure::ALL,
+        "create_read" | "read_result" | "read_portrait" | "read_evidence" => &ReadFailure::ALL,
         // What asks the engine hears when it has stopped.
         "readyz" | "list_readers" | "show_read" | "dismiss_read" | "events" => &[ReadFailure::AgentStopping],
         _ => &[],

@@ -106,12 +106,14 @@ pub(crate) enum Fault {
     ReadExpired,
     PortraitAbsent,
     PortraitUndisplayable,
+    ScopeMissing,
+    EvidenceUnavailable,
     AgentNotReady,
 }
 
 impl Fault {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::TokenMissing,
         Self::TokenWrong,
         Self::OriginNotAllowed,
@@ -130,6 +132,8 @@ impl Fault {
         Self::ReadExpired,
         Self::PortraitAbsent,
         Self::PortraitUndisplayable,
+        Self::ScopeMissing,
+        Self::EvidenceUnavailable,
         Self::AgentNotReady,
     ];
 
@@ -153,6 +157,8 @@ impl Fault {
             Self::ReadExpired => "read-expired",
             Self::PortraitAbsent => "portrait-absent",
             Self::PortraitUndisplayable => "portrait-undisplayable",
+            Self::ScopeMissing => "scope-missing",
+            Self::EvidenceUnavailable => "evidence-unavailable",
             Self::AgentNotReady => "agent-not-ready",
         }
     }
@@ -774,6 +780,36 @@ pub static PROBLEMS: &[Problem] = &[
         remedy: Text {
             vi: "Lấy nguyên bản bằng `Accept: image/jp2`.",
             en: "Fetch the original with `Accept: image/jp2`.",
+        },
+    },
+    Problem {
+        code: "scope-missing",
+        status: 403,
+        actor: Actor::Admin,
+        retry: Retry::Useless,
+        title: Text { vi: "Phần mềm gọi không có quyền này", en: "The caller may not do this" },
+        cause: Text {
+            vi: "Việc này cần một quyền riêng mà cấu hình không cấp cho phần mềm gọi.",
+            en: "This needs a scope of its own that the settings do not give to this caller.",
+        },
+        remedy: Text {
+            vi: "Nếu phần mềm cần quyền này, thêm vào `scopes` của nó trong tệp cấu hình rồi khởi động lại.",
+            en: "If the caller needs it, add it to its `scopes` in the settings file and restart.",
+        },
+    },
+    Problem {
+        code: "evidence-unavailable",
+        status: 503,
+        actor: Actor::Admin,
+        retry: Retry::Useless,
+        title: Text { vi: "Máy này chưa có khóa ký chứng cứ", en: "This machine has no key to sign evidence" },
+        cause: Text {
+            vi: "Tệp khóa ghi ở `evidence.key_file` không tạo hoặc không đọc được; nhật ký nói lý do.",
+            en: "The key file named by `evidence.key_file` can be neither made nor read; the log says why.",
+        },
+        remedy: Text {
+            vi: "Cho cccd-agent quyền ghi thư mục chứa tệp khóa rồi khởi động lại.",
+            en: "Let cccd-agent write the folder of the key file, and restart.",
         },
     },
     Problem {

@@ -8,7 +8,7 @@ use time::{Date, Month};
 use crate::expiry::{expiry_candidates, mrz_date, no_expiry_candidates};
 use crate::mrz::MrzFinding;
 use crate::{
-    AccessKey, Can, Mrz, MrzError, MrzFormat, MrzKey, NotAnAccessKey, PartialDate, Personal, QrPayload,
+    AccessKey, Can, Mrz, MrzError, MrzFormat, MrzKey, NotAnAccessKey, PartialDate, Personal, QrPayload, QrRecord,
 };
 
 /// More MRZ keys than this are not tried.
@@ -41,6 +41,14 @@ pub enum AccessInput {
 pub struct AccessPlan {
     /// Never empty.
     pub keys: Vec<AccessKey>,
+    /// What the QR code said, where the keys come from one: to be compared with what the chip says.
+    pub scanned: Option<Box<QrRecord>>,
+}
+
+impl From<AccessKey> for AccessPlan {
+    fn from(key: AccessKey) -> Self {
+        Self { keys: vec![key], scanned: None }
+    }
 }
 
 /// Why there is no key in what was given. The caller's move, always: look again, type again.
@@ -105,19 +113,27 @@ impl AccessInput {
     /// # Ok::<(), cccd_document::access::AccessInputError>(())
     /// ```
     pub fn plan(&self) -> Result<AccessPlan, AccessInputError> {
+        let mut scanned = None;
         let keys = match self {
             Self::MrzLines(lines) => of_mrz(&Mrz::from_typed(lines.expose())?)?,
             Self::Fields { document_number, birth, expiry } => {
                 of_fields(document_number.expose().trim(), birth.expose().trim(), expiry.expose().trim())?
             }
             Self::Can(digits) => vec![AccessKey::Can(Can::new(digits.expose().trim())?)],
-            Self::QrText(text) => of_qr(&QrPayload::parse(text.expose().as_bytes()))?,
+            Self::QrText(text) => {
+                let QrPayload::Citizen(record) = QrPayload::parse(text.expose().as_bytes()) else {
+                    return Err(AccessInputError::UnknownQr);
+                };
+                let keys = of_qr(&record)?;
+                scanned = Some(record);
+                keys
+            }
             Self::PersonalNumber(number) => {
                 let number = twelve_digits(number.expose().trim()).ok_or(AccessInputError::PersonalNumber)?;
                 vec![AccessKey::Can(number.can()?)]
             }
         };
-        Ok(AccessPlan { keys })
+        Ok(AccessPlan { keys, scanned })
     }
 }
 
@@ -169,8 +185,7 @@ fn of_mrz(mrz: &Mrz) -> Result<Vec<AccessKey>, AccessInputError> {
     Ok(keys)
 }
 
-fn of_qr(payload: &QrPayload) -> Result<Vec<AccessKey>, AccessInputError> {
-    let record = payload.citizen().ok_or(AccessInputError::UnknownQr)?;
+fn of_qr(record: &QrRecord) -> Result<Vec<AccessKey>, AccessInputError> {
     let number = twelve_digits(record.personal_number.expose()).ok_or(AccessInputError::PersonalNumber)?;
     let mut keys = vec![AccessKey::Can(number.can()?)];
     // Without both dates there is still the card access number.

@@ -11,7 +11,7 @@ use crate::mrz::Completeness;
 use crate::text::{StoredText, folded};
 use crate::{
     DataGroup1, DataGroup11, DataGroup12, DataGroup13, FileId, Mrz, MrzFinding, MrzFormat, PartialDate,
-    Personal, Sex, StatedDate,
+    Personal, QrRecord, Sex, StatedDate,
 };
 
 /// A value and the file it is from.
@@ -105,6 +105,14 @@ pub enum RecordNote {
     Dg13(Dg13Note),
     /// DG13 is not of the Vietnamese structure.
     Dg13Unrecognised,
+    /// The scanned code and the chip have different numbers.
+    ScannedNumberDiffers,
+    /// The scanned code and the chip have different names, diacritics aside.
+    ScannedNameDiffers,
+    /// The scanned code and the chip have different dates of birth.
+    ScannedBirthDiffers,
+    /// The scanned code and the chip have different sexes.
+    ScannedSexDiffers,
 }
 
 /// The files to make a record of. Any may be missing.
@@ -147,6 +155,31 @@ impl CitizenRecord {
             record.compare(&dg1.mrz, today);
         }
         record
+    }
+
+    /// Compares what a code said, which nobody signed, with what the chip says; each difference becomes a
+    /// note. Whether they agree in everything both of them have.
+    pub fn compare_scan(&mut self, scan: &QrRecord) -> bool {
+        let before = self.notes.len();
+        let number = scan.personal_number.expose().trim();
+        // A passport's number is another one; a card without DG13 has the twelve digits in its MRZ.
+        if self.personal_number.as_ref().is_some_and(|field| field.value.expose().trim() != number) {
+            self.notes.push(RecordNote::ScannedNumberDiffers);
+        }
+        let name = folded(scan.full_name.expose());
+        if self.full_name.as_ref().is_some_and(|field| folded(field.value.expose()) != name) {
+            self.notes.push(RecordNote::ScannedNameDiffers);
+        }
+        if self.birth.as_ref().is_some_and(|field| field.value.date.contradicts(scan.birth.date)) {
+            self.notes.push(RecordNote::ScannedBirthDiffers);
+        }
+        if let (Some(chip), Some(scanned)) = (&self.sex, scan.sex)
+            && chip.value != Sex::Unspecified
+            && chip.value != scanned
+        {
+            self.notes.push(RecordNote::ScannedSexDiffers);
+        }
+        self.notes.len() == before
     }
 
     fn take_dg13(&mut self, dg13: &DataGroup13) {

@@ -11,11 +11,11 @@ use cccd_document::{
     CitizenRecord, DataGroup1, DataGroup2, DataGroup11, DataGroup12, DataGroup13, Evidence, FileId,
     MalformedFile, RecordNote, RecordSources,
 };
-use cccd_emrtd::{AccessStep, LockedChip, Metered, ReadError, ReadPlan, UnlockError, read_document};
+use cccd_emrtd::{AccessStep, Challenge, LockedChip, Metered, ProofPlan, ReadError, ReadPlan, UnlockError, read_document};
 
-use crate::engine::{Clock, Message};
+use crate::engine::Message;
 use crate::owner::{CallOff, Job};
-use crate::{Effort, Phase, PortraitWish, ReadFailure, Reading};
+use crate::{Effort, EngineOptions, Phase, PortraitWish, ReadFailure, Reading};
 use time::Date;
 
 /// Reads the card on `reader` and decodes what it holds.
@@ -24,7 +24,7 @@ pub(crate) fn read_card(
     reader: &ReaderId,
     job: &Job,
     inbox: &mpsc::Sender<Message>,
-    clock: &Clock,
+    options: &EngineOptions,
 ) -> Result<Reading, ReadFailure> {
     let mut progress = ProgressTeller { job, inbox, told: 0 };
     progress.tell(Phase::Connecting, 1);
@@ -33,7 +33,7 @@ pub(crate) fn read_card(
     let channel = Callable { channel: connected, call_off: job.call_off.clone() };
     let mut channel = Metered::with_trace(channel, |outline| tracing::trace!(%outline, "apdu"));
 
-    let plan = plan(job.portrait);
+    let plan = plan(job);
     let mut effort = Effort::default();
     let evidence = converse(&mut channel, job, &plan, &mut progress, || {
         effort.unlocked_after = start.elapsed();
@@ -48,17 +48,30 @@ pub(crate) fn read_card(
     drop(channel);
 
     progress.tell(Phase::Checking, 97);
-    let finished = clock();
-    let record = record(&evidence, finished.date())?;
+    let finished = (options.clock)();
+    let mut record = record(&evidence, finished.date())?;
+    let scan_agrees = job.access.scanned.as_ref().map(|scan| record.compare_scan(scan));
     let portrait = decoded(&evidence, FileId::DG2, DataGroup2::parse).and_then(|dg2| dg2.portrait().cloned());
     let hashes = cccd_trust::compare_hashes(&evidence);
+    let verdict = (options.judge)(&evidence, finished);
     tracing::info!(
         %reader,
+        verdict = verdict.summary().code(),
         commands = effort.commands,
         ms = effort.elapsed.as_millis(),
         "reading done"
     );
-    Ok(Reading { reader: reader.clone(), record, portrait, hashes, evidence, effort, finished })
+    Ok(Reading {
+        reader: reader.clone(),
+        record,
+        portrait,
+        verdict,
+        hashes,
+        scan_agrees,
+        evidence,
+        effort,
+        finished,
+    })
 }
 
 /// What the files say of the holder. Without a readable DG1 or DG13 nobody is identified.
@@ -91,14 +104,16 @@ fn decoded<T>(
         .ok()
 }
 
-fn plan(portrait: PortraitWish) -> ReadPlan {
+fn plan(job: &Job) -> ReadPlan {
+    let challenge = job.nonce.clone().map_or(Challenge::Drawn, Challenge::FromNonce);
     let whole = ReadPlan::identity();
-    match portrait {
+    let files = match job.portrait {
         PortraitWish::Read => whole,
         PortraitWish::Leave => {
             ReadPlan::new(whole.files().iter().copied().filter(|file| *file != FileId::DG2))
         }
-    }
+    };
+    files.proving(ProofPlan::all(challenge))
 }
 
 /// Opens the chip and reads its files. A chip that ends its session over the length of an answer is opened
@@ -123,7 +138,7 @@ fn converse<C: CardChannel>(
         }
         progress.tell(Phase::Unlocking, 5);
         let chip = LockedChip::new(&mut *channel).limited_to(limits);
-        let mut chip = chip.unlock(&job.keys, &mut getrandom::SysRng).map_err(|error| {
+        let mut chip = chip.unlock(&job.access.keys, &mut getrandom::SysRng).map_err(|error| {
             let failure = unlock_failure(&error);
             log_failure(&error, failure);
             failure

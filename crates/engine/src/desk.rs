@@ -159,7 +159,7 @@ impl Desk {
             reader.clone(),
             Arc::clone(source),
             self.inbox.clone(),
-            Arc::clone(&self.options.clock),
+            self.options.clone(),
         );
         let name = info.name.clone();
         let running = None;
@@ -233,7 +233,8 @@ impl Desk {
             named: request.reader,
             job: Some(Job {
                 read: id,
-                keys: request.keys,
+                access: request.access,
+                nonce: request.nonce,
                 portrait: request.portrait,
                 call_off: call_off.clone(),
             }),

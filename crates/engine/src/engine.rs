@@ -6,6 +6,8 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use cccd_document::Evidence;
+use cccd_trust::Verdict;
 use cccd_card::{ReaderEvent, ReaderInfo, ReaderSource, StopSignal};
 use time::OffsetDateTime;
 use tokio::sync::{oneshot, watch};
@@ -15,6 +17,9 @@ use crate::{CallerId, Phase, ReadFailure, ReadId, ReadRequest, ReadView, Reading
 
 /// Tells the time of day. Only the outermost room has a real one.
 pub type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
+
+/// Judges what was read, with the trust anchors it has, at a moment.
+pub type Judge = Arc<dyn Fn(&Evidence, OffsetDateTime) -> Verdict + Send + Sync>;
 
 /// How the engine behaves.
 #[derive(Clone)]
@@ -29,6 +34,8 @@ pub struct EngineOptions {
     pub queue: usize,
     /// The time of day.
     pub clock: Clock,
+    /// What judges a reading.
+    pub judge: Judge,
 }
 
 impl Default for EngineOptions {
@@ -41,6 +48,8 @@ impl Default for EngineOptions {
             keep_result: Duration::from_secs(90),
             queue: 16,
             clock: Arc::new(|| OffsetDateTime::UNIX_EPOCH),
+            // Without a judge nothing was checked, and nothing is confirmed.
+            judge: Arc::new(|_, _| Verdict::of(Vec::new())),
         }
     }
 }

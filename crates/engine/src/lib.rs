@@ -14,8 +14,9 @@
 //! let request = ReadRequest {
 //!     owner: CallerId::new("clinic"),
 //!     reader: None,
-//!     keys: vec![AccessKey::Can(Can::new("123456")?)],
+//!     access: AccessKey::Can(Can::new("123456")?).into(),
 //!     portrait: PortraitWish::Leave,
+//!     nonce: None,
 //!     wait_for_card: None,
 //! };
 //! let refused = engine.handle().submit(request).blocking_recv()?.unwrap_err();
@@ -37,7 +38,7 @@ mod owner;
 mod reading;
 mod request;
 
-pub use engine::{Clock, Engine, EngineHandle, EngineOptions, NotHere, ReaderView};
+pub use engine::{Clock, Engine, EngineHandle, EngineOptions, Judge, NotHere, ReaderView};
 pub use event::{Audience, Event, EventKind, Subscription};
 pub use failure::ReadFailure;
 pub use reading::{Effort, Phase, ReadState, ReadView, Reading};

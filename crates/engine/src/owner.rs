@@ -7,11 +7,11 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use cccd_card::{ReaderId, ReaderSource};
-use cccd_document::AccessKey;
+use cccd_document::AccessPlan;
 
 use crate::conversation;
-use crate::engine::{Clock, Message};
-use crate::{PortraitWish, ReadFailure, ReadId};
+use crate::engine::Message;
+use crate::{EngineOptions, PortraitWish, ReadFailure, ReadId};
 
 /// Raised by the engine to end a reading before its time.
 #[derive(Debug, Clone, Default)]
@@ -30,7 +30,8 @@ impl CallOff {
 /// A reading handed to an owner thread.
 pub(crate) struct Job {
     pub(crate) read: ReadId,
-    pub(crate) keys: Vec<AccessKey>,
+    pub(crate) access: AccessPlan,
+    pub(crate) nonce: Option<Vec<u8>>,
     pub(crate) portrait: PortraitWish,
     pub(crate) call_off: CallOff,
 }
@@ -47,7 +48,7 @@ impl Owner {
         reader: ReaderId,
         source: Arc<dyn ReaderSource>,
         inbox: mpsc::Sender<Message>,
-        clock: Clock,
+        options: EngineOptions,
     ) -> Self {
         let (jobs, queue) = mpsc::channel::<Job>();
         let thread = std::thread::spawn(move || {
@@ -56,7 +57,7 @@ impl Owner {
                 // A fault in a decoder ends this reading; the reader goes on. The card is connected anew
                 // for every job, so nothing half-done outlives the unwinding.
                 let outcome = catch_unwind(AssertUnwindSafe(|| {
-                    conversation::read_card(source.as_ref(), &reader, &job, &inbox, &clock)
+                    conversation::read_card(source.as_ref(), &reader, &job, &inbox, &options)
                 }))
                 .unwrap_or(Err(ReadFailure::AgentFault));
                 if inbox.send(Message::Finished { read, outcome: Box::new(outcome) }).is_err() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cccd_card::ReaderId;
 use cccd_document::{CitizenRecord, Evidence, Portrait};
-use cccd_trust::GroupHash;
+use cccd_trust::{GroupHash, Verdict};
 use time::OffsetDateTime;
 
 use crate::{CallerId, ReadFailure, ReadId};
@@ -74,8 +74,12 @@ pub struct Reading {
     pub record: CitizenRecord,
     /// The face, where it was wanted and is there.
     pub portrait: Option<Portrait>,
-    /// Each group's hash against the one in EF.SOD. The signature over them is judged elsewhere.
+    /// Whether it is genuine.
+    pub verdict: Verdict,
+    /// Each group's hash against the one in EF.SOD.
     pub hashes: Vec<GroupHash>,
+    /// Whether the scanned code that opened the chip says the same as the chip; `None` where none did.
+    pub scan_agrees: Option<bool>,
     /// Every file as bytes, and how the chip was opened.
     pub evidence: Evidence,
     /// What it took.

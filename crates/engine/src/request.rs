@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cccd_card::ReaderId;
-use cccd_document::AccessKey;
+use cccd_document::AccessPlan;
 
 /// Who asked. Results and events of a reading go to its owner alone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -65,10 +65,13 @@ pub struct ReadRequest {
     pub owner: CallerId,
     /// On which reader; without one, on whichever has a card.
     pub reader: Option<ReaderId>,
-    /// What opens the chip, in the order to try.
-    pub keys: Vec<AccessKey>,
+    /// What opens the chip.
+    pub access: AccessPlan,
     /// Whether the face is wanted.
     pub portrait: PortraitWish,
+    /// What the chip shall sign over in active authentication: whoever drew it learns that the chip was
+    /// present for this reading. Without one the challenge is drawn here.
+    pub nonce: Option<Vec<u8>>,
     /// How long to wait for a card; `None` means as long as the settings say.
     pub wait_for_card: Option<Duration>,
 }

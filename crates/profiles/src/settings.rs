@@ -1,6 +1,7 @@
 //! `config/agent.toml`: the settings of one desk.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -23,6 +24,8 @@ pub struct AgentSettings {
     pub readers: ReaderSettings,
     /// Whom the agent trusts to have signed a document, and how that stays up to date.
     pub trust: TrustSettings,
+    /// The machine's key and where it lies.
+    pub evidence: EvidenceSettings,
     /// What is written to the log.
     pub log: LogSettings,
 }
@@ -43,6 +46,17 @@ pub struct Caller {
     pub token: TokenHash,
     /// The pages it may call from. Empty for a program, which sends no `Origin`.
     pub origins: Vec<Origin>,
+    /// What it may do beyond reading cards.
+    pub scopes: Vec<Scope>,
+}
+
+/// Something a caller may do beyond reading cards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Scope {
+    /// Take the evidence of a reading away: everything the chip said, signed, for others to judge.
+    Evidence,
 }
 
 /// How readings run.
@@ -65,6 +79,13 @@ pub struct ReadingSettings {
 pub struct ReaderSettings {
     /// Names of readers to leave alone, `*` standing for anything.
     pub ignore: Vec<String>,
+}
+
+/// The signing of evidence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvidenceSettings {
+    /// Where the machine's key lies. It is made when it is first needed.
+    pub key_file: PathBuf,
 }
 
 /// What is written to the log.
@@ -146,6 +167,7 @@ struct RawSettings {
     readings: RawReadings,
     readers: RawReaders,
     trust: RawTrust,
+    evidence: RawEvidence,
     log: RawLog,
 }
 
@@ -168,6 +190,8 @@ struct RawCaller {
     token_sha256: String,
     #[serde(default)]
     origins: Vec<String>,
+    #[serde(default)]
+    scopes: Vec<Scope>,
 }
 
 #[derive(Deserialize)]
@@ -190,6 +214,23 @@ impl Default for RawReadings {
 #[serde(deny_unknown_fields, default)]
 struct RawReaders {
     ignore: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawEvidence {
+    key_file: PathBuf,
+}
+
+impl Default for RawEvidence {
+    fn default() -> Self {
+        let key_file = if cfg!(windows) {
+            r"C:\ProgramData\cccd-agent\evidence-key.json"
+        } else {
+            "/var/lib/cccd-agent/evidence-key.json"
+        };
+        Self { key_file: key_file.into() }
+    }
 }
 
 #[derive(Deserialize)]
@@ -230,6 +271,7 @@ impl TryFrom<RawSettings> for AgentSettings {
             readings,
             readers: ReaderSettings { ignore: raw.readers.ignore },
             trust: raw.trust.try_into()?,
+            evidence: EvidenceSettings { key_file: raw.evidence.key_file },
             log: LogSettings { level: raw.log.level, json: raw.log.json },
         })
     }
@@ -239,7 +281,7 @@ impl TryFrom<RawCaller> for Caller {
     type Error = SettingsError;
 
     fn try_from(raw: RawCaller) -> Result<Self, SettingsError> {
-        let RawCaller { name, token_sha256, origins } = raw;
+        let RawCaller { name, token_sha256, origins, scopes } = raw;
         let named = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
         if name.is_empty() || name.len() > 64 || !name.bytes().all(named) {
             return Err(SettingsError::CallerName(name));
@@ -256,7 +298,7 @@ impl TryFrom<RawCaller> for Caller {
                 })
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { name, token, origins })
+        Ok(Self { name, token, origins, scopes })
     }
 }
 

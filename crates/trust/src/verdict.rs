@@ -75,6 +75,18 @@ impl Verdict {
         self.checks.iter().find(|check| check.name == name)
     }
 
+    /// Why it came to this, in one word for programs: `genuine`, the reason of the decisive check, or what
+    /// keeps a check that gives no reason from counting.
+    pub fn code(&self) -> &'static str {
+        match self.decisive().map(|check| check.state) {
+            None if self.summary == Summary::Genuine => "genuine",
+            Some(CheckState::Failed(reason) | CheckState::NotPossible(reason)) => reason.code(),
+            Some(CheckState::NotOffered) => "not-offered",
+            Some(CheckState::Skipped) => "skipped",
+            None | Some(CheckState::Passed) => "not-checked",
+        }
+    }
+
     /// What stands between this document and `genuine`, or disproves it: the first failed check, or else the
     /// first that a genuine document needs and that could not be shown.
     pub fn decisive(&self) -> Option<&Check> {

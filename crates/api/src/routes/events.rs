@@ -40,7 +40,7 @@ const COME_BACK_AFTER: Duration = Duration::from_secs(2);
 )]
 pub(crate) async fn events(
     State(desk): State<Desk>,
-    Caller(caller): Caller,
+    Caller { id: caller, .. }: Caller,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Refusal> {
     let last = last_event_id(&headers)?;

@@ -48,7 +48,7 @@ use crate::wire::{ReadJson, ReadRequestJson, ResultJson, personal_buffer};
 )]
 pub(crate) async fn create_read(
     State(desk): State<Desk>,
-    Caller(caller): Caller,
+    Caller { id: caller, .. }: Caller,
     headers: HeaderMap,
     JsonBody(body): JsonBody<ReadRequestJson>,
 ) -> Result<Response, Refusal> {
@@ -85,8 +85,9 @@ fn understand(owner: CallerId, body: ReadRequestJson) -> Result<ReadRequest, Ref
     Ok(ReadRequest {
         owner,
         reader,
-        keys: AccessInput::from(access).plan().map_err(why_no_key)?.keys,
+        access: AccessInput::from(access).plan().map_err(why_no_key)?,
         portrait: if body.portrait { PortraitWish::Read } else { PortraitWish::Leave },
+        nonce: body.nonce.map(|nonce| nonce.0),
         wait_for_card: body.wait_for_card_s.map(|seconds| seconds.duration()),
     })
 }
@@ -191,7 +192,7 @@ impl Drop for Unheard {
 )]
 pub(crate) async fn show_read(
     State(desk): State<Desk>,
-    Caller(caller): Caller,
+    Caller { id: caller, .. }: Caller,
     ReadName(read): ReadName,
 ) -> Result<Json<ReadJson>, Refusal> {
     let view = desk.engine.watch(caller, read).await??.borrow().clone();
@@ -210,7 +211,7 @@ pub(crate) async fn show_read(
 )]
 pub(crate) async fn dismiss_read(
     State(desk): State<Desk>,
-    Caller(caller): Caller,
+    Caller { id: caller, .. }: Caller,
     ReadName(read): ReadName,
 ) -> Result<Json<ReadJson>, Refusal> {
     let view = desk.engine.dismiss(caller, read).await??;
@@ -227,7 +228,7 @@ pub(crate) async fn dismiss_read(
 )]
 pub(crate) async fn read_result(
     State(desk): State<Desk>,
-    Caller(caller): Caller,
+    Caller { id: caller, .. }: Caller,
     ReadName(read): ReadName,
 ) -> Result<Response, Refusal> {
     fetch_result(&desk, caller, read).await
@@ -250,7 +251,7 @@ pub(crate) async fn read_result(
 )]
 pub(crate) async fn read_portrait(
     State(desk): State<Desk>,
-    Caller(caller): Caller,
+    Caller { id: caller, .. }: Caller,
     ReadName(read): ReadName,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
@@ -284,7 +285,7 @@ async fn fetch_result(desk: &Desk, caller: CallerId, read: ReadId) -> Result<Res
 }
 
 /// The refusal, with the name of the reading where it is the caller's own.
-fn about(not_here: NotHere, read: ReadId) -> Refusal {
+pub(super) fn about(not_here: NotHere, read: ReadId) -> Refusal {
     let refusal = Refusal::from(not_here);
     if not_here == NotHere::Unknown { refusal } else { refusal.about(read) }
 }

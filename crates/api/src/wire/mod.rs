@@ -8,6 +8,8 @@ mod reader;
 mod record;
 mod request;
 mod result;
+mod signed;
+mod verdict;
 
 pub(crate) use agent::{AgentJson, HealthJson};
 pub(crate) use event::EventJson;
@@ -17,6 +19,7 @@ pub(crate) use reader::{ReaderJson, ReadersJson};
 pub(crate) use request::ReadRequestJson;
 pub use result::result_json;
 pub(crate) use result::{ResultJson, personal_buffer};
+pub(crate) use signed::SignedText;
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;

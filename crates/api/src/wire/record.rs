@@ -180,6 +180,14 @@ pub(crate) enum NoteJson {
     MrzSexImpossible,
     /// DG13 is not of the Vietnamese structure.
     Dg13Unrecognised,
+    /// The scanned code and the chip have different numbers.
+    ScannedNumberDiffers,
+    /// The scanned code and the chip have different names, diacritics aside.
+    ScannedNameDiffers,
+    /// The scanned code and the chip have different dates of birth.
+    ScannedBirthDiffers,
+    /// The scanned code and the chip have different sexes.
+    ScannedSexDiffers,
     /// DG13 breaks off: what came before is there.
     Dg13BrokenOff,
     /// A member of DG13 is no numbered field.
@@ -322,6 +330,10 @@ impl From<RecordNote> for NoteJson {
                 _ => Self::Other,
             },
             RecordNote::Dg13Unrecognised => Self::Dg13Unrecognised,
+            RecordNote::ScannedNumberDiffers => Self::ScannedNumberDiffers,
+            RecordNote::ScannedNameDiffers => Self::ScannedNameDiffers,
+            RecordNote::ScannedBirthDiffers => Self::ScannedBirthDiffers,
+            RecordNote::ScannedSexDiffers => Self::ScannedSexDiffers,
             _ => Self::Other,
         }
     }

@@ -32,6 +32,17 @@ pub(crate) struct ReadRequestJson {
     #[serde(default = "wanted")]
     #[schema(default = true)]
     pub(crate) portrait: bool,
+    /// 8 to 64 bytes in hexadecimal digits that the chip shall sign over, for whoever drew them to learn that
+    /// the chip was present. They stand in the evidence.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(
+        example = "8f1d2c3b4a5968778695a4b3c2d1e0ff",
+        pattern = "^([0-9a-fA-F]{2}){8,64}$",
+        min_length = 16,
+        max_length = 128,
+        nullable = false
+    )]
+    pub(crate) nonce: Option<NonceJson>,
     /// How many seconds to wait for a card; without it, as long as the settings say.
     #[serde(default, deserialize_with = "given")]
     #[schema(minimum = 1, maximum = 600, nullable = false)]
@@ -46,6 +57,26 @@ fn wanted() -> bool {
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
+
+/// 8 to 64 bytes in hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NonceJson(pub(crate) Vec<u8>);
+
+impl<'de> Deserialize<'de> for NonceJson {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = hex::decode(&text).ok().filter(|bytes| (8..=64).contains(&bytes.len()));
+        bytes.map(Self).ok_or_else(|| de::Error::custom("nonce: 8 to 64 bytes in hexadecimal digits"))
+    }
+}
+
+impl PartialSchema for NonceJson {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).into()
+    }
+}
+
+impl ToSchema for NonceJson {}
 
 /// 1 to 600 seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::record::RecordJson;
 use super::rfc3339;
+use super::verdict::VerdictJson;
 
 /// What a reading found.
 #[derive(Debug, Serialize, ToSchema)]
@@ -28,6 +29,9 @@ pub(crate) struct ResultJson<'a> {
     portrait: Option<PortraitJson>,
     /// Whether it is genuine.
     verdict: VerdictJson,
+    /// Whether the QR code that opened the chip says the same as the chip; null where none did. The notes of
+    /// the record name what differs.
+    scan_agrees: Option<bool>,
     /// How the chip was opened.
     access: AccessJson,
     /// Each file that was asked for, and what came of it.
@@ -54,32 +58,6 @@ pub(crate) struct PortraitJson {
     /// Its address.
     #[schema(example = "/v1/reads/5f0c3a9be1d24487a6c0f1e2d3b4a596/portrait")]
     href: String,
-}
-
-/// Whether what was read is genuine.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Verdict)]
-pub(crate) struct VerdictJson {
-    /// The state.
-    state: VerdictStateJson,
-    /// Why, for programs.
-    #[schema(example = "signature-not-checked")]
-    code: &'static str,
-    /// Why.
-    reason: &'static str,
-    /// Why, in Vietnamese.
-    reason_vi: &'static str,
-}
-
-/// States of a verdict. More will come: treat one you do not know as `unconfirmed`.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = VerdictState)]
-pub(crate) enum VerdictStateJson {
-    /// Neither proved nor disproved.
-    Unconfirmed,
-    /// Disproved: a check failed.
-    NotGenuine,
 }
 
 /// How a chip was opened (ICAO 9303-11).
@@ -255,22 +233,6 @@ pub(crate) struct EffortJson {
     unlocked_after_ms: u64,
 }
 
-/// A group was altered after it was signed, or the chip mixes two cards.
-const GROUP_ALTERED: VerdictJson = VerdictJson {
-    state: VerdictStateJson::NotGenuine,
-    code: "hash-mismatch",
-    reason: "At least one data group is not the one EF.SOD lists: the data were altered. Do not rely on them.",
-    reason_vi: "Có nhóm dữ liệu không khớp với EF.SOD: dữ liệu đã bị sửa đổi. Không được tin dùng.",
-};
-
-/// The verdict on everything else: this version cannot say more.
-const SIGNATURE_NOT_CHECKED: VerdictJson = VerdictJson {
-    state: VerdictStateJson::Unconfirmed,
-    code: "signature-not-checked",
-    reason: "This version does not check the signature of EF.SOD: what was read is what the chip claims, and nothing proves that a Vietnamese authority wrote it.",
-    reason_vi: "Phiên bản này chưa kiểm tra chữ ký của EF.SOD: dữ liệu là do chip tự khai, chưa có gì chứng minh cơ quan có thẩm quyền đã ghi.",
-};
-
 impl<'a> ResultJson<'a> {
     /// The twin of reading `read`.
     pub(crate) fn new(read: ReadId, reading: &'a Reading) -> Self {
@@ -283,21 +245,14 @@ impl<'a> ResultJson<'a> {
                 bytes: portrait.bytes.len(),
                 href: format!("/v1/reads/{read}/portrait"),
             }),
-            verdict: verdict(&reading.hashes),
+            verdict: VerdictJson::from(&reading.verdict),
+            scan_agrees: reading.scan_agrees,
             access: AccessJson::from(&reading.evidence.access),
             files: reading.evidence.files.iter().map(FileJson::from).collect(),
             hashes: reading.hashes.iter().map(HashJson::from).collect(),
             effort: reading.effort.into(),
             finished_at: rfc3339(reading.finished),
         }
-    }
-}
-
-fn verdict(hashes: &[GroupHash]) -> VerdictJson {
-    if hashes.iter().any(|group| group.state == HashState::Mismatch) {
-        GROUP_ALTERED
-    } else {
-        SIGNATURE_NOT_CHECKED
     }
 }
 

@@ -10,7 +10,7 @@ use cccd_engine::{Engine, EngineOptions};
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::personalise::{CardDescription, Issuer, personalise, shipped_card};
 use cccd_firmware_sim::reader::in_process::InProcessReader;
-use cccd_profiles::{Caller, Origin, TokenHash};
+use cccd_profiles::{Caller, Origin, Scope, TokenHash};
 use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -51,6 +51,7 @@ impl Desk {
             name: name.to_owned(),
             token: TokenHash::of(token),
             origins: vec![Origin::parse(origin).unwrap()],
+            scopes: if name == "notary" { vec![Scope::Evidence] } else { Vec::new() },
         };
         let callers = vec![caller("clinic", CLINIC, CLINIC_ORIGIN), caller("notary", NOTARY, NOTARY_ORIGIN)];
         let facts = AgentFacts { version: "1.2.3".to_owned(), features: vec!["simulator"] };

@@ -1,0 +1,67 @@
+//! A reading as a signed file, for others to judge.
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use cccd_engine::ReadFailure;
+use cccd_evidence::{EvidenceFile, Groups, ReadFacts};
+use cccd_profiles::Scope;
+use http::{HeaderValue, header};
+
+use super::reads::about;
+use crate::api::Desk;
+use crate::extract::{Caller, EvidenceWish, ReadName};
+use crate::problems::Fault;
+use crate::refusal::Refusal;
+use crate::wire::SignedText;
+
+/// The media type of a signed file: a JSON Web Signature in compact form (RFC 7515, 9.2.1).
+const JOSE: &str = "application/jose";
+
+/// The evidence of a reading: a signed file that `cccd-agent verify`, or anyone else, can judge again without
+/// card and network. It needs the scope `evidence`.
+///
+/// It holds EF.SOD, the chip's keys, what the chip proved and the verdict; the data groups themselves, which
+/// are personal, only where they are asked for.
+#[utoipa::path(
+    get,
+    path = "/v1/reads/{id}/evidence",
+    tag = "reads",
+    params(
+        ("id" = String, Path, description = "The reading.", pattern = "^[0-9a-f]{32}$"),
+        ("groups" = Option<bool>, Query,
+            description = "Whether the data groups go into the file, and not only their hashes."),
+    ),
+    responses((status = 200, description = "The signed file.",
+        content((SignedText = "application/jose")))),
+)]
+pub(crate) async fn read_evidence(
+    State(desk): State<Desk>,
+    caller: Caller,
+    ReadName(read): ReadName,
+    EvidenceWish(groups): EvidenceWish,
+) -> Result<Response, Refusal> {
+    let owner = caller.with(Scope::Evidence)?;
+    let reading = desk.engine.result(owner, read).await?.map_err(|not_here| about(not_here, read))?;
+    let key = desk.evidence_key.clone().ok_or_else(|| Refusal::from(Fault::EvidenceUnavailable).about(read))?;
+    let version = desk.facts.version.clone();
+    let groups = if groups { Groups::Included } else { Groups::HashesOnly };
+    let failed = || Refusal::from(ReadFailure::AgentFault).about(read);
+    // Hashing and signing take milliseconds of a processor.
+    let signed = tokio::task::spawn_blocking(move || {
+        let name = read.to_string();
+        let facts = ReadFacts { read_id: &name, agent_version: &version, read_at: reading.finished };
+        EvidenceFile::new(facts, &reading.evidence, &reading.verdict, groups)
+            .sign(&key, &mut getrandom::SysRng)
+    })
+    .await
+    .map_err(|_| failed())?
+    .map_err(|_| failed())?;
+    let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(JOSE))];
+    Ok((headers, Bytes::from_owner(signed_bytes(signed))).into_response())
+}
+
+/// The text as bytes that are wiped once they have been sent.
+fn signed_bytes(mut text: zeroize::Zeroizing<String>) -> zeroize::Zeroizing<Vec<u8>> {
+    zeroize::Zeroizing::new(std::mem::take(&mut *text).into_bytes())
+}
