@@ -156,7 +156,7 @@ fn a_reading_whose_turn_does_not_come_says_that_the_reader_is_busy() {
             owner: caller.clone(),
             reader: None,
             access: AccessKey::Can(Can::new("123456").unwrap()).into(),
-                nonce: None,
+            nonce: None,
             portrait: PortraitWish::Leave,
             wait_for_card: Some(Duration::from_millis(wait)),
         };

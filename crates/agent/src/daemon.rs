@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
 use crate::evidence_key;
+use anyhow::{Context as _, Result};
 use cccd_api::{AgentFacts, Api};
 use cccd_card::ReaderSource;
 use cccd_engine::{Engine, EngineOptions};

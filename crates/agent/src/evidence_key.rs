@@ -60,7 +60,8 @@ fn make(path: &Path) -> Result<AgentKey> {
 #[cfg(unix)]
 fn require_private(file: &File, path: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
-    let mode = file.metadata().with_context(|| format!("cannot look at {}", path.display()))?.permissions().mode();
+    let mode =
+        file.metadata().with_context(|| format!("cannot look at {}", path.display()))?.permissions().mode();
     if mode & 0o077 != 0 {
         bail!("{} may be read by others (mode {:03o}); make it 600", path.display(), mode & 0o777);
     }

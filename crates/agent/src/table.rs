@@ -59,7 +59,11 @@ fn footer(reading: &Reading) -> String {
     ];
     lines.splice(0..0, verdict_lines(&reading.verdict));
     if let Some(agrees) = reading.scan_agrees {
-        let words = if agrees { "khớp với chip · agrees with the chip" } else { "KHÁC với chip · DIFFERS from the chip" };
+        let words = if agrees {
+            "khớp với chip · agrees with the chip"
+        } else {
+            "KHÁC với chip · DIFFERS from the chip"
+        };
         lines.push(format!("Mã QR · QR code: {words}"));
     }
     lines.extend(reading.record.notes.iter().map(|note| format!("Lưu ý · note: {}", note_text(*note))));
@@ -74,7 +78,8 @@ pub(crate) fn verdict_lines(verdict: &Verdict) -> Vec<String> {
         Summary::Unconfirmed => "CHƯA XÁC NHẬN · UNCONFIRMED",
     };
     let words = cccd_api::of_verdict(verdict);
-    let mut lines = vec![head.to_owned(), format!("  {}", words.vi), format!("  {} [{}]", words.en, verdict.code())];
+    let mut lines =
+        vec![head.to_owned(), format!("  {}", words.vi), format!("  {} [{}]", words.en, verdict.code())];
     lines.extend(verdict.checks().iter().map(check_line));
     lines
 }
@@ -95,7 +100,10 @@ fn check_line(check: &Check) -> String {
     let tolerated = match check.tolerated.as_slice() {
         [] => String::new(),
         deviations => {
-            format!(" (bỏ qua lệch chuẩn · tolerated: {})", deviations.iter().map(about).collect::<Vec<_>>().join(", "))
+            format!(
+                " (bỏ qua lệch chuẩn · tolerated: {})",
+                deviations.iter().map(about).collect::<Vec<_>>().join(", ")
+            )
         }
     };
     format!("  {sign} {} · {}{why}{tolerated}", words.vi, words.en)
@@ -174,12 +182,18 @@ fn note_text(note: RecordNote) -> &'static str {
         }
         RecordNote::Mrz(_) => "MRZ trong DG1 có chỗ không khớp · something in the MRZ of DG1 does not fit",
         RecordNote::Dg13(_) => "DG13 có chỗ lạ · something in DG13 is odd",
-        RecordNote::ScannedNumberDiffers => "số trên mã QR và trên chip khác nhau · numbers differ between QR code and chip",
-        RecordNote::ScannedNameDiffers => "họ tên trên mã QR và trên chip khác nhau · names differ between QR code and chip",
+        RecordNote::ScannedNumberDiffers => {
+            "số trên mã QR và trên chip khác nhau · numbers differ between QR code and chip"
+        }
+        RecordNote::ScannedNameDiffers => {
+            "họ tên trên mã QR và trên chip khác nhau · names differ between QR code and chip"
+        }
         RecordNote::ScannedBirthDiffers => {
             "ngày sinh trên mã QR và trên chip khác nhau · dates of birth differ between QR code and chip"
         }
-        RecordNote::ScannedSexDiffers => "giới tính trên mã QR và trên chip khác nhau · sexes differ between QR code and chip",
+        RecordNote::ScannedSexDiffers => {
+            "giới tính trên mã QR và trên chip khác nhau · sexes differ between QR code and chip"
+        }
         RecordNote::Dg13Unrecognised => "DG13 không theo cấu trúc đã biết · DG13 is of an unknown structure",
         _ => "xem kết quả JSON · see the JSON result",
     }

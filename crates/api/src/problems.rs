@@ -802,7 +802,10 @@ pub static PROBLEMS: &[Problem] = &[
         status: 503,
         actor: Actor::Admin,
         retry: Retry::Useless,
-        title: Text { vi: "Máy này chưa có khóa ký chứng cứ", en: "This machine has no key to sign evidence" },
+        title: Text {
+            vi: "Máy này chưa có khóa ký chứng cứ",
+            en: "This machine has no key to sign evidence",
+        },
         cause: Text {
             vi: "Tệp khóa ghi ở `evidence.key_file` không tạo hoặc không đọc được; nhật ký nói lý do.",
             en: "The key file named by `evidence.key_file` can be neither made nor read; the log says why.",

@@ -8,7 +8,8 @@ use time::{Date, Month};
 use crate::expiry::{expiry_candidates, mrz_date, no_expiry_candidates};
 use crate::mrz::MrzFinding;
 use crate::{
-    AccessKey, Can, Mrz, MrzError, MrzFormat, MrzKey, NotAnAccessKey, PartialDate, Personal, QrPayload, QrRecord,
+    AccessKey, Can, Mrz, MrzError, MrzFormat, MrzKey, NotAnAccessKey, PartialDate, Personal, QrPayload,
+    QrRecord,
 };
 
 /// More MRZ keys than this are not tried.

@@ -11,7 +11,9 @@ use cccd_document::{
     CitizenRecord, DataGroup1, DataGroup2, DataGroup11, DataGroup12, DataGroup13, Evidence, FileId,
     MalformedFile, RecordNote, RecordSources,
 };
-use cccd_emrtd::{AccessStep, Challenge, LockedChip, Metered, ProofPlan, ReadError, ReadPlan, UnlockError, read_document};
+use cccd_emrtd::{
+    AccessStep, Challenge, LockedChip, Metered, ProofPlan, ReadError, ReadPlan, UnlockError, read_document,
+};
 
 use crate::engine::Message;
 use crate::owner::{CallOff, Job};

@@ -155,12 +155,8 @@ impl Desk {
     fn attach(&mut self, source: usize, info: ReaderInfo) {
         let Some((source, _)) = self.sources.get(source) else { return };
         let reader = info.id.clone();
-        let owner = Owner::start(
-            reader.clone(),
-            Arc::clone(source),
-            self.inbox.clone(),
-            self.options.clone(),
-        );
+        let owner =
+            Owner::start(reader.clone(), Arc::clone(source), self.inbox.clone(), self.options.clone());
         let name = info.name.clone();
         let running = None;
         if self.readers.contains_key(&reader) {

@@ -6,9 +6,9 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use cccd_card::{ReaderEvent, ReaderInfo, ReaderSource, StopSignal};
 use cccd_document::Evidence;
 use cccd_trust::Verdict;
-use cccd_card::{ReaderEvent, ReaderInfo, ReaderSource, StopSignal};
 use time::OffsetDateTime;
 use tokio::sync::{oneshot, watch};
 

@@ -222,7 +222,11 @@ fn status_of(text: Option<&String>) -> Option<StatusWord> {
 
 /// Whether the file says nothing about the person: keys, options, hashes and the signature over them.
 fn impersonal(file: FileId) -> bool {
-    matches!(file, FileId::EfSod | FileId::CardAccess | FileId::CardSecurity | FileId::DG14 | FileId::DG15)
+    match file {
+        FileId::Dg(_) => matches!(file, FileId::DG14 | FileId::DG15),
+        // EF.COM, EF.SOD and those under the master file.
+        _ => true,
+    }
 }
 
 fn file_twin(file: FileId, outcome: &FileOutcome, groups: Groups, algorithm: HashAlgorithm) -> FileTwin {
@@ -425,7 +429,7 @@ mod tests {
     fn evidence() -> Evidence {
         let card = shipped_card("cccd-2021").unwrap().description().unwrap();
         let image = personalise(&card, &Issuer::new().unwrap()).unwrap();
-        let groups = [FileId::EfSod, FileId::DG1, FileId::DG13, FileId::DG14, FileId::DG15];
+        let groups = [FileId::EfCom, FileId::EfSod, FileId::DG1, FileId::DG13, FileId::DG14, FileId::DG15];
         let mut files: BTreeMap<FileId, FileOutcome> = groups
             .into_iter()
             .map(|file| (file, FileOutcome::Read(Zeroizing::new(image.emrtd[&file.fid()].content.clone()))))

@@ -27,8 +27,8 @@ mod trust_settings;
 pub use origin::{NotAnOrigin, Origin};
 pub use reader_profile::{ReaderCatalogue, ReaderProfile, ReaderProfileError};
 pub use settings::{
-    AgentSettings, ApiSettings, Caller, EvidenceSettings, LogSettings, ReaderSettings, ReadingSettings, Scope,
-    SettingsError,
+    AgentSettings, ApiSettings, Caller, EvidenceSettings, LogSettings, ReaderSettings, ReadingSettings,
+    Scope, SettingsError,
 };
 pub use token::{NotATokenHash, TokenHash};
 pub use trust_settings::{FetchSettings, FetchUrl, TrustSettings, TrustSettingsError};

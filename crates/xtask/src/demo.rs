@@ -53,10 +53,8 @@ pub(crate) fn demo(arguments: &[String]) -> Result<()> {
     let port = free_port()?;
     let config = scratch.0.join("agent.toml");
     let key_file = scratch.0.join("evidence-key.json");
-    let listen = format!(
-        "[api]\nlisten = \"127.0.0.1:{port}\"\n[evidence]\nkey_file = '{}'\n\n",
-        key_file.display()
-    );
+    let listen =
+        format!("[api]\nlisten = \"127.0.0.1:{port}\"\n[evidence]\nkey_file = '{}'\n\n", key_file.display());
     std::fs::write(&config, listen + &token.settings).context("cannot write the settings")?;
     let mut agent = Part::start(
         "the agent",

@@ -43,7 +43,8 @@ pub(crate) async fn read_evidence(
 ) -> Result<Response, Refusal> {
     let owner = caller.with(Scope::Evidence)?;
     let reading = desk.engine.result(owner, read).await?.map_err(|not_here| about(not_here, read))?;
-    let key = desk.evidence_key.clone().ok_or_else(|| Refusal::from(Fault::EvidenceUnavailable).about(read))?;
+    let key =
+        desk.evidence_key.clone().ok_or_else(|| Refusal::from(Fault::EvidenceUnavailable).about(read))?;
     let version = desk.facts.version.clone();
     let groups = if groups { Groups::Included } else { Groups::HashesOnly };
     let failed = || Refusal::from(ReadFailure::AgentFault).about(read);

@@ -213,80 +213,78 @@ impl std::fmt::Debug for Silent<'_> {
     }
 }
 
-/// Passive authentication is not in this version: the signature of EF.SOD is not checked, so nothing a chip
-/// says is proved, whatever its hashes are.
-const VERIFIED: bool = false;
-
 fn exposed<S: Serializer>(text: &Option<Personal>, serializer: S) -> Result<S::Ok, S::Error> {
     text.as_ref().map(Personal::expose).serialize(serializer)
 }
 
-fn text(field: Option<&Field<Personal>>) -> Option<TextFieldJson<'_>> {
+fn text(field: Option<&Field<Personal>>, verified: bool) -> Option<TextFieldJson<'_>> {
     field.map(|field| TextFieldJson {
         value: Silent(field.value.expose()),
         source: field.source.to_string(),
-        verified: VERIFIED,
+        verified,
     })
 }
 
-fn plain(field: Option<&Field<String>>) -> Option<TextFieldJson<'_>> {
+fn plain(field: Option<&Field<String>>, verified: bool) -> Option<TextFieldJson<'_>> {
     field.map(|field| TextFieldJson {
         value: Silent(&field.value),
         source: field.source.to_string(),
-        verified: VERIFIED,
+        verified,
     })
 }
 
-fn date(field: Option<&Field<StatedDate>>) -> Option<DateFieldJson<'_>> {
+fn date(field: Option<&Field<StatedDate>>, verified: bool) -> Option<DateFieldJson<'_>> {
     field.map(|field| DateFieldJson {
         iso: PartialDate::to_iso(field.value.date),
         printed: Silent(field.value.printed.expose()),
         source: field.source.to_string(),
-        verified: VERIFIED,
+        verified,
     })
 }
 
-fn expiry(field: Option<&Field<Validity>>) -> Option<ExpiryFieldJson<'_>> {
+fn expiry(field: Option<&Field<Validity>>, verified: bool) -> Option<ExpiryFieldJson<'_>> {
     field.map(|field| {
         let (without_end, iso, printed) = match &field.value {
             Validity::Until(stated) => (false, stated.date.to_iso(), stated.printed.expose()),
             Validity::WithoutEnd(words) => (true, None, words.expose()),
         };
         let source = field.source.to_string();
-        ExpiryFieldJson { without_end, iso, printed: Silent(printed), source, verified: VERIFIED }
+        ExpiryFieldJson { without_end, iso, printed: Silent(printed), source, verified }
     })
 }
 
-impl<'a> From<&'a CitizenRecord> for RecordJson<'a> {
-    fn from(record: &'a CitizenRecord) -> Self {
+impl<'a> RecordJson<'a> {
+    /// The twin. `verified` says whether the document was found genuine: then every file a field is from was
+    /// signed for.
+    pub(crate) fn new(record: &'a CitizenRecord, verified: bool) -> Self {
         Self {
-            number: text(record.personal_number.as_ref()),
-            name: text(record.full_name.as_ref()),
-            birth: date(record.birth.as_ref()),
+            number: text(record.personal_number.as_ref(), verified),
+            name: text(record.full_name.as_ref(), verified),
+            birth: date(record.birth.as_ref(), verified),
             sex: record.sex.as_ref().map(|field| SexFieldJson {
                 value: field.value.into(),
                 source: field.source.to_string(),
-                verified: VERIFIED,
+                verified,
             }),
-            nationality: text(record.nationality.as_ref()),
-            ethnicity: text(record.ethnicity.as_ref()),
-            religion: text(record.religion.as_ref()),
-            origin: text(record.origin.as_ref()),
-            residence: text(record.residence.as_ref()),
-            features: text(record.features.as_ref()),
-            issued: date(record.issued.as_ref()),
-            expiry: expiry(record.expiry.as_ref()),
-            father: text(record.father.as_ref()),
-            mother: text(record.mother.as_ref()),
-            unplaced_parent: text(record.unplaced_parent.as_ref()),
-            spouse: text(record.spouse.as_ref()),
-            old_number: text(record.old_number.as_ref()),
-            field_16: text(record.field_16.as_ref()),
-            document_number: text(record.document_number.as_ref()),
-            document_code: plain(record.document_code.as_ref()),
-            issuing_state: plain(record.issuing_state.as_ref()),
-            mrz_surname: text(record.mrz_surname.as_ref()),
-            mrz_given_names: text(record.mrz_given_names.as_ref()),
+            nationality: text(record.nationality.as_ref(), verified),
+            ethnicity: text(record.ethnicity.as_ref(), verified),
+            religion: text(record.religion.as_ref(), verified),
+            origin: text(record.origin.as_ref(), verified),
+            residence: text(record.residence.as_ref(), verified),
+            features: text(record.features.as_ref(), verified),
+            issued: date(record.issued.as_ref(), verified),
+            expiry: expiry(record.expiry.as_ref(), verified),
+            father: text(record.father.as_ref(), verified),
+            mother: text(record.mother.as_ref(), verified),
+            unplaced_parent: text(record.unplaced_parent.as_ref(), verified),
+            spouse: text(record.spouse.as_ref(), verified),
+            old_number: text(record.old_number.as_ref(), verified),
+            field_16: text(record.field_16.as_ref(), verified),
+            document_number: text(record.document_number.as_ref(), verified),
+            document_code: plain(record.document_code.as_ref(), verified),
+            issuing_state: plain(record.issuing_state.as_ref(), verified),
+            mrz_surname: text(record.mrz_surname.as_ref(), verified),
+            mrz_given_names: text(record.mrz_given_names.as_ref(), verified),
             notes: record.notes.iter().map(|note| (*note).into()).collect(),
         }
     }
@@ -365,7 +363,7 @@ mod tests {
     #[test]
     fn each_field_says_where_it_is_from_and_that_nothing_is_proved() {
         let record = record();
-        let json = serde_json::to_value(RecordJson::from(&record)).unwrap();
+        let json = serde_json::to_value(RecordJson::new(&record, false)).unwrap();
         assert_eq!(json["name"], json!({"value": "Nguyễn Văn Mẫu", "source": "EF.DG13", "verified": false}));
         assert_eq!(json["sex"], json!({"value": "male", "source": "EF.DG1", "verified": false}));
         assert_eq!(json["document_code"]["value"], "ID");
@@ -376,7 +374,7 @@ mod tests {
     #[test]
     fn dates_come_in_both_forms_down_to_what_is_known() {
         let record = record();
-        let json = serde_json::to_value(RecordJson::from(&record)).unwrap();
+        let json = serde_json::to_value(RecordJson::new(&record, false)).unwrap();
         assert_eq!((&json["birth"]["iso"], &json["birth"]["printed"]), (&json!("1990"), &json!("1990")));
         assert_eq!(
             json["expiry"],
@@ -390,7 +388,7 @@ mod tests {
     #[test]
     fn debug_of_a_twin_names_nobody() {
         let record = record();
-        let shown = format!("{:?}", RecordJson::from(&record));
+        let shown = format!("{:?}", RecordJson::new(&record, false));
         for personal in ["Nguyễn", "1990", "Male", "Không"] {
             assert!(!shown.contains(personal), "{shown}");
         }

@@ -4,7 +4,7 @@ use cccd_document::{
     AccessProtocol, AccessRun, Cipher, Downgrade, FileId, FileOutcome, Mapping, PasswordKind,
 };
 use cccd_engine::{Effort, ReadId, Reading};
-use cccd_trust::{GroupHash, HashAlgorithm, HashState};
+use cccd_trust::{GroupHash, HashAlgorithm, HashState, Summary};
 use serde::Serialize;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
@@ -239,7 +239,7 @@ impl<'a> ResultJson<'a> {
         Self {
             read_id: read.to_string(),
             reader_id: reading.reader.to_string(),
-            record: RecordJson::from(&reading.record),
+            record: RecordJson::new(&reading.record, reading.verdict.summary() == Summary::Genuine),
             portrait: reading.portrait.as_ref().map(|portrait| PortraitJson {
                 media_type: portrait.media_type.as_str(),
                 bytes: portrait.bytes.len(),

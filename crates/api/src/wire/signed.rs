@@ -1,7 +1,7 @@
 //! How a signed file is described.
 
-use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 /// A JSON Web Signature in compact form: header, payload and signature in base64url, with dots between.

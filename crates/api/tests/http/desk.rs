@@ -7,6 +7,7 @@ use axum::body::{Body, Bytes};
 use cccd_api::{AgentFacts, Api};
 use cccd_card::{ChannelLimits, ReaderId, ReaderSource};
 use cccd_engine::{Engine, EngineOptions};
+use cccd_evidence::AgentKey;
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::personalise::{CardDescription, Issuer, personalise, shipped_card};
 use cccd_firmware_sim::reader::in_process::InProcessReader;
@@ -58,6 +59,13 @@ impl Desk {
         let api = Api::new(engine.handle(), callers, facts);
         let router = api.router(9303);
         Self { engine, hand, api, router }
+    }
+
+    /// The same, with a key to sign evidence with.
+    pub(crate) fn signing_with(self, key: AgentKey) -> Self {
+        let api = self.api.signing_with(Arc::new(key));
+        let router = api.router(9303);
+        Self { api, router, ..self }
     }
 
     /// Plugs a reader in and waits until the engine knows it.

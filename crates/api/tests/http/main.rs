@@ -9,6 +9,8 @@ mod desk;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod evidence;
+#[cfg(test)]
 mod readings;
 #[cfg(test)]
 mod refusals;
