@@ -15,6 +15,7 @@
 //! Next to each lie stands what its verifier is given: the anchors and revocation lists of the true state. With
 //! those no lie may be taken for genuine. [`honest`] is the same card without a lie.
 
+mod chip;
 mod signed;
 
 use std::fmt;
@@ -47,6 +48,29 @@ pub enum Lie {
     SignatureForged(Forgery),
     /// The data are true to the signature, and the signer was not entitled to it.
     Signer(Story),
+    /// The data are true, and the chip is not.
+    Chip(ChipLie),
+}
+
+/// What is untrue of a chip whose data are true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ChipLie {
+    /// Active authentication signs with another key than that of DG15.
+    OtherActiveKey,
+    /// Active authentication is refused, although there is a DG15.
+    NoActiveKey,
+    /// Chip authentication agrees with other keys than those of DG14.
+    OtherAgreementKey,
+    /// Chip authentication is refused, although DG14 offers it.
+    NoAgreementKey,
+    /// Chip authentication mapping proves another key than that of EF.CardSecurity.
+    OtherMappingKey,
+    /// Nothing is answered any more once chip authentication has run.
+    MuteAfterChipAuthentication,
+    /// EF.CardAccess offers a variant of PACE that DG14 does not repeat, and the chip runs it.
+    VariantAdded,
+    /// There is no EF.CardAccess and no PACE, which DG14 offers: a terminal is left with BAC.
+    PaceHidden,
 }
 
 /// Which group is altered, and where.
@@ -100,6 +124,7 @@ impl Lie {
         ]);
         let bad = Story::ALL.into_iter().filter(|story| story.ending() == Ending::NotGenuine);
         all.extend(bad.map(Self::Signer));
+        all.extend(ChipLie::ALL.map(Self::Chip));
         all
     }
 
@@ -120,12 +145,16 @@ impl Lie {
             }
             Self::SignatureForged(Forgery::Zeros) => "the signature is two zeros",
             Self::Signer(story) => story.sentence(),
+            Self::Chip(lie) => lie.sentence(),
         }
     }
 
     /// Whether that card has what the lie is about.
     pub fn suits(self, card: &CardDescription) -> bool {
-        signed::suits(self, card)
+        match self {
+            Self::Chip(lie) => lie.suits(card),
+            _ => signed::suits(self, card),
+        }
     }
 
     /// Makes the card that tells it.
@@ -135,6 +164,7 @@ impl Lie {
         }
         match self {
             Self::Signer(story) => signed::tell_story(story, card),
+            Self::Chip(lie) => chip::tell(lie, card),
             _ => signed::tell(self, card),
         }
     }
@@ -151,6 +181,7 @@ impl fmt::Display for Lie {
             Self::GroupAltered(group) => write!(f, "GroupAltered{group:?}"),
             Self::SignatureForged(forgery) => write!(f, "SignatureForged{forgery:?}"),
             Self::Signer(story) => write!(f, "{story:?}"),
+            Self::Chip(lie) => write!(f, "{lie:?}"),
             other => write!(f, "{other:?}"),
         }
     }

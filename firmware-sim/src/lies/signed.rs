@@ -146,7 +146,8 @@ pub(super) fn tell(lie: Lie, card: &CardDescription) -> Result<ToldLie, TellErro
         | Lie::SignedByNobody
         | Lie::SignedWithAnotherKey
         | Lie::SignatureForged(_)
-        | Lie::Signer(_) => return Err(TellError::DoesNotSuit),
+        | Lie::Signer(_)
+        | Lie::Chip(_) => return Err(TellError::DoesNotSuit),
     }
     Ok(told)
 }

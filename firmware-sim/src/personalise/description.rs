@@ -381,6 +381,11 @@ impl CardDescription {
         &self.chip
     }
 
+    /// The variants of PACE its chip runs.
+    pub fn pace(&self) -> &[PaceOffer] {
+        &self.access.pace
+    }
+
     /// The same card with active authentication like this, or without.
     #[must_use]
     pub fn with_active_authentication(mut self, plan: Option<ActiveAuthenticationPlan>) -> Self {

@@ -47,7 +47,7 @@ pub fn personalise_signed_by(
     let free = |content| StoredFile { content, rule: ReadRule::Free };
     let mut master_file =
         BTreeMap::from([(EF_ATR_INFO, free(atr_info(card.lengths))), (EF_DIR, free(directory()))]);
-    if let Some(content) = card_access(&card.chip, &card.access.pace) {
+    if let Some(content) = card_access_file(card) {
         master_file.insert(EF_CARD_ACCESS, free(content));
     }
     if let Some(infos) = card_security(&card.chip, &card.access.pace, &keys)? {
@@ -81,6 +81,11 @@ pub fn personalise_signed_by(
         proofs: ProofOffer { terminal_trust_points, ..keys.proofs() },
         lengths: card.lengths,
     })
+}
+
+/// EF.CardAccess, where there is PACE.
+pub(crate) fn card_access_file(card: &CardDescription) -> Option<Vec<u8>> {
+    card_access(&card.chip, &card.access.pace)
 }
 
 /// The day of issue; where that is in doubt, the first day of the simulation.

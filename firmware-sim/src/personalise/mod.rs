@@ -14,6 +14,22 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! What a description says of the chip's protocols, in TOML; every set of values is listed by the `all` of its
+//! type, and a [`CardDescription`] can be varied by its `with_` functions:
+//!
+//! | key | values |
+//! |---|---|
+//! | `access.bac` | whether BAC runs |
+//! | `access.pace` | a list of `{ mapping, cipher, group }`: mapping `generic` (the usual), `integrated` or `chip-authentication`; cipher `3des`, `aes-128`, `aes-192`, `aes-256`; group `P-192` to `P-521`, `brainpoolP192r1` to `brainpoolP512r1`, `dh-1024-160`, `dh-2048-224`, `dh-2048-256` ([`PaceOffer`](crate::image::PaceOffer)) |
+//! | `access.can_tries` | wrong tries in a row before the CAN is blocked |
+//! | `chip.chip_authentication` | a list of `{ cipher, group, form, key_id, info, commands }`: form `named`, `explicit` or `standardised`, with DH `pkcs3`, `x9.42` or `standardised`; info `present` or `missing`; commands `both`, `key-agreement-template` or `general-authenticate` ([`ChipAuthenticationPlan`]) |
+//! | `chip.active_authentication` | the key: `ec-p256`, `ec-brainpoolP384r1` and so on, or `rsa-1024` to `rsa-4096` ([`ActiveAuthenticationPlan`]) |
+//! | `chip.active_authentication_hash` | `sha1`, `sha224`, `sha256` (the usual), `sha384`, `sha512` |
+//! | `chip.active_authentication_form` | `plain` or `der`; with RSA `standard`, `long-trailer`, `short-signature`, `short-message` |
+//! | `chip.active_authentication_parameters` | the curve in DG15: `named` or `explicit` |
+//! | `chip.active_authentication_long_answer` | what becomes of a signature the exchange does not carry: `refused`, `cut`, `announced`, `empty-when-extended` |
+//! | `chip.fingerprints` | `absent`, `listed` or `unlisted`: a DG3, locked but for terminals certified under [`CardDescription::with_terminal_authentication`] |
+//!
 //! It never makes a card of somebody: numbers that do not begin with 000 are refused, and so is every issuing
 //! state but Vietnam and ICAO's invented Utopia.
 
@@ -41,7 +57,7 @@ pub use description::{
     Bearer, CardDescription, ChipPlan, Citizen, CitizenCard, DescriptionError, Fingerprints, IssuingState,
     LdsVersion, ParentsNesting, SecurityObjectPlan, Sex, SodContentType, Traveller,
 };
-pub(crate) use files::signing_day;
+pub(crate) use files::{card_access_file, signing_day};
 pub use files::{personalise, personalise_signed_by};
 pub use mrz::{MrzKeyFields, NotInMrz};
 pub use portrait::{NotAPortrait, Portrait, PortraitFormat};

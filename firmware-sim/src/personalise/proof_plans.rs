@@ -220,3 +220,29 @@ impl ChipAuthenticationKind {
         kinds
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::PaceOffer;
+
+    fn assert_distinct<T: PartialEq + std::fmt::Debug>(all: &[T]) {
+        for (at, one) in all.iter().enumerate() {
+            assert!(!all[..at].contains(one), "{one:?}");
+        }
+    }
+
+    #[test]
+    fn every_variant_is_listed_once() {
+        let (active, chip) = (ActiveAuthenticationPlan::all(), ChipAuthenticationPlan::all());
+        // Curves with the hashes they take, twice two forms; two sizes of RSA in full and five in brief.
+        assert_eq!(active.len(), (2 + 2 * 2 + 2 * 3 + 3 + 2 * 4 + 5 + 5) * 4 + 2 * 16 + 5);
+        // Eleven curves and three groups in three forms; four ciphers by two, and three odd ways of 3DES.
+        assert_eq!(chip.len(), 14 * 3 * (4 * 2 + 3));
+        // Generic, integrated but for P-224, and chip authentication mapping with AES on curves.
+        assert_eq!(PaceOffer::all().len(), 14 * 4 + 13 * 4 + 11 * 3);
+        assert_distinct(&active);
+        assert_distinct(&chip);
+        assert_distinct(&PaceOffer::all());
+    }
+}

@@ -812,6 +812,20 @@ mod tests {
             ("\"00112233445566AA\"", "\"zz\"", "chip_field_16"),
             ("max_command = 65535", "max_command = 64", "max_command"),
             ("can_tries = 10", "can_tries = 0", "can_tries"),
+            ("group = \"brainpoolP256r1\"", "group = \"P-255\"", "group"),
+            (
+                "{ cipher = \"aes-128\", group",
+                "{ mapping = \"integrated\", cipher = \"aes-128\", group = \"P-224\" }, { cipher = \"aes-128\", group",
+                "group",
+            ),
+            ("\"ec-p256\"", "\"rsa-1000\"", "active_authentication"),
+            (
+                "\"ec-p256\"",
+                "\"rsa-2048\"\nactive_authentication_form = \"der\"",
+                "active_authentication_form",
+            ),
+            ("[{ cipher = \"aes-128\" }]", "[{ cipher = \"3des\", form = \"pkcs3\" }]", "form"),
+            ("[{ cipher = \"aes-128\" }]", "[{ cipher = \"3des\", group = \"dh\" }]", "group"),
             ("\"sha256\"", "\"md5\"", "digest"),
             ("\"ecdsa-p256\"", "\"ecdsa-p257\"", "signer"),
         ] {
