@@ -169,16 +169,26 @@ impl fmt::Debug for Tlv<'_> {
     }
 }
 
+/// Deepest nesting of objects of indefinite length. Signed messages need seven.
+const MAX_DEPTH: usize = 16;
+
 /// Data objects, one after the other.
 #[derive(Debug, Clone, Copy)]
 pub struct TlvReader<'a> {
     bytes: ByteReader<'a>,
+    /// How deep objects of indefinite length may lie in each other.
+    depth: usize,
 }
 
 impl<'a> TlvReader<'a> {
     /// Starts at the front of `input`.
     pub fn new(input: &'a [u8]) -> Self {
-        Self { bytes: ByteReader::new(input) }
+        Self { bytes: ByteReader::new(input), depth: 0 }
+    }
+
+    /// The same, and objects may have an indefinite length (ITU-T X.690, 8.1.3.6), as in signed messages.
+    pub fn ber(input: &'a [u8]) -> Self {
+        Self { bytes: ByteReader::new(input), depth: MAX_DEPTH }
     }
 
     /// The next object, or `None` at the end.
@@ -188,11 +198,14 @@ impl<'a> TlvReader<'a> {
         }
         let (at, before) = (self.bytes.at(), self.bytes.rest());
         let header = Header::read(&mut self.bytes)?;
-        let Length::Definite(length) = header.length else {
-            return Err(TlvError::Indefinite { at });
+        let (value, end) = match header.length {
+            Length::Definite(length) => (self.bytes.take(length)?, 0),
+            Length::Indefinite => {
+                let length = length_to_end(self.bytes.rest(), self.depth, at)?;
+                (self.bytes.take(length)?, self.bytes.take(END.len())?.len())
+            }
         };
-        let value = self.bytes.take(length)?;
-        let whole = before.split_at(header.size + length).0;
+        let whole = before.split_at(header.size + value.len() + end).0;
         Ok(Some(Tlv { tag: header.tag, value, whole }))
     }
 
@@ -216,6 +229,11 @@ impl<'a> TlvReader<'a> {
         if self.peek_tag() == Some(wanted) { self.expect(wanted).map(Some) } else { Ok(None) }
     }
 
+    /// The next object whole if it has this tag; otherwise it stays where it is.
+    pub fn optional_object(&mut self, wanted: Tag) -> Result<Option<Tlv<'a>>, TlvError> {
+        if self.peek_tag() == Some(wanted) { self.next_object() } else { Ok(None) }
+    }
+
     /// What has not been read yet.
     pub fn rest(&self) -> &'a [u8] {
         self.bytes.rest()
@@ -233,6 +251,25 @@ impl<'a> TlvReader<'a> {
             left => Err(TlvError::LeftOver { at: self.bytes.at(), left }),
         }
     }
+}
+
+/// End-of-contents (X.690, 8.1.5).
+const END: [u8; 2] = [0, 0];
+
+/// How many bytes stand before the end-of-contents that belongs to an object starting at `at`.
+fn length_to_end(input: &[u8], depth: usize, at: usize) -> Result<usize, TlvError> {
+    let depth = depth.checked_sub(1).ok_or(TlvError::Indefinite { at })?;
+    let mut bytes = ByteReader::new(input);
+    while !bytes.rest().starts_with(&END) {
+        match Header::read(&mut bytes)?.length {
+            Length::Definite(length) => bytes.take(length)?,
+            Length::Indefinite => {
+                let length = length_to_end(bytes.rest(), depth, at)?;
+                bytes.take(length + END.len())?
+            }
+        };
+    }
+    Ok(bytes.at())
 }
 
 /// Writes one object with the shortest length that fits.
@@ -295,6 +332,32 @@ mod tests {
     }
 
     #[test]
+    fn an_indefinite_length_ends_where_its_own_end_is() {
+        let bytes = [0x30, 0x80, 0x24, 0x80, 0x04, 0x02, 0, 0, 0, 0, 0x04, 0x00, 0, 0, 0x05, 0x00];
+        let mut reader = TlvReader::ber(&bytes);
+        let outer = reader.next_object().unwrap().unwrap();
+        assert_eq!((outer.tag, outer.value, outer.whole), (Tag(0x30), &bytes[2..12], &bytes[..14]));
+        let mut inner = TlvReader::ber(outer.value);
+        assert_eq!(inner.expect(Tag(0x24)), Ok(&bytes[4..8]));
+        assert_eq!(inner.expect(Tag(0x04)), Ok(&[][..]));
+        inner.finish().unwrap();
+        assert_eq!(reader.expect(Tag(0x05)), Ok(&[][..]));
+        reader.finish().unwrap();
+    }
+
+    #[test]
+    fn an_indefinite_length_without_end_or_too_deep_is_refused() {
+        assert!(matches!(
+            TlvReader::ber(&[0x30, 0x80, 0x04, 0x01, 0x00, 0x00]).next_object(),
+            Err(TlvError::Truncated(_))
+        ));
+        let nested = |depth| [[0x30, 0x80].repeat(depth), vec![0; 2 * depth]].concat();
+        assert!(TlvReader::ber(&nested(MAX_DEPTH)).next_object().is_ok());
+        assert_eq!(TlvReader::ber(&nested(MAX_DEPTH + 1)).next_object(), Err(TlvError::Indefinite { at: 0 }));
+        assert!(TlvReader::ber(&nested(100_000)).next_object().is_err());
+    }
+
+    #[test]
     fn a_header_is_known_before_its_value_has_come() {
         let header = Header::peek(&[0x75, 0x82, 0x3A, 0x98, 0x7F]).unwrap();
         assert_eq!((header.tag, header.length, header.size), (Tag(0x75), Length::Definite(15000), 4));
@@ -309,8 +372,9 @@ mod tests {
                 for c in [0, 1, 0x7F, 0x80, 0x81, 0x84, 0xFF] {
                     let bytes = [a, b, c];
                     for cut in 0..=3 {
-                        let mut reader = TlvReader::new(&bytes[..cut]);
-                        while let Ok(Some(_)) = reader.next_object() {}
+                        for mut reader in [TlvReader::new(&bytes[..cut]), TlvReader::ber(&bytes[..cut])] {
+                            while let Ok(Some(_)) = reader.next_object() {}
+                        }
                     }
                 }
             }

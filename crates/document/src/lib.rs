@@ -49,6 +49,7 @@ pub mod public_key;
 pub mod qr;
 pub mod record;
 pub mod security_infos;
+pub mod signed_message;
 pub mod text;
 
 pub use access::{AccessInput, AccessInputError, AccessPlan};
@@ -71,4 +72,5 @@ pub use public_key::PublicKey;
 pub use qr::{QrNote, QrPayload, QrRecord};
 pub use record::{CitizenRecord, Field, RecordNote, RecordSources, Validity};
 pub use security_infos::{PaceInfo, SecurityInfo, SecurityInfoContent, SecurityInfos};
+pub use signed_message::{SignedAttributes, SignedMessage, SignerIdentifier, SignerInfo};
 pub use text::StoredText;

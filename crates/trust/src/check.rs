@@ -176,10 +176,122 @@ reasons! {
     PssSaltUnusual => "pss-salt-unusual",
     /// The mask is generated with another hash than the signature's.
     PssMaskUnusual => "pss-mask-unusual",
+    /// EF.SOD cannot be used, so nothing can be held against it.
+    SecurityObjectUnusable => "security-object-unusable",
+    /// The message says that it carries something else than the hashes of groups.
+    ContentTypeWrong => "content-type-wrong",
+    /// The message names its content by the identifier of an earlier draft or of one producer.
+    ContentTypeOld => "content-type-old",
+    /// The message names its content as mere data.
+    ContentTypeData => "content-type-data",
+    /// Nobody has signed the message.
+    NotSigned => "not-signed",
+    /// Several have signed the message; one signature that holds is taken.
+    SeveralSigners => "several-signers",
+    /// The signer names another kind of content than the message does.
+    ContentTypeMismatch => "content-type-mismatch",
+    /// The signer does not name the kind of content.
+    ContentTypeAttributeAbsent => "content-type-attribute-absent",
+    /// The signer's attributes do not hold one hash of the content.
+    MessageDigestAbsent => "message-digest-absent",
+    /// The content is not what the signer's attributes hold the hash of.
+    MessageDigestMismatch => "message-digest-mismatch",
+    /// The signature is over the bare content, without attributes.
+    SignedAttributesAbsent => "signed-attributes-absent",
+    /// The time of signing is there and cannot be read.
+    SigningTimeUnreadable => "signing-time-unreadable",
+    /// The content is hashed with another function than the signature is made with.
+    DigestAlgorithmsDiffer => "digest-algorithms-differ",
+    /// A hash function is unknown here.
+    HashUnknown => "hash-unknown",
+    /// The signer is named as nobody; the certificate inside fits the signature.
+    SignerIdentifierUnmatched => "signer-identifier-unmatched",
+    /// The signer's certificate is neither in EF.SOD nor known.
+    SignerCertificateAbsent => "signer-certificate-absent",
+    /// The signer's certificate cannot be read.
+    SignerCertificateMalformed => "signer-certificate-malformed",
+    /// No data group was read.
+    NoGroupRead => "no-group-read",
+
+    // The signer
+    /// There is no signer whose signature holds.
+    NoVerifiedSigner => "no-verified-signer",
+    /// A certificate has a critical extension that is unknown here.
+    UnknownCriticalExtension => "unknown-critical-extension",
+    /// An extension that is not critical cannot be read.
+    ExtensionUnreadable => "extension-unreadable",
+    /// What signed the document is an authority, whose key is for certificates.
+    SignerIsAuthority => "signer-is-authority",
+    /// The signer's key is not for signatures.
+    SignerMayNotSign => "signer-may-not-sign",
+    /// A certificate does not say what its key is for.
+    KeyUsageUnstated => "key-usage-unstated",
+    /// The signer's key is for other things than documents.
+    SignerForOtherPurpose => "signer-for-other-purpose",
+    /// The signer may sign documents, and none of this type.
+    DocumentTypeNotAllowed => "document-type-not-allowed",
+
+    // The chain
+    /// No certificate that is trusted leads to the signer: neither genuine nor fake.
+    UnknownAnchor => "unknown-anchor",
+    /// A certificate names a known key as its issuer's, and that key has not signed it.
+    CertificateForged => "certificate-forged",
+    /// An issuer is no authority.
+    IssuerNotAuthority => "issuer-not-authority",
+    /// An issuer's certificate does not say whether it is an authority.
+    AuthorityUnstated => "authority-unstated",
+    /// An issuer's key is not for certificates.
+    IssuerMayNotSign => "issuer-may-not-sign",
+    /// More authorities stand between than one of them allows.
+    PathTooLong => "path-too-long",
+    /// An authority does not say how many may stand below it.
+    PathLengthUnstated => "path-length-unstated",
+    /// The issuer's name is another than the certificate says; key and signature fit.
+    IssuerNameDiffers => "issuer-name-differs",
+    /// The issuer's key has another identifier than the certificate says; name and signature fit.
+    KeyIdentifierDiffers => "key-identifier-differs",
+
+    // Validity
+    /// Nothing says when the document was signed.
+    SigningTimeAbsent => "signing-time-absent",
+    /// The document says to be signed at a time that has not come yet.
+    SignedInFuture => "signed-in-future",
+    /// The signer's certificate was not valid when the document was signed.
+    SignerNotValidWhenSigned => "signer-not-valid-when-signed",
+    /// An authority's certificate was not valid when the document was signed.
+    AuthorityNotValidWhenSigned => "authority-not-valid-when-signed",
+    /// The signer's key was not to be used any more, or not yet, when the document was signed.
+    SignerKeyPeriodOver => "signer-key-period-over",
+    /// A certificate is not valid yet.
+    CertificateNotYetValid => "certificate-not-yet-valid",
+    /// The signer's certificate has expired.
+    SignerExpired => "signer-expired",
+    /// An authority's certificate has expired.
+    AuthorityExpired => "authority-expired",
+    /// A certificate was issued when its issuer's key was not to be used.
+    IssuedOutsideKeyPeriod => "issued-outside-key-period",
 
     // Revocation
     /// No list of revoked certificates is at hand for the authority that issued the signer's certificate.
     NoRevocationList => "no-revocation-list",
+    /// The only list of revoked certificates is overdue.
+    RevocationListStale => "revocation-list-stale",
+    /// The signer's certificate is revoked.
+    SignerRevoked => "signer-revoked",
+    /// An authority's certificate is revoked.
+    AuthorityRevoked => "authority-revoked",
+
+    // Issuing state
+    /// The signer's certificate names no country.
+    CountryUnstated => "country-unstated",
+    /// The signer and its authority are of different countries.
+    SignerCountryDiffers => "signer-country-differs",
+    /// The state in DG1 is not the signer's.
+    IssuingStateDiffers => "issuing-state-differs",
+    /// DG1 was not read, or cannot be.
+    IssuingStateUnread => "issuing-state-unread",
+    /// The state in DG1 is none that is known.
+    IssuingStateUnknown => "issuing-state-unknown",
 }
 
 /// Why one group fails.

@@ -241,6 +241,18 @@ impl Scheme {
             _ => return None,
         })
     }
+
+    fn hash(self) -> Option<HashAlgorithm> {
+        match self {
+            Self::Pkcs1(hash) | Self::Ecdsa(hash) | Self::PlainEcdsa(hash) => Some(hash),
+            Self::Pss(parameters) => parameters.map(|parameters| parameters.hash),
+        }
+    }
+}
+
+/// The hash a signature's algorithm names itself, if it does.
+pub(crate) fn hash_named_by(algorithm: &AlgorithmIdentifierOwned) -> Option<HashAlgorithm> {
+    Scheme::of(algorithm, None)?.hash()
 }
 
 impl PssParameters {

@@ -257,7 +257,7 @@ pub(super) fn extended_key_usage(purpose: &[u32]) -> Vec<u8> {
     extension(&[2, 5, 29, 37], Criticality::Critical, &sequence(&[oid(purpose)]))
 }
 
-/// A critical extension nobody knows, under the arc for examples (ITU-T X.660, 2.999).
+/// A critical extension nobody knows, under the enterprise number for examples (RFC 5612).
 pub(super) fn unknown_critical_extension() -> Vec<u8> {
-    extension(&[2, 999, 9303], Criticality::Critical, &octets(b"unheard of"))
+    extension(&[1, 3, 6, 1, 4, 1, 32473, 9303], Criticality::Critical, &octets(b"unheard of"))
 }

@@ -1,32 +1,26 @@
 //! EF.SOD: the signed hashes of the data groups (ICAO 9303-10, 4.6.2).
 //!
 //! Only its structure is read here. Who signed it, and whether the hashes fit, others judge, from the bytes
-//! as they came: [`EfSod::e_content`] is what was hashed, and nothing is encoded again.
+//! as they came: nothing is encoded again.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use cccd_card::tlv::{Header, Length, Tag, TlvReader};
-use cms::content_info::ContentInfo;
-use cms::signed_data::SignedData;
 use const_oid::ObjectIdentifier;
 use der::asn1::{OctetString, PrintableString};
-use der::{Decode, EncodingRules, Reader, Sequence, SliceReader, Tag as DerTag};
+use der::{Decode, Sequence};
 use spki::AlgorithmIdentifierOwned;
 
-use crate::{DataGroupNumber, MalformedFile};
-
-const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
+use crate::{DataGroupNumber, MalformedFile, SignedMessage};
 
 /// The document security object, taken apart.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EfSod {
-    /// The signed message around the hashes.
-    pub signed_data: SignedData,
+    /// The signed message around the hashes. What it carries is the encoded LDS security object.
+    pub message: SignedMessage,
     /// What the message says it carries.
     pub content_type: SodContentType,
-    /// The carried bytes: the encoded LDS security object, put together where the chip writes it in pieces.
-    pub e_content: Vec<u8>,
     /// The hashes.
     pub security_object: LdsSecurityObject,
 }
@@ -66,22 +60,11 @@ impl EfSod {
     /// Reads the file: `77 { ContentInfo }`, with definite or indefinite lengths (card-quirks 35); padding
     /// may follow.
     pub fn parse(bytes: &[u8]) -> Result<Self, MalformedFile> {
-        let mut reader = SliceReader::new_with_encoding_rules(wrapped(bytes)?, EncodingRules::Ber)?;
-        let info = ContentInfo::decode(&mut reader)?;
-        if info.content_type != SIGNED_DATA {
-            return Err(MalformedFile::Impossible(Tag(0x77)));
-        }
-        let signed_data: SignedData = info.content.decode_as_encoding(EncodingRules::Ber)?;
-        let encapsulated = &signed_data.encap_content_info;
-        let e_content = match &encapsulated.econtent {
-            Some(octets) if octets.header().tag() == DerTag::OctetString => joined(octets.value())?,
-            _ => return Err(MalformedFile::Missing(Tag(0x04))),
-        };
+        let message = SignedMessage::parse(wrapped(bytes)?)?;
         Ok(Self {
-            content_type: SodContentType::of(encapsulated.econtent_type),
-            security_object: LdsSecurityObject::parse(&e_content)?,
-            e_content,
-            signed_data,
+            content_type: SodContentType::of(message.content_type),
+            security_object: LdsSecurityObject::parse(&message.content)?,
+            message,
         })
     }
 }
@@ -94,22 +77,6 @@ fn wrapped(bytes: &[u8]) -> Result<&[u8], MalformedFile> {
         Length::Indefinite if header.tag == Tag(0x77) => Ok(bytes.get(header.size..).unwrap_or_default()),
         _ => Ok(TlvReader::new(bytes).expect(Tag(0x77))?),
     }
-}
-
-/// The content of an OCTET STRING that may have come in pieces (X.690, 8.7.3).
-///
-/// `Any` gives the pieces as they are and does not tell that they are some. An LDS security object is a
-/// SEQUENCE, so that one beginning with an OCTET STRING is pieces.
-fn joined(value: &[u8]) -> Result<Vec<u8>, MalformedFile> {
-    if !matches!(value.first(), Some(0x04 | 0x24)) {
-        return Ok(value.to_vec());
-    }
-    let mut reader = SliceReader::new_with_encoding_rules(value, EncodingRules::Ber)?;
-    let mut out = Vec::with_capacity(value.len());
-    while !reader.is_finished() {
-        out.extend_from_slice(OctetString::decode(&mut reader)?.as_bytes());
-    }
-    Ok(out)
 }
 
 impl SodContentType {
@@ -260,7 +227,7 @@ mod tests {
             let content = security_object(version, &[1, 2, 13, 14, 15]);
             let sod = EfSod::parse(&definite("2.23.136.1.1.1", &content)).unwrap();
             assert_eq!(sod.content_type, SodContentType::Standard);
-            assert_eq!(sod.e_content, content);
+            assert_eq!(sod.message.content, content);
             let object = &sod.security_object;
             assert_eq!(object.version, version);
             assert_eq!(object.digest_algorithm.oid.to_string(), "2.16.840.1.101.3.4.2.1");
@@ -285,7 +252,7 @@ mod tests {
             [vec![0x77, 0x80], inner.clone(), vec![0; 30]].concat(),
         ] {
             let sod = EfSod::parse(&bytes).unwrap();
-            assert_eq!(sod.e_content, content);
+            assert_eq!(sod.message.content, content);
             assert_eq!(sod.security_object, plain.security_object);
         }
     }
