@@ -9,7 +9,8 @@ use cccd_profiles::{AgentSettings, TokenHash};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use zeroize::Zeroizing;
 
-use crate::{Agent, daemon, logging, read_command};
+use crate::trust::TrustArguments;
+use crate::{Agent, daemon, logging, read_command, trust};
 
 /// Đọc thẻ Căn cước gắn chip · Reads Vietnamese chip ID cards
 #[derive(Parser)]
@@ -48,6 +49,8 @@ enum Command {
         #[arg(default_value = "clinic")]
         name: String,
     },
+    /// Quản lý chứng thư CSCA được tin cậy · Manage the trusted CSCA certificates
+    Trust(TrustArguments),
     /// Kiểm tra tệp cấu hình · Tell whether the settings file can be used
     CheckConfig,
     /// In hợp đồng API · Print the API contract (OpenAPI 3.1)
@@ -117,6 +120,7 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         Command::Read(arguments) => read_command::read(&settings, &arguments),
         Command::Readers => read_command::list_readers(&settings),
         Command::Token { name } => token(&name),
+        Command::Trust(arguments) => trust::run(&settings.trust, &arguments),
         Command::CheckConfig => say(&format!(
             "cấu hình dùng được · settings can be used: {} caller(s), API on {}\n",
             settings.callers.len(),

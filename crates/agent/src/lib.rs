@@ -23,6 +23,7 @@ mod evidence_key;
 mod logging;
 mod read_command;
 mod table;
+pub mod trust;
 
 pub use command_line::main;
 pub use daemon::Agent;
