@@ -319,8 +319,12 @@ fn every_lie_is_caught_and_for_its_own_reason() {
                 Lie::SignedByStranger | Lie::SignedByNobody => unknown,
                 Lie::SignedByImpostor => (CheckName::Chain, CheckState::Failed(Reason::CertificateForged)),
                 Lie::Signer(story) => expected(story).0.unwrap(),
+                Lie::SignatureForged(_) => {
+                    (CheckName::Signature, CheckState::Failed(Reason::SignatureMismatch))
+                }
                 // Lies of the chip itself are for the chip's own proofs.
-                _ => continue,
+                Lie::Chip(_) => continue,
+                other => panic!("{other} has no row here"),
             };
             let outcome = judged(&told.image, &told.trust, &Policy::default());
             assert!(not_passed(&outcome).contains(&caught), "{name} {lie}: {:?}", not_passed(&outcome));
