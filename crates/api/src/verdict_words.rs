@@ -178,6 +178,262 @@ const WORDS: &[(Reason, Text)] = &[
         "The signature uses two different hashes.",
     ),
     words(
+        Reason::SecurityObjectUnusable,
+        "Không có bản dữ liệu đã ký dùng được để đối chiếu.",
+        "There are no usable signed data to compare with.",
+    ),
+    words(
+        Reason::ContentTypeWrong,
+        "Bản đã ký không phải là danh sách mã băm của thẻ. Không được tin dùng.",
+        "What was signed is not a document's list of hashes. Do not rely on it.",
+    ),
+    words(
+        Reason::ContentTypeOld,
+        "Bản dữ liệu đã ký dùng mã loại nội dung kiểu cũ.",
+        "The signed data name their content in an old way.",
+    ),
+    words(
+        Reason::ContentTypeData,
+        "Bản dữ liệu đã ký không ghi rõ loại nội dung.",
+        "The signed data call their content mere data.",
+    ),
+    words(
+        Reason::NotSigned,
+        "Bản dữ liệu trên chip không có chữ ký nào.",
+        "The data on the chip bear no signature.",
+    ),
+    words(
+        Reason::SeveralSigners,
+        "Bản dữ liệu có nhiều chữ ký; một chữ ký đúng đã được dùng.",
+        "There are several signatures; one that holds was taken.",
+    ),
+    words(
+        Reason::ContentTypeMismatch,
+        "Nơi ký ghi một loại nội dung khác với bản dữ liệu.",
+        "The signer names another kind of content than the data do.",
+    ),
+    words(
+        Reason::ContentTypeAttributeAbsent,
+        "Nơi ký không ghi loại nội dung.",
+        "The signer does not name the kind of content.",
+    ),
+    words(
+        Reason::MessageDigestAbsent,
+        "Chữ ký không kèm mã băm của nội dung.",
+        "The signature does not come with the hash of the content.",
+    ),
+    words(
+        Reason::MessageDigestMismatch,
+        "Danh sách mã băm đã bị sửa sau khi ký. Không được tin dùng.",
+        "The list of hashes was altered after it was signed. Do not rely on it.",
+    ),
+    words(
+        Reason::SignedAttributesAbsent,
+        "Chữ ký đặt thẳng trên nội dung, không có thuộc tính.",
+        "The signature is over the bare content, without attributes.",
+    ),
+    words(
+        Reason::SigningTimeUnreadable,
+        "Không đọc được thời điểm ký.",
+        "The time of signing cannot be read.",
+    ),
+    words(
+        Reason::DigestAlgorithmsDiffer,
+        "Nội dung và chữ ký dùng hai hàm băm khác nhau.",
+        "Content and signature use different hashes.",
+    ),
+    words(
+        Reason::HashUnknown,
+        "Thẻ dùng hàm băm mà chương trình chưa biết.",
+        "The card uses a hash this program does not know.",
+    ),
+    words(
+        Reason::SignerIdentifierUnmatched,
+        "Tên nơi ký không khớp chứng thư kèm theo; chữ ký thì khớp.",
+        "The signer's name fits no certificate; the signature fits the one inside.",
+    ),
+    words(
+        Reason::SignerCertificateAbsent,
+        "Không có chứng thư của nơi ký, trong thẻ cũng như trên máy này.",
+        "The signer's certificate is neither on the card nor on this machine.",
+    ),
+    words(
+        Reason::SignerCertificateMalformed,
+        "Không đọc được chứng thư của nơi ký.",
+        "The signer's certificate cannot be read.",
+    ),
+    words(
+        Reason::NoGroupRead,
+        "Chưa đọc nhóm dữ liệu nào để đối chiếu.",
+        "No data group was read, so there is nothing to compare.",
+    ),
+    words(
+        Reason::NoVerifiedSigner,
+        "Chưa biết chắc ai đã ký thẻ.",
+        "Who signed the card is not established.",
+    ),
+    words(
+        Reason::UnknownCriticalExtension,
+        "Chứng thư có điều khoản bắt buộc mà chương trình không biết.",
+        "A certificate has a binding clause this program does not know.",
+    ),
+    words(
+        Reason::ExtensionUnreadable,
+        "Chứng thư có phần mở rộng không đọc được.",
+        "A certificate has an extension that cannot be read.",
+    ),
+    words(
+        Reason::SignerIsAuthority,
+        "Thẻ do khóa của cơ quan gốc ký, là khóa không được ký thẻ.",
+        "An authority's own key signed the card, which it may not do.",
+    ),
+    words(
+        Reason::SignerMayNotSign,
+        "Khóa của nơi ký không dùng để ký.",
+        "The signer's key is not for signing.",
+    ),
+    words(
+        Reason::KeyUsageUnstated,
+        "Chứng thư không ghi khóa được dùng vào việc gì.",
+        "A certificate does not say what its key is for.",
+    ),
+    words(
+        Reason::SignerForOtherPurpose,
+        "Khóa của nơi ký dành cho việc khác, không phải ký thẻ.",
+        "The signer's key is for other things than documents.",
+    ),
+    words(
+        Reason::DocumentTypeNotAllowed,
+        "Nơi ký không được ký loại giấy tờ này.",
+        "The signer may not sign documents of this type.",
+    ),
+    words(
+        Reason::UnknownAnchor,
+        "Chữ ký đúng, nhưng máy này chưa cài cơ quan gốc để biết ai ký.",
+        "The signature holds, and no authority installed on this machine vouches for the signer.",
+    ),
+    words(
+        Reason::CertificateForged,
+        "Chứng thư mạo danh một cơ quan gốc đã biết. Không được tin dùng.",
+        "A certificate pretends to be from a known authority. Do not rely on the card.",
+    ),
+    words(
+        Reason::IssuerNotAuthority,
+        "Chứng thư do nơi không phải cơ quan chứng thực cấp.",
+        "A certificate was issued by one that is no authority.",
+    ),
+    words(
+        Reason::AuthorityUnstated,
+        "Chứng thư cấp trên không ghi mình là cơ quan chứng thực.",
+        "An issuer's certificate does not say that it is an authority.",
+    ),
+    words(
+        Reason::IssuerMayNotSign,
+        "Khóa của nơi cấp không dùng để ký chứng thư.",
+        "An issuer's key is not for signing certificates.",
+    ),
+    words(
+        Reason::PathTooLong,
+        "Chuỗi chứng thư dài hơn mức cơ quan gốc cho phép.",
+        "The chain of certificates is longer than an authority allows.",
+    ),
+    words(
+        Reason::PathLengthUnstated,
+        "Cơ quan chứng thực không ghi chuỗi được dài bao nhiêu.",
+        "An authority does not say how long a chain may be.",
+    ),
+    words(
+        Reason::IssuerNameDiffers,
+        "Tên nơi cấp khác với tên ghi trong chứng thư; khóa thì khớp.",
+        "An issuer's name is not as stated; its key fits.",
+    ),
+    words(
+        Reason::KeyIdentifierDiffers,
+        "Mã khóa nơi cấp khác với mã ghi trong chứng thư; chữ ký thì khớp.",
+        "An issuer's key identifier is not as stated; its signature fits.",
+    ),
+    words(
+        Reason::SigningTimeAbsent,
+        "Thẻ không ghi thời điểm ký.",
+        "The card does not say when it was signed.",
+    ),
+    words(
+        Reason::SignedInFuture,
+        "Thẻ ghi thời điểm ký chưa tới. Hãy xem lại đồng hồ của máy.",
+        "The card says to be signed in the future. Check this machine's clock.",
+    ),
+    words(
+        Reason::SignerNotValidWhenSigned,
+        "Chứng thư của nơi ký không có hiệu lực vào lúc ký.",
+        "The signer's certificate was not valid when it signed.",
+    ),
+    words(
+        Reason::AuthorityNotValidWhenSigned,
+        "Chứng thư của cơ quan gốc không có hiệu lực vào lúc ký.",
+        "The authority's certificate was not valid when the card was signed.",
+    ),
+    words(
+        Reason::SignerKeyPeriodOver,
+        "Khóa của nơi ký nằm ngoài thời hạn được dùng vào lúc ký.",
+        "The signer's key was outside its time of use when it signed.",
+    ),
+    words(
+        Reason::CertificateNotYetValid,
+        "Chứng thư chưa đến ngày có hiệu lực.",
+        "A certificate is not valid yet.",
+    ),
+    words(Reason::SignerExpired, "Chứng thư của nơi ký đã hết hạn.", "The signer's certificate has expired."),
+    words(
+        Reason::AuthorityExpired,
+        "Chứng thư của cơ quan gốc đã hết hạn.",
+        "The authority's certificate has expired.",
+    ),
+    words(
+        Reason::IssuedOutsideKeyPeriod,
+        "Chứng thư được cấp ngoài thời hạn dùng khóa của nơi cấp.",
+        "A certificate was issued outside its issuer's time of key use.",
+    ),
+    words(
+        Reason::RevocationListStale,
+        "Danh sách thu hồi trên máy này đã quá hạn. Hãy cập nhật.",
+        "The revocation list on this machine is overdue. Update it.",
+    ),
+    words(
+        Reason::SignerRevoked,
+        "Chứng thư của nơi ký đã bị thu hồi. Không được tin dùng.",
+        "The signer's certificate is revoked. Do not rely on the card.",
+    ),
+    words(
+        Reason::AuthorityRevoked,
+        "Chứng thư của một cơ quan trong chuỗi đã bị thu hồi.",
+        "The certificate of an authority in the chain is revoked.",
+    ),
+    words(
+        Reason::CountryUnstated,
+        "Chứng thư của nơi ký không ghi nước nào.",
+        "The signer's certificate names no country.",
+    ),
+    words(
+        Reason::SignerCountryDiffers,
+        "Nơi ký và cơ quan gốc thuộc hai nước khác nhau.",
+        "The signer and its authority are of different countries.",
+    ),
+    words(
+        Reason::IssuingStateDiffers,
+        "Nước ghi trên thẻ không phải nước của nơi ký. Không được tin dùng.",
+        "The state on the card is not the signer's. Do not rely on the card.",
+    ),
+    words(
+        Reason::IssuingStateUnread,
+        "Chưa đọc được nước cấp trong DG1.",
+        "The issuing state in DG1 was not read.",
+    ),
+    words(
+        Reason::IssuingStateUnknown,
+        "Chương trình không biết mã nước ghi trên thẻ.",
+        "This program does not know the state's code on the card.",
+    ),
+    words(
         Reason::NoRevocationList,
         "Máy này không có danh sách thu hồi của cơ quan cấp chứng thư.",
         "This machine has no revocation list of the issuing authority.",
