@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use cccd_card::{CardChannel, ChannelLimits, TransportError};
 use cccd_document::{
-    AccessKey, AccessProtocol, Can, Downgrade, Evidence, FileId, FileOutcome, MrzKey, PasswordKind,
+    AccessKey, AccessProtocol, Can, Downgrade, Evidence, FileId, FileOutcome, Mapping, MrzKey, PasswordKind,
 };
 use cccd_emrtd::{LockedChip, Metered, ReadError, ReadPlan, Traffic, UnlockError, read_document};
 use cccd_firmware_sim::chip::{Chip, KeyStep};
@@ -136,26 +136,34 @@ fn every_card_with_bac_is_read_by_bac() {
 }
 
 #[test]
-fn every_cipher_on_every_curve_opens() {
-    use NamedCurve::{BrainpoolP256r1, BrainpoolP384r1, NistP256, NistP384, NistP521};
-    use PaceCipher::{Aes128, Aes192, Aes256, TripleDes};
-    let base = Made::named("cccd-2021");
-    for (arc, cipher) in [(1, TripleDes), (2, Aes128), (3, Aes192), (4, Aes256)] {
-        for (id, curve) in
-            [(12, NistP256), (13, BrainpoolP256r1), (15, NistP384), (16, BrainpoolP384r1), (18, NistP521)]
-        {
-            let mut image = base.image.clone();
-            image.access.pace = vec![PaceOffer::ecdh_generic(cipher, curve)];
-            let file = image.master_file.get_mut(&FileId::CardAccess.fid()).unwrap();
-            file.content = card_access(arc, id);
-            let chip = Chip::new(image);
-            let mut channel = direct(chip, ChannelLimits::SHORT);
-            let mut opened = LockedChip::new(&mut channel).unlock(&[base.mrz()], &mut SysRng).unwrap();
-            assert!(matches!(opened.read(FileId::DG1), Ok(FileOutcome::Read(_))), "{arc} {id}");
-            let AccessProtocol::Pace(pace) = opened.access().protocol else { panic!("no PACE") };
-            assert_eq!(pace.parameter_id, id);
+fn every_variant_of_pace_opens_and_one_of_them_proves_the_chip() {
+    let base = shipped_card("cccd-2021").unwrap().description().unwrap();
+    let issuer = Issuer::new().unwrap();
+    let lengths = LengthOffer::Extended { max_command: 2_000, max_reply: 2_000 };
+    let mut runs = 0;
+    for offer in PaceOffer::all() {
+        // Every group with every mapping; the ciphers are held by two of the groups.
+        let all_ciphers = matches!(offer.parameters.parameter_id(), 1 | 13);
+        if offer.cipher != PaceCipher::Aes128 && !all_ciphers {
+            continue;
         }
+        let description = base.clone().with_access(false, vec![offer]).with_lengths(lengths);
+        let image = personalise(&description, &issuer).unwrap();
+        let made = Made { name: "one variant", description, image };
+        let channel = direct(made.chip(), ChannelLimits::EXTENDED);
+        let mut opened = LockedChip::new(channel).unlock(&[made.mrz()], &mut SysRng).unwrap();
+        let plan = ReadPlan::new([FileId::DG1]);
+        let evidence = read_document(&mut opened, &plan, &mut SysRng, &mut |_| {}).unwrap();
+        assert!(evidence.bytes(FileId::DG1).is_some(), "{offer:?}");
+        let AccessProtocol::Pace(pace) = evidence.access.protocol else { panic!("{offer:?}") };
+        assert_eq!(pace.parameter_id, offer.parameters.parameter_id());
+        let proves = pace.mapping == Mapping::ChipAuthentication;
+        let mapping = &evidence.proofs.chip_authentication_mapping;
+        assert_eq!(mapping.done().is_some(), proves, "{offer:?} {mapping:?}");
+        assert_eq!(evidence.bytes(FileId::CardSecurity).is_some(), proves, "{offer:?}");
+        runs += 1;
     }
+    assert!(runs >= 60, "{runs}");
 }
 
 /// EF.CardAccess with one PACEInfo: ECDH, generic mapping, this cipher, these parameters.

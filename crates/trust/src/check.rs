@@ -271,6 +271,46 @@ reasons! {
     /// A certificate was issued when its issuer's key was not to be used.
     IssuedOutsideKeyPeriod => "issued-outside-key-period",
 
+    // What the chip offered in the open
+    /// EF.CardAccess is no list of options.
+    CardAccessMalformed => "card-access-malformed",
+    /// There is an EF.CardAccess and no DG14 to hold it against.
+    CardAccessNotSigned => "card-access-not-signed",
+    /// What was offered in the open, or used, does not stand in signed DG14.
+    CardAccessDiffers => "card-access-differs",
+    /// Signed DG14 has a variant of PACE that was not offered in the open.
+    CardAccessIncomplete => "card-access-incomplete",
+    /// The chip was opened by BAC although its signed options have PACE.
+    AccessDowngraded => "access-downgraded",
+
+    // Proofs that the chip is no copy
+    /// EF.SOD lists the group with the key of this proof, and the chip does not show it.
+    ProofKeyWithheld => "proof-key-withheld",
+    /// The group with the key of this proof was not read, or cannot be understood.
+    ProofKeyUnread => "proof-key-unread",
+    /// The key of this proof is of a kind, length or curve that we do not speak.
+    ProofKeyUnusable => "proof-key-unusable",
+    /// The proof was made with a key that is not the document's.
+    ProofKeyForeign => "proof-key-foreign",
+    /// Signed files offer this proof, and the chip refused to give it.
+    ProofRefused => "proof-refused",
+    /// Signed files offer this proof, and the chip broke off over it.
+    ProofBroken => "proof-broken",
+    /// The chip's answer is not that of the owner of the key.
+    ProofWrong => "proof-wrong",
+    /// The chip's answer was cut short on its way: reader or chip did not carry it whole.
+    ProofAnswerCut => "proof-answer-cut",
+    /// Which hash the chip signed is not stated, or is one we do not know.
+    ProofHashUnknown => "proof-hash-unknown",
+    /// Signed files offer this proof, and the chip was opened in another way.
+    ProofNotRun => "proof-not-run",
+    /// The challenge is not the one that comes of the nonce stated with it.
+    ChallengeNotOfNonce => "challenge-not-of-nonce",
+    /// The chip ran PACE with chip authentication mapping and has no EF.CardSecurity.
+    CardSecurityWithheld => "card-security-withheld",
+    /// Nobody has verified the signature of EF.CardSecurity.
+    CardSecurityNotVerified => "card-security-not-verified",
+
     // Revocation
     /// No list of revoked certificates is at hand for the authority that issued the signer's certificate.
     NoRevocationList => "no-revocation-list",
