@@ -130,7 +130,7 @@ impl<C: CardChannel> InGroup for Run<'_, C> {
         }
         // The counter starts from zero (9.8.6.3 and 9.8.7.3).
         let keys = KeyPair::derive(candidate.cipher, &group.shared_secret(&shared));
-        chip.change_session(SecureMessaging::new(keys));
+        chip.change_session(SecureMessaging::new(keys), group.compress(ours.public()));
         // Whatever it answers, it answers under the new keys; a few bytes of DG14 are there to be read.
         let read = Command::new(0x00, 0xB0, 0x80 | FileId::DG14.sfi(), 0x00).expect(ExpectedLength::new(6));
         match chip.transact(&read) {

@@ -9,6 +9,7 @@ use rand_core::TryCryptoRng;
 use crate::entropy::Source;
 use crate::proof::{self, ProofPlan};
 use crate::read::{Progress, ReadError, UnlockedChip};
+use crate::terminal_authentication::Terminal;
 
 /// Which files to read, in this order.
 ///
@@ -92,13 +93,27 @@ pub fn read_document<C: CardChannel, R: TryCryptoRng + ?Sized>(
     rng: &mut R,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Evidence, ReadError> {
+    read_document_as(None, chip, plan, rng, progress)
+}
+
+/// The same for a station that an authority has certified: terminal authentication follows the other proofs,
+/// and what it opens, DG3 and DG4, is read last. Where it comes to nothing they are asked for all the same,
+/// and answered as what they are.
+pub fn read_document_as<C: CardChannel, R: TryCryptoRng + ?Sized>(
+    terminal: Option<&Terminal>,
+    chip: &mut UnlockedChip<C>,
+    plan: &ReadPlan,
+    rng: &mut R,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Evidence, ReadError> {
     let mut files = BTreeMap::new();
     let mut by_com = None;
     let mut by_sod = None;
     // EF.CardSecurity holds the key that the mapping is judged with. PACE leaves the master file selected, so
     // it costs least before all others.
     let first = chip.mapping().done().map(|_| FileId::CardSecurity);
-    for file in first.into_iter().chain(plan.files.iter().copied()) {
+    let after_proofs = |file: &FileId| terminal.is_some() && matches!(*file, FileId::DG3 | FileId::DG4);
+    for file in first.into_iter().chain(plan.files.iter().copied()).filter(|file| !after_proofs(file)) {
         if files.contains_key(&file) || !plan.wants(file, by_sod.as_ref().or(by_com.as_ref())) {
             continue;
         }
@@ -112,7 +127,18 @@ pub fn read_document<C: CardChannel, R: TryCryptoRng + ?Sized>(
         }
         files.insert(file, outcome);
     }
-    let proofs = proof::ask(chip, &plan.proofs, &files, &mut Source(rng))?;
+    let proofs = proof::ask(chip, &plan.proofs, terminal, &files, &mut Source(rng))?;
+    for file in plan.files.iter().copied().filter(after_proofs) {
+        if files.contains_key(&file) || !plan.wants(file, by_sod.as_ref().or(by_com.as_ref())) {
+            continue;
+        }
+        match chip.read_with(file, progress) {
+            Ok(outcome) => files.insert(file, outcome),
+            // A proof has ended the session: what was read before it stands.
+            Err(ReadError::NoSession { .. }) => break,
+            Err(error) => return Err(error),
+        };
+    }
     Ok(Evidence { access: chip.access().clone(), files, proofs })
 }
 

@@ -64,6 +64,9 @@ pub(crate) trait Group {
     /// Always as long as the field: a number of minimal length drops leading zeros, and with them about one
     /// reading in 256.
     fn shared_secret(&self, element: &Self::Element) -> Zeroizing<Vec<u8>>;
+    /// What names a public key in terminal authentication: its x coordinate, or a hash over it (BSI
+    /// TR-03110-3, A.2.2.3).
+    fn compress(&self, public: &[u8]) -> Vec<u8>;
     /// Bits of the field's prime.
     fn prime_bits(&self) -> usize;
     /// The element that pseudo-random bytes are mapped to (4.4.3.3.2); `None` where there is none.

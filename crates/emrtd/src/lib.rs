@@ -58,6 +58,7 @@ mod read;
 mod secure_messaging;
 mod start;
 mod symmetric;
+mod terminal_authentication;
 #[cfg(test)]
 mod testing;
 mod transport;
@@ -65,11 +66,14 @@ mod unlock;
 
 pub use active_authentication::Challenge;
 pub use attempt::{AccessStep, ProtocolFault};
-pub use document::{ReadPlan, read_document};
+pub use document::{ReadPlan, read_document, read_document_as};
 pub use entropy::NoEntropy;
 pub use group::PublicKeyFault;
 pub use metered::{Metered, Outline, Traffic};
 pub use proof::{Proof, ProofPlan};
 pub use read::{Progress, ReadError, UnlockedChip};
 pub use secure_messaging::SmFault;
+pub use terminal_authentication::{
+    CvCertificate, CvCertificateError, EcdsaTerminalKey, KeyFileError, SigningError, Terminal, TerminalKey,
+};
 pub use unlock::{LockedChip, UnlockError};

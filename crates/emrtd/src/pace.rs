@@ -29,6 +29,8 @@ pub(crate) struct Established {
     pub(crate) session: SecureMessaging,
     /// What the chip proved along the way, where the mapping is that of chip authentication.
     pub(crate) mapping: ProofOutcome<ChipAuthenticationMappingRun>,
+    /// ID_PICC: the chip's ephemeral key, compressed.
+    pub(crate) identity: Vec<u8>,
 }
 
 /// Runs PACE once (ICAO 9303-11, 4.4.1).
@@ -94,7 +96,8 @@ impl InGroup for Run<'_> {
                 },
             ),
         };
-        Ok(Established { session: SecureMessaging::new(keys), mapping })
+        let identity = group.compress(&chip_public);
+        Ok(Established { session: SecureMessaging::new(keys), mapping, identity })
     }
 }
 

@@ -15,6 +15,7 @@ use crate::entropy::{Entropy, NoEntropy};
 use crate::exchange::{ExchangeError, is_loss};
 use crate::read::{ReadError, UnlockedChip};
 use crate::secure_messaging::SmFault;
+use crate::terminal_authentication::{self, Terminal};
 
 /// A proof a chip may give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub enum Proof {
     ActiveAuthentication,
     /// Chip authentication.
     ChipAuthentication,
+    /// Terminal authentication.
+    TerminalAuthentication,
 }
 
 impl fmt::Display for Proof {
@@ -31,6 +34,7 @@ impl fmt::Display for Proof {
         f.write_str(match self {
             Self::ActiveAuthentication => "active authentication",
             Self::ChipAuthentication => "chip authentication",
+            Self::TerminalAuthentication => "terminal authentication",
         })
     }
 }
@@ -98,6 +102,7 @@ impl From<NoEntropy> for ProofError {
 pub(crate) fn ask<C: CardChannel>(
     chip: &mut UnlockedChip<C>,
     plan: &ProofPlan,
+    terminal: Option<&Terminal>,
     files: &std::collections::BTreeMap<FileId, FileOutcome>,
     entropy: &mut dyn Entropy,
 ) -> Result<ChipProofs, ReadError> {
@@ -115,7 +120,8 @@ pub(crate) fn ask<C: CardChannel>(
             },
         };
     }
-    if plan.chip_authentication {
+    // Terminal authentication needs it, planned or not.
+    if plan.chip_authentication || terminal.is_some() {
         proofs.chip_authentication = match key_file(files, FileId::DG14) {
             Err(outcome) => outcome,
             Ok(bytes) => match DataGroup14::parse(bytes) {
@@ -125,6 +131,16 @@ pub(crate) fn ask<C: CardChannel>(
                     chip_authentication::run(chip, &group.security_infos, entropy),
                 )?,
             },
+        };
+    }
+    if let Some(terminal) = terminal {
+        proofs.terminal_authentication = match chip.agreed_with().map(<[u8]>::to_vec) {
+            Some(our_key) if proofs.chip_authentication.done().is_some() => settle(
+                Proof::TerminalAuthentication,
+                terminal_authentication::run(chip, terminal, &our_key, entropy),
+            )?,
+            // A chip that does not agree a key has nothing to tie the terminal to.
+            _ => ProofOutcome::NotOffered,
         };
     }
     Ok(proofs)

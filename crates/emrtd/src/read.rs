@@ -130,6 +130,8 @@ pub struct UnlockedChip<C> {
     limits: ChannelLimits,
     sizes: ReadSizes,
     mapping: ProofOutcome<ChipAuthenticationMappingRun>,
+    identity: Vec<u8>,
+    agreed_with: Option<Vec<u8>>,
 }
 
 impl<C> fmt::Debug for UnlockedChip<C> {
@@ -159,12 +161,28 @@ impl<C: CardChannel> UnlockedChip<C> {
             limits,
             sizes,
             mapping: ProofOutcome::NotOffered,
+            identity: Vec::new(),
+            agreed_with: None,
         }
     }
 
-    /// The same, with what PACE left beside the session.
-    pub(crate) fn after_pace(self, mapping: ProofOutcome<ChipAuthenticationMappingRun>) -> Self {
-        Self { mapping, ..self }
+    /// The same, with what access control left beside the session.
+    pub(crate) fn after_access(
+        self,
+        mapping: ProofOutcome<ChipAuthenticationMappingRun>,
+        identity: Vec<u8>,
+    ) -> Self {
+        Self { mapping, identity, ..self }
+    }
+
+    /// ID_PICC, by which terminal authentication names the chip (BSI TR-03110-1, 3.5.2).
+    pub(crate) fn identity(&self) -> &[u8] {
+        &self.identity
+    }
+
+    /// Our key of chip authentication, compressed, once that has run.
+    pub(crate) fn agreed_with(&self) -> Option<&[u8]> {
+        self.agreed_with.as_deref()
     }
 
     /// What came of PACE with chip authentication mapping.
@@ -173,7 +191,8 @@ impl<C: CardChannel> UnlockedChip<C> {
     }
 
     /// Goes on under new keys. What the chip refused at once before it refuses now.
-    pub(crate) fn change_session(&mut self, session: SecureMessaging) {
+    pub(crate) fn change_session(&mut self, session: SecureMessaging, our_key: Vec<u8>) {
+        self.agreed_with = Some(our_key);
         let most = self.sizes.chunk();
         self.sizes = ReadSizes::new(session.cipher(), self.limits).up_to(most, self.sizes.header_first);
         self.session = Some(session);

@@ -4,7 +4,8 @@ use std::fmt;
 
 use cccd_card::{CardChannel, ChannelLimits, StatusWord, TransportError};
 use cccd_document::{
-    AccessKey, AccessProtocol, AccessRun, ChipAuthenticationMappingRun, Downgrade, PasswordKind, ProofOutcome,
+    AccessKey, AccessProtocol, AccessRun, ChipAuthenticationMappingRun, Downgrade, MrzKey, PasswordKind,
+    ProofOutcome,
 };
 use rand_core::TryCryptoRng;
 
@@ -139,7 +140,7 @@ impl<C: CardChannel> LockedChip<C> {
             card_access: card_access.into_bytes(),
         };
         let chip = UnlockedChip::new(self.channel, opened.session, access, limits, opened.application);
-        Ok(chip.after_pace(opened.mapping))
+        Ok(chip.after_access(opened.mapping, opened.identity))
     }
 }
 
@@ -151,6 +152,7 @@ struct Opened {
     downgrade: Option<Downgrade>,
     application: Application,
     mapping: ProofOutcome<ChipAuthenticationMappingRun>,
+    identity: Vec<u8>,
 }
 
 /// What has been tried on one card, and what came of it.
@@ -198,6 +200,7 @@ impl<'a> Tries<'a> {
                             downgrade: None,
                             application: Application::NotSelected,
                             mapping,
+                            identity: run.identity,
                         }));
                     }
                     Err(error) => error,
@@ -239,6 +242,7 @@ impl<'a> Tries<'a> {
                         downgrade,
                         application: Application::Selected,
                         mapping: std::mem::take(&mut self.mapping),
+                        identity: document_number(mrz),
                     }));
                 }
                 Err(error) => {
@@ -295,6 +299,13 @@ impl<'a> Tries<'a> {
         }
         Ok(next)
     }
+}
+
+/// The document number with its check digit: what names the chip where BAC opened it. Behind it in the MRZ
+/// information stand two dates, each with a check digit.
+fn document_number(mrz: &MrzKey) -> Vec<u8> {
+    let all = mrz.mrz_information();
+    all.get(..all.len().saturating_sub(14)).unwrap_or_default().to_vec()
 }
 
 /// What may still work after a failed run.

@@ -10,19 +10,25 @@
 use cccd_card::{ChannelLimits, StatusWord};
 use cccd_document::evidence::challenge_from_nonce;
 use cccd_document::{
-    AccessKey, ChipAuthenticationRun, ChipProofs, Cipher, DataGroup14, Evidence, FileId, MrzKey, ProofOutcome,
+    AccessKey, ChipAuthenticationRun, ChipProofs, Cipher, DataGroup14, Evidence, FileId, FileOutcome, MrzKey,
+    ProofOutcome, TerminalAuthenticationRun,
 };
-use cccd_emrtd::{Challenge, LockedChip, ProofPlan, ReadPlan, read_document};
+use cccd_emrtd::{
+    Challenge, CvCertificate, EcdsaTerminalKey, LockedChip, ProofPlan, ReadPlan, Terminal, read_document,
+    read_document_as,
+};
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::image::{
-    ActiveAuthenticationKey, AfterChipAuthentication, ChipAuthenticationCommands, ChipImage, LengthOffer,
-    LongAnswer, ModpGroup, NamedCurve, PaceCipher, SignatureHash,
+    ActiveAuthenticationKey, AfterChipAuthentication, ChipAuthenticationCommands, ChipImage,
+    DomainParameters, LengthOffer, LongAnswer, ModpGroup, NamedCurve, PaceCipher, PaceMapping, PaceOffer,
+    SignatureHash,
 };
 use cccd_firmware_sim::personalise::{
     ActiveAuthenticationKind, ActiveAuthenticationPlan, CardDescription, ChipAuthenticationInfo,
     ChipAuthenticationKind, ChipAuthenticationPlan, DhKeyForm, EcdhKeyForm, Issuer, personalise,
     shipped_card,
 };
+use cccd_firmware_sim::pki::{CvAuthority, CvPlan, CvRights};
 use cccd_firmware_sim::reader::in_process::DirectChannel;
 use getrandom::SysRng;
 
@@ -209,4 +215,92 @@ fn a_long_key_answers_whole_whatever_the_chip_does_with_a_short_le() {
         let run = proofs.active_authentication.done().unwrap_or_else(|| panic!("{long_answer:?}"));
         assert_eq!(run.response.len(), 256, "{long_answer:?}");
     }
+}
+
+/// A root, its certificates for a verifier and a station, and the station.
+fn station(rights: CvRights) -> (CvAuthority, Terminal) {
+    let root = CvAuthority::root(CvPlan::root("UTCVCA00001")).unwrap();
+    let verifier = root.certify(CvPlan::document_verifier("UTDVCA00001")).unwrap();
+    let own = verifier.certify(CvPlan { rights, ..CvPlan::terminal("UTTERM00001") }).unwrap();
+    let certificates =
+        [&own, &root, &verifier].map(|holder| CvCertificate::parse(holder.certificate()).unwrap()).to_vec();
+    let key = EcdsaTerminalKey::from_pkcs8(&own.private_key_pkcs8().unwrap()).unwrap();
+    (root, Terminal::new(certificates, Box::new(key)))
+}
+
+/// The fingerprints and what came of terminal authentication.
+fn fingerprints(
+    card: &CardDescription,
+    limits: ChannelLimits,
+    terminal: &Terminal,
+) -> (FileOutcome, ProofOutcome<TerminalAuthenticationRun>) {
+    let key = card.mrz_key();
+    let key = AccessKey::Mrz(MrzKey::new(&key.document_number, &key.birth, &key.expiry).unwrap());
+    let channel = DirectChannel::new(Chip::new(made(card)), limits).unwrap();
+    let mut chip = LockedChip::new(channel).unlock(&[key], &mut SysRng).unwrap();
+    let plan = ReadPlan::new([FileId::DG14]).requiring(FileId::DG3);
+    let evidence = read_document_as(Some(terminal), &mut chip, &plan, &mut SysRng, &mut |_| {}).unwrap();
+    let file = evidence.files.get(&FileId::DG3).cloned().unwrap();
+    (file, evidence.proofs.terminal_authentication)
+}
+
+#[test]
+fn a_certified_station_reads_fingerprints_after_pace_and_after_bac() {
+    let (root, terminal) = station(CvRights::Fingerprints);
+    let card = card().with_lengths(EXTENDED).with_terminal_authentication(vec![root]);
+    let bac = card.clone().with_access(true, Vec::new());
+    let dh = PaceOffer {
+        mapping: PaceMapping::Generic,
+        cipher: PaceCipher::Aes128,
+        parameters: DomainParameters::Modp(ModpGroup::all()[0]),
+    };
+    let over_dh = card.clone().with_access(true, vec![dh]);
+    for card in [card, bac, over_dh] {
+        let (file, proof) = fingerprints(&card, ChannelLimits::EXTENDED, &terminal);
+        let run = proof.done().unwrap_or_else(|| panic!("{proof:?}"));
+        assert_eq!((run.authority.as_str(), run.certificates), ("UTCVCA00001", 2));
+        assert!(matches!(file, FileOutcome::Read(_)), "{file:?}");
+    }
+}
+
+#[test]
+fn a_link_certificate_leads_from_an_old_root_to_the_new() {
+    let old = CvAuthority::root(CvPlan::root("UTCVCA00001")).unwrap();
+    let (new, link) = old.roll_over(CvPlan::root("UTCVCA00002")).unwrap();
+    let verifier = new.certify(CvPlan::document_verifier("UTDVCA00001")).unwrap();
+    let own = verifier.certify(CvPlan::terminal("UTTERM00001")).unwrap();
+    let certificates = [own.certificate(), &link, verifier.certificate()]
+        .map(|bytes| CvCertificate::parse(bytes).unwrap())
+        .to_vec();
+    let key = EcdsaTerminalKey::from_pkcs8(&own.private_key_pkcs8().unwrap()).unwrap();
+    let terminal = Terminal::new(certificates, Box::new(key));
+    let card = card().with_lengths(EXTENDED).with_terminal_authentication(vec![old]);
+    let (file, proof) = fingerprints(&card, ChannelLimits::EXTENDED, &terminal);
+    assert_eq!(proof.done().map(|run| run.certificates), Some(3), "{proof:?}");
+    assert!(matches!(file, FileOutcome::Read(_)), "{file:?}");
+}
+
+#[test]
+fn whoever_is_not_certified_for_this_chip_finds_the_fingerprints_locked() {
+    let (root, terminal) = station(CvRights::Fingerprints);
+    let card = card().with_lengths(EXTENDED);
+    // The chip trusts another root of another name: there is no chain.
+    let other = CvAuthority::root(CvPlan::root("XACVCA00001")).unwrap();
+    let foreign = card.clone().with_terminal_authentication(vec![other]);
+    let (file, proof) = fingerprints(&foreign, ChannelLimits::EXTENDED, &terminal);
+    assert_eq!(proof, ProofOutcome::Unsupported);
+    assert!(matches!(file, FileOutcome::Locked(_)), "{file:?}");
+    // It trusts another root of the same name: the chip refuses the certificates.
+    let namesake = CvAuthority::root(CvPlan::root("UTCVCA00001")).unwrap();
+    let deceived = card.clone().with_terminal_authentication(vec![namesake]);
+    let (file, proof) = fingerprints(&deceived, ChannelLimits::EXTENDED, &terminal);
+    assert!(matches!(proof, ProofOutcome::Refused(_)), "{proof:?}");
+    assert!(matches!(file, FileOutcome::Locked(_)), "{file:?}");
+    // The certificate grants nothing.
+    let (bare_root, bare) = station(CvRights::Neither);
+    let granting = card.with_terminal_authentication(vec![bare_root]);
+    let (file, proof) = fingerprints(&granting, ChannelLimits::EXTENDED, &bare);
+    assert!(proof.done().is_some(), "{proof:?}");
+    assert!(matches!(file, FileOutcome::Locked(_)), "{file:?}");
+    drop(root);
 }

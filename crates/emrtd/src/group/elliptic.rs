@@ -74,6 +74,11 @@ impl<C: IcaoCurve> Group for Elliptic<C> {
         Zeroizing::new(x.to_vec())
     }
 
+    fn compress(&self, public: &[u8]) -> Vec<u8> {
+        // 04, x, y.
+        public.get(1..1 + FieldBytes::<C>::default().len()).unwrap_or_default().to_vec()
+    }
+
     fn prime_bits(&self) -> usize {
         usize::try_from(FieldElement::<C>::NUM_BITS).unwrap_or(usize::MAX)
     }

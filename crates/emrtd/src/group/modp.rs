@@ -3,6 +3,7 @@
 use cccd_card::tlv::Tag;
 use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
 use crypto_bigint::{BoxedUint, NonZero, Resize};
+use sha1::{Digest, Sha1};
 use zeroize::Zeroizing;
 
 use super::{Group, PublicKeyFault};
@@ -302,6 +303,10 @@ impl Group for ModpGroup {
         let bytes = Zeroizing::new(element.to_be_bytes().to_vec());
         let skip = bytes.len().saturating_sub(self.width());
         Zeroizing::new(bytes.get(skip..).unwrap_or_default().to_vec())
+    }
+
+    fn compress(&self, public: &[u8]) -> Vec<u8> {
+        Sha1::digest(public).to_vec()
     }
 
     fn prime_bits(&self) -> usize {
