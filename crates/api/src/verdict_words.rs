@@ -438,6 +438,96 @@ const WORDS: &[(Reason, Text)] = &[
         "Máy này không có danh sách thu hồi của cơ quan cấp chứng thư.",
         "This machine has no revocation list of the issuing authority.",
     ),
+    words(
+        Reason::CardAccessMalformed,
+        "Danh sách cách mở chip (EF.CardAccess) bị hỏng.",
+        "The chip's open list of options (EF.CardAccess) is damaged.",
+    ),
+    words(
+        Reason::CardAccessNotSigned,
+        "Chip có danh sách cách mở mà không có bản được ký để so sánh.",
+        "The chip has an open list of options and no signed one to compare it with.",
+    ),
+    words(
+        Reason::CardAccessDiffers,
+        "Cách mở chip không có trong danh sách được ký. Có thể có kẻ xen giữa.",
+        "How the chip was opened is not in its signed list. Someone may stand in between.",
+    ),
+    words(
+        Reason::CardAccessIncomplete,
+        "Một cách mở tốt hơn đã bị giấu khỏi danh sách công khai của chip.",
+        "A better way to open the chip was hidden from its open list.",
+    ),
+    words(
+        Reason::AccessDowngraded,
+        "Chip được mở bằng cách cũ (BAC) dù có cách mới (PACE).",
+        "The chip was opened in the old way (BAC) although it has the new one (PACE).",
+    ),
+    words(
+        Reason::ProofKeyWithheld,
+        "Chip giấu khóa mà dữ liệu được ký nói là có. Có thể là bản sao.",
+        "The chip hides a key that its signed data say it has. It may be a copy.",
+    ),
+    words(
+        Reason::ProofKeyUnread,
+        "Chưa đọc được khóa để kiểm tra chip.",
+        "The key to check the chip with was not read.",
+    ),
+    words(
+        Reason::ProofKeyUnusable,
+        "Chương trình không dùng được loại khóa này của chip.",
+        "This program cannot use this kind of chip key.",
+    ),
+    words(
+        Reason::ProofKeyForeign,
+        "Chip chứng minh bằng khóa không phải của thẻ này. Không được tin dùng.",
+        "The chip proved itself with a key that is not this card's. Do not rely on it.",
+    ),
+    words(
+        Reason::ProofRefused,
+        "Chip từ chối chứng minh dù dữ liệu được ký nói là có. Có thể là bản sao.",
+        "The chip refused a proof that its signed data promise. It may be a copy.",
+    ),
+    words(
+        Reason::ProofBroken,
+        "Chip ngắt giữa chừng khi chứng minh. Có thể là bản sao.",
+        "The chip broke off during its proof. It may be a copy.",
+    ),
+    words(
+        Reason::ProofWrong,
+        "Chip trả lời sai: chip không có khóa của thẻ. Không được tin dùng.",
+        "The chip's answer is wrong: it does not have the card's key. Do not rely on it.",
+    ),
+    words(
+        Reason::ProofAnswerCut,
+        "Câu trả lời của chip bị cắt ngắn; hãy thử đầu đọc khác.",
+        "The chip's answer was cut short; try another reader.",
+    ),
+    words(
+        Reason::ProofHashUnknown,
+        "Không biết chip ký bằng hàm băm nào.",
+        "Which hash the chip signed with is not known.",
+    ),
+    words(
+        Reason::ProofNotRun,
+        "Chip có cách chứng minh này nhưng đã được mở bằng cách khác.",
+        "The chip has this proof but was opened in another way.",
+    ),
+    words(
+        Reason::ChallengeNotOfNonce,
+        "Câu trả lời không phải cho giao dịch này.",
+        "The answer was not made for this transaction.",
+    ),
+    words(
+        Reason::CardSecurityWithheld,
+        "Chip không cho đọc khóa của cách mở nó đã dùng (EF.CardSecurity).",
+        "The chip does not show the key of the way it was opened (EF.CardSecurity).",
+    ),
+    words(
+        Reason::CardSecurityNotVerified,
+        "Chưa kiểm tra chữ ký trên khóa của chip (EF.CardSecurity).",
+        "The signature over the chip's key (EF.CardSecurity) was not checked.",
+    ),
 ];
 
 const fn words(reason: Reason, vi: &'static str, en: &'static str) -> (Reason, Text) {
