@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::run::{cargo, output, text};
 
 /// Each room and the rooms it may use, without tests.
-const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("cccd-card", &[]),
     ("cccd-document", &["cccd-card"]),
     ("cccd-curve", &[]),
@@ -48,6 +48,10 @@ const MAY_USE: [(&str, &[&str]); 15] = [
             "cccd-firmware-sim",
             "cccd-profiles",
         ],
+    ),
+    (
+        "cccd-fuzz-targets",
+        &["cccd-curve", "cccd-document", "cccd-emrtd", "cccd-evidence", "cccd-firmware-sim", "cccd-trust"],
     ),
     ("cccd-xtask", &[]),
 ];

@@ -5,6 +5,7 @@
 
 mod arrows;
 mod demo;
+mod fuzz;
 mod licences;
 mod run;
 mod setup;
@@ -24,9 +25,11 @@ cargo xtask COMMAND
   test       every test
   check      format, clippy, docs, arrows between the rooms, licences, the committed API contract, tests
   bench      commands and bytes of a whole reading, by card, access method and length form
+  fuzz       every parser of hostile bytes under libFuzzer; needs a nightly toolchain and cargo-fuzz
+             ([TARGET]: one of them; --seconds N: how long each, 60 by default)
   openapi    write docs/openapi.json anew
 
-demo, test, check and bench run setup first where something is missing.";
+demo, test, check, bench and fuzz run setup first where something is missing.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         "test" => setup::setup_if_needed().and_then(|()| test()),
         "check" => setup::setup_if_needed().and_then(|()| check()),
         "bench" => setup::setup_if_needed().and_then(|()| bench(rest)),
+        "fuzz" => setup::setup_if_needed().and_then(|()| fuzz::fuzz(rest)),
         "openapi" => setup::setup_if_needed().and_then(|()| openapi()),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
