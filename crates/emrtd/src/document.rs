@@ -13,8 +13,8 @@ use crate::terminal_authentication::Terminal;
 
 /// Which files to read, in this order.
 ///
-/// A data group that the chip does not list is passed over, so that no command is wasted on it: the list is
-/// that of EF.SOD, or of EF.COM where EF.SOD could not be read. Without either, every group of the plan is
+/// A data group that the chip lists neither in EF.SOD nor in EF.COM is passed over, so that no command is wasted
+/// on it. Without either list, every group of the plan is
 /// asked for, but DG11 and DG12.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadPlan {
@@ -107,21 +107,20 @@ pub fn read_document_as<C: CardChannel, R: TryCryptoRng + ?Sized>(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Evidence, ReadError> {
     let mut files = BTreeMap::new();
-    let mut by_com = None;
-    let mut by_sod = None;
+    let mut listed = None;
     // EF.CardSecurity holds the key that the mapping is judged with. PACE leaves the master file selected, so
     // it costs least before all others.
     let first = chip.mapping().done().map(|_| FileId::CardSecurity);
     let after_proofs = |file: &FileId| terminal.is_some() && matches!(*file, FileId::DG3 | FileId::DG4);
     for file in first.into_iter().chain(plan.files.iter().copied()).filter(|file| !after_proofs(file)) {
-        if files.contains_key(&file) || !plan.wants(file, by_sod.as_ref().or(by_com.as_ref())) {
+        if files.contains_key(&file) || !plan.wants(file, listed.as_ref()) {
             continue;
         }
         let outcome = chip.read_with(file, progress)?;
         if let FileOutcome::Read(bytes) = &outcome {
             match file {
-                FileId::EfCom => by_com = groups_in_com(bytes),
-                FileId::EfSod => by_sod = groups_in_sod(bytes),
+                FileId::EfCom => add(&mut listed, groups_in_com(bytes)),
+                FileId::EfSod => add(&mut listed, groups_in_sod(bytes)),
                 _ => {}
             }
         }
@@ -129,7 +128,7 @@ pub fn read_document_as<C: CardChannel, R: TryCryptoRng + ?Sized>(
     }
     let proofs = proof::ask(chip, &plan.proofs, terminal, &files, &mut Source(rng))?;
     for file in plan.files.iter().copied().filter(after_proofs) {
-        if files.contains_key(&file) || !plan.wants(file, by_sod.as_ref().or(by_com.as_ref())) {
+        if files.contains_key(&file) || !plan.wants(file, listed.as_ref()) {
             continue;
         }
         match chip.read_with(file, progress) {
@@ -140,6 +139,14 @@ pub fn read_document_as<C: CardChannel, R: TryCryptoRng + ?Sized>(
         };
     }
     Ok(Evidence { access: chip.access().clone(), files, proofs })
+}
+
+/// What either file lists is worth a command: a group that only unsigned EF.COM knows is one nobody signed for,
+/// and that must show.
+fn add(listed: &mut Option<BTreeSet<DataGroupNumber>>, groups: Option<BTreeSet<DataGroupNumber>>) {
+    if let Some(groups) = groups {
+        listed.get_or_insert_default().extend(groups);
+    }
 }
 
 /// The groups EF.COM lists. Unsigned: good for nothing but for knowing what is worth a command.
