@@ -101,16 +101,17 @@ impl OpenedEvidence {
         self.evidence.proofs.active_authentication.done()?.nonce.as_deref()
     }
 
-    /// Whether every group of which only the hash is here has the hash EF.SOD lists for it.
-    pub fn digests_match(&self) -> bool {
+    /// The first group of which only the hash is here, and that is not the hash EF.SOD lists for it.
+    pub fn wrong_digest(&self) -> Option<FileId> {
         let sod = self.evidence.bytes(FileId::EfSod).and_then(|bytes| EfSod::parse(bytes).ok());
-        self.digests.iter().all(|(file, digest)| {
+        let fits = |file: &FileId, digest: &GroupDigest| {
             let (FileId::Dg(number), Some(sod)) = (file, &sod) else { return false };
             let listed = sod.security_object.hashes.get(number);
             let algorithm = HashAlgorithm::of_oid(&sod.security_object.digest_algorithm.oid);
             algorithm == Some(digest.algorithm)
                 && listed.is_some_and(|listed| bool::from(listed.as_slice().ct_eq(&digest.value)))
-        })
+        };
+        self.digests.iter().find(|(file, digest)| !fits(file, digest)).map(|(file, _)| *file)
     }
 }
 
@@ -512,7 +513,7 @@ mod tests {
         let text = signed(Groups::HashesOnly, &key);
         let opened = open(&text, None).unwrap();
         assert_eq!(opened.digests.keys().copied().collect::<Vec<_>>(), [FileId::DG1, FileId::DG13]);
-        assert!(opened.digests_match());
+        assert_eq!(opened.wrong_digest(), None);
         assert!(opened.evidence.bytes(FileId::DG1).is_none());
         assert!(opened.evidence.bytes(FileId::DG15).is_some());
         let (_, rest) = text.split_once('.').unwrap();
@@ -527,13 +528,13 @@ mod tests {
     fn another_hash_than_the_listed_one_is_seen() {
         let mut opened = open(&signed(Groups::HashesOnly, &key()), None).unwrap();
         opened.digests.get_mut(&FileId::DG13).unwrap().value[0] ^= 1;
-        assert!(!opened.digests_match());
+        assert_eq!(opened.wrong_digest(), Some(FileId::DG13));
         let mut opened = open(&signed(Groups::HashesOnly, &key()), None).unwrap();
         opened.digests.get_mut(&FileId::DG1).unwrap().algorithm = HashAlgorithm::Sha512;
-        assert!(!opened.digests_match());
+        assert_eq!(opened.wrong_digest(), Some(FileId::DG1));
         let mut opened = open(&signed(Groups::HashesOnly, &key()), None).unwrap();
         opened.evidence.files.remove(&FileId::EfSod);
-        assert!(!opened.digests_match());
+        assert_eq!(opened.wrong_digest(), Some(FileId::DG1));
     }
 
     #[test]

@@ -308,8 +308,10 @@ reasons! {
     ChallengeNotOfNonce => "challenge-not-of-nonce",
     /// The chip ran PACE with chip authentication mapping and has no EF.CardSecurity.
     CardSecurityWithheld => "card-security-withheld",
-    /// Nobody has verified the signature of EF.CardSecurity.
-    CardSecurityNotVerified => "card-security-not-verified",
+    /// EF.CardSecurity is not what TR-03110-3 says.
+    CardSecurityMalformed => "card-security-malformed",
+    /// EF.CardSecurity is not signed by whom it says.
+    CardSecurityForged => "card-security-forged",
 
     // Revocation
     /// No list of revoked certificates is at hand for the authority that issued the signer's certificate.

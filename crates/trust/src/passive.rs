@@ -24,7 +24,8 @@ const OTHER_PURPOSES: [&str; 2] = ["2.23.136.1.1.3", "2.23.136.1.1.8"];
 /// Where the operator is lenient. The default is nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Policy {
-    /// A certificate was valid when the document was signed and is no more.
+    /// A certificate was valid when the document was signed and is no more. Nothing is disproved by that; but
+    /// whoever has an expired key may sign an earlier date, so that without leniency nothing is confirmed.
     pub expired_since: Leniency,
     /// A certificate was revoked after the document was signed.
     pub revoked_since: Leniency,
@@ -264,7 +265,7 @@ impl Judge<'_> {
             if period.not_after < self.now {
                 // Without a moment of signing there is nothing to say it was valid then.
                 if self.policy.expired_since == Leniency::Refuse || moment.is_none() {
-                    return Check::failed(
+                    return Check::not_possible(
                         name,
                         if is_signer { Reason::SignerExpired } else { Reason::AuthorityExpired },
                     );

@@ -18,7 +18,7 @@ pub struct LoadedTrust {
     /// Its certificates.
     pub anchors: TrustAnchors,
     /// Its CRLs. Whose they are, and whether they are fresh enough, is judged with each document.
-    pub crls: Vec<Arc<Crl>>,
+    pub crls: Vec<Crl>,
 }
 
 /// Reads the store in a directory. One that is not there is one where nothing was installed.
@@ -41,7 +41,7 @@ impl LoadedTrust {
         let mut crls = Vec::new();
         for one in &edition.crls {
             match Crl::parse(&one.der) {
-                Ok(crl) => crls.push(Arc::new(crl)),
+                Ok(crl) => crls.push(crl),
                 Err(error) => tracing::warn!(fingerprint = %one.fingerprint, %error, "an installed CRL"),
             }
         }

@@ -20,12 +20,13 @@ pub(crate) use request::ReadRequestJson;
 pub use result::result_json;
 pub(crate) use result::{ResultJson, personal_buffer};
 pub(crate) use signed::SignedText;
+pub use verdict::verdict_json;
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 /// A moment as RFC 3339 writes it.
-fn rfc3339(moment: OffsetDateTime) -> String {
+pub fn rfc3339(moment: OffsetDateTime) -> String {
     // Only years beyond 9999 cannot be written.
     moment.format(&Rfc3339).unwrap_or_default()
 }

@@ -90,6 +90,12 @@ pub(crate) struct ReasonJson {
     text_vi: &'static str,
 }
 
+/// A verdict, as the API answers it: for programs that judge by themselves.
+pub fn verdict_json(verdict: &Verdict) -> serde_json::Value {
+    // Strings and numbers can always be written.
+    serde_json::to_value(VerdictJson::from(verdict)).unwrap_or_default()
+}
+
 impl From<&Verdict> for VerdictJson {
     fn from(verdict: &Verdict) -> Self {
         let words = of_verdict(verdict);

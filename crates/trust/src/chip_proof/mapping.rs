@@ -32,6 +32,7 @@ pub(super) fn check(evidence: &Evidence, options: &Options, card_security: &Card
     }
     match card_security {
         CardSecurity::NotTrusted(reason) => Check::not_possible(name, *reason),
+        CardSecurity::Forged(reason) => Check::failed(name, *reason),
         CardSecurity::Signed(infos) => match verify(run, infos) {
             Ok(()) => Check::passed(name),
             Err(reason @ Reason::ProofKeyUnusable) => Check::not_possible(name, reason),

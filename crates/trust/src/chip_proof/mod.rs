@@ -26,8 +26,10 @@ use crate::{Check, CheckName, CheckState, Reason};
 pub enum CardSecurity {
     /// It is signed by a signer that was found trustworthy; these are the options in it.
     Signed(SecurityInfos),
-    /// It is not, or nobody has looked: why.
+    /// Whether it is cannot be told: why.
     NotTrusted(Reason),
+    /// It is not what it should be, or not signed by whom it says: why.
+    Forged(Reason),
 }
 
 /// The checks of [`CheckName::CardAccess`], [`CheckName::ActiveAuthentication`],

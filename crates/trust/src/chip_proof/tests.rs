@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use super::*;
 
 const EXTENDED: LengthOffer = LengthOffer::Extended { max_command: 2_000, max_reply: 2_000 };
-const NOT_VERIFIED: CardSecurity = CardSecurity::NotTrusted(Reason::CardSecurityNotVerified);
+const NOT_VERIFIED: CardSecurity = CardSecurity::NotTrusted(Reason::UnknownAnchor);
 
 fn card() -> CardDescription {
     shipped_card("cccd-2021").unwrap().description().unwrap().with_lengths(EXTENDED)
@@ -98,7 +98,7 @@ fn chip_authentication_mapping_passes_on_every_curve_and_only_with_the_signed_ke
         };
         let own = unverified_options(&evidence);
         assert_eq!(judged(&CardSecurity::Signed(own.clone())), CheckState::Passed, "{offer:?}");
-        assert_eq!(judged(&NOT_VERIFIED), CheckState::NotPossible(Reason::CardSecurityNotVerified));
+        assert_eq!(judged(&NOT_VERIFIED), CheckState::NotPossible(Reason::UnknownAnchor));
         if let Some(foreign) = foreign.replace(own) {
             // The key of another chip, on another curve.
             let state = judged(&CardSecurity::Signed(foreign));
