@@ -35,7 +35,7 @@ pub struct AgentUnderTest {
     events: Option<Events>,
     address: String,
     client: Client,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 #[derive(Default)]
@@ -57,8 +57,9 @@ impl AgentUnderTest {
         let config = folder.path().join("agent.toml");
         let key_file = folder.path().join("evidence-key.json");
         let mut text = format!(
-            "[api]\nlisten = '127.0.0.1:0'\n[readings]\n{readings}\n[evidence]\nkey_file = '{}'\n",
-            key_file.display()
+            "[api]\nlisten = '127.0.0.1:0'\n[readings]\n{readings}\n[evidence]\nkey_file = '{}'\n[trust]\ndirectory = '{}'\n",
+            key_file.display(),
+            folder.path().join("trust").display()
         );
         for (name, token, origins) in [
             ("clinic", CALLER_TOKEN, String::new()),
@@ -67,6 +68,9 @@ impl AgentUnderTest {
         ] {
             let hash = TokenHash::of(token).to_hex();
             text += &format!("[[caller]]\nname = '{name}'\ntoken_sha256 = '{hash}'\norigins = [{origins}]\n");
+            if name == "clinic" {
+                text += "scopes = ['evidence']\n";
+            }
         }
         std::fs::File::create(&config).unwrap().write_all(text.as_bytes()).unwrap();
 
@@ -99,10 +103,14 @@ impl AgentUnderTest {
             .expect("the log names the address")
             .to_owned();
         let client = Client::builder().no_proxy().timeout(PATIENCE * 2).build().unwrap();
-        let mut agent =
-            Self { child, log, reader: Some(reader), events: None, address, client, _folder: folder };
+        let mut agent = Self { child, log, reader: Some(reader), events: None, address, client, folder };
         agent.events = Some(Events::listen(&agent));
         agent
+    }
+
+    /// The agent's folder: its settings are `agent.toml` in it.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// `127.0.0.1:PORT`.

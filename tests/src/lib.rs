@@ -7,6 +7,8 @@
 
 pub mod agent;
 pub mod held_card;
+pub mod judged;
+pub mod matrix;
 pub mod people;
 
 pub use agent::{AgentUnderTest, CALLER_TOKEN, OTHER_TOKEN, PAGE_ORIGIN, PAGE_TOKEN};

@@ -10,7 +10,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use zeroize::Zeroizing;
 
 use crate::trust::TrustArguments;
-use crate::{Agent, daemon, logging, read_command, trust};
+use crate::verify_command::{self, VerifyArguments};
+use crate::{Agent, daemon, evidence_key, logging, read_command, trust};
 
 /// Đọc thẻ Căn cước gắn chip · Reads Vietnamese chip ID cards
 #[derive(Parser)]
@@ -41,6 +42,10 @@ enum Command {
     Run,
     /// Đọc một thẻ và in ra · Read one card and print it
     Read(ReadArguments),
+    /// Kiểm tra chứng cứ, không cần thẻ và mạng · Judge evidence again, with no card and no network
+    Verify(VerifyArguments),
+    /// In khóa công khai của máy này · Print this machine's public key, which its evidence is signed with
+    EvidenceKey,
     /// Liệt kê đầu đọc · List the readers of this machine
     Readers,
     /// Tạo mã truy cập cho một phần mềm · Make a token for a program, and the line for the settings
@@ -118,6 +123,8 @@ fn run(line: CommandLine) -> Result<ExitCode> {
     match line.command {
         Command::Run => serve(&settings),
         Command::Read(arguments) => read_command::read(&settings, &arguments),
+        Command::Verify(arguments) => verify_command::verify(&settings, &arguments),
+        Command::EvidenceKey => evidence_key(&settings),
         Command::Readers => read_command::list_readers(&settings),
         Command::Token { name } => token(&name),
         Command::Trust(arguments) => trust::run(&settings.trust, &arguments),
@@ -160,6 +167,13 @@ fn serve(settings: &AgentSettings) -> Result<ExitCode> {
     tracing::info!("stopping");
     agent.stop();
     Ok(ExitCode::SUCCESS)
+}
+
+/// Shows the machine's public key: its name on standard error, the key itself on standard output.
+fn evidence_key(settings: &AgentSettings) -> Result<ExitCode> {
+    let key = evidence_key::read_or_make(&settings.evidence.key_file)?;
+    writeln!(std::io::stderr(), "--agent-key {}", key.key_id()).context("cannot print")?;
+    say(&(key.public_jwk_text() + "\n"))
 }
 
 /// Draws a token. It is shown once; the settings keep its hash.

@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::evidence_key;
+use crate::trust::TrustHandle;
 use anyhow::{Context as _, Result};
 use cccd_api::{AgentFacts, Api};
 use cccd_card::ReaderSource;
-use cccd_engine::{Engine, EngineOptions};
+use cccd_engine::{Engine, EngineOptions, Judge};
 use cccd_profiles::AgentSettings;
 use cccd_readers::{PcscOptions, PcscSource};
+use cccd_trust::{Basis, Policy, judge};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -87,8 +89,26 @@ pub(crate) fn engine_options(settings: &AgentSettings) -> EngineOptions {
         keep_result: settings.readings.keep_result,
         queue: settings.readings.queue,
         clock: Arc::new(now),
-        ..EngineOptions::default()
+        judge: judge_by(settings),
     }
+}
+
+/// Judges by the trust store as it is at that moment. A store that cannot be read trusts nothing: readings go
+/// on, and are unconfirmed.
+fn judge_by(settings: &AgentSettings) -> Judge {
+    let directory = &settings.trust.directory;
+    let trust = match TrustHandle::open(directory) {
+        Ok(trust) => Some(trust),
+        Err(error) => {
+            tracing::error!(%error, "the trust store cannot be read: nothing is trusted until a restart");
+            None
+        }
+    };
+    Arc::new(move |evidence, now| {
+        let current = trust.as_ref().map(TrustHandle::current).unwrap_or_default();
+        let basis = Basis { anchors: &current.anchors, crls: &current.crls, policy: &Policy::default() };
+        judge(evidence, basis, now).verdict
+    })
 }
 
 /// The readers of this machine.

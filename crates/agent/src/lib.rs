@@ -24,6 +24,7 @@ mod logging;
 mod read_command;
 mod table;
 pub mod trust;
+mod verify_command;
 
 pub use command_line::main;
 pub use daemon::Agent;

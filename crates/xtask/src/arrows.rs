@@ -45,8 +45,10 @@ const MAY_USE: [(&str, &[&str]); 16] = [
             "cccd-document",
             "cccd-emrtd",
             "cccd-engine",
+            "cccd-evidence",
             "cccd-firmware-sim",
             "cccd-profiles",
+            "cccd-trust",
         ],
     ),
     (

@@ -2,16 +2,19 @@
 //! milliseconds of host time, which do.
 
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use cccd_card::ChannelLimits;
 use cccd_document::{AccessKey, Can, Cipher, FileId, FileOutcome, MrzKey, PasswordKind};
 use cccd_emrtd::{LockedChip, Metered, ReadPlan, Traffic, read_document};
+use cccd_evidence::{AgentKey, EvidenceFile, Groups, ReadFacts, open};
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::image::{ChipImage, LengthOffer};
-use cccd_firmware_sim::personalise::{CardDescription, Issuer, personalise};
+use cccd_firmware_sim::personalise::{CardDescription, Issuer, SecurityObjectPlan, personalise};
+use cccd_firmware_sim::pki::{Curve, DigestKind, SignerKind, TrustMaterial};
 use cccd_firmware_sim::reader::in_process::DirectChannel;
+use cccd_tests::judged::{self, Known};
 use cccd_tests::people;
 
 fn main() -> ExitCode {
@@ -44,7 +47,53 @@ fn table() -> Result<bool> {
             kept &= run.print(way, lengths);
         }
     }
+    verdicts()?;
     Ok(kept)
+}
+
+/// What it costs to open a signed evidence file and judge all of it again.
+fn verdicts() -> Result<()> {
+    const ROUNDS: u32 = 50;
+    println!("\nEvidence of a whole reading (portrait included), opened and judged {ROUNDS} times.\n");
+    println!("| signer under CSCA | file kB | CPU ms each | verdict |\n|---|---:|---:|---|");
+    let card = people::card("cccd-2021");
+    for (name, csca, signer, digest) in [
+        ("ECDSA P-384 under P-384", SignerKind::ECDSA_P384, SignerKind::ECDSA_P384, DigestKind::Sha384),
+        (
+            "ECDSA brainpoolP384r1 under brainpoolP384r1",
+            SignerKind::named(Curve::BrainpoolP384r1),
+            SignerKind::named(Curve::BrainpoolP384r1),
+            DigestKind::Sha384,
+        ),
+        ("RSA 2048 under RSA 2048", SignerKind::RSA_2048, SignerKind::RSA_2048, DigestKind::Sha256),
+    ] {
+        let issuer = Issuer::of_kind(csca, digest)?;
+        let card = card.clone().with_security_object(SecurityObjectPlan::usual(digest, signer));
+        let trust = TrustMaterial { anchors: vec![issuer.csca_der().to_vec()], ..TrustMaterial::default() };
+        let known = Known::of(&trust)?;
+        let evidence =
+            judged::read(personalise(&card, &issuer)?, &judged::can(&card)?, ReadPlan::identity())?;
+        let verdict = known.judge(&evidence).verdict;
+        let facts = ReadFacts { read_id: "bench", agent_version: "0", read_at: judged::NOW };
+        let key = AgentKey::generate(&mut getrandom::SysRng)?;
+        let file = EvidenceFile::new(facts, &evidence, &verdict, Groups::Included)
+            .sign(&key, &mut getrandom::SysRng)?;
+        let before = cpu_time();
+        let mut summary = "";
+        for _ in 0..ROUNDS {
+            let opened = open(&file, Some(&key.key_id()))?;
+            summary = known.judge(&opened.evidence).verdict.summary().code();
+        }
+        let each = (cpu_time() - before).as_secs_f64() * 1000.0 / f64::from(ROUNDS);
+        println!("| {name} | {} | {each:.2} | {summary} |", file.len() / 1000);
+    }
+    Ok(())
+}
+
+/// Processor time of this process.
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 #[derive(Clone, Copy)]
