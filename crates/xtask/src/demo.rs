@@ -53,9 +53,13 @@ pub(crate) fn demo(arguments: &[String]) -> Result<()> {
     let port = free_port()?;
     let config = scratch.0.join("agent.toml");
     let key_file = scratch.0.join("evidence-key.json");
-    let listen =
-        format!("[api]\nlisten = \"127.0.0.1:{port}\"\n[evidence]\nkey_file = '{}'\n\n", key_file.display());
+    let listen = format!(
+        "[api]\nlisten = \"127.0.0.1:{port}\"\n[evidence]\nkey_file = '{}'\n[trust]\ndirectory = '{}'\n\n",
+        key_file.display(),
+        scratch.0.join("trust").display()
+    );
     std::fs::write(&config, listen + &token.settings).context("cannot write the settings")?;
+    trust_the_simulation(&config, &scratch.0.join("sim"))?;
     let mut agent = Part::start(
         "the agent",
         Command::new(program("cccd-agent"))
@@ -91,6 +95,23 @@ pub(crate) fn demo(arguments: &[String]) -> Result<()> {
         }
     }
     println!("\nstopping");
+    Ok(())
+}
+
+/// Installs the simulation's authorities, as an operator installs a state's: without them nothing is genuine.
+fn trust_the_simulation(config: &Path, simulation: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(simulation).context("the simulator has no folder")? {
+        let path = entry?.path();
+        let is_authority = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("csca-"));
+        if is_authority && path.extension().is_some_and(|kind| kind == "der") {
+            let mut add = Command::new(program("cccd-agent"));
+            add.arg("--config").arg(config).args(["trust", "add", "--accept-unverified"]).arg(&path);
+            let added = add.stdout(Stdio::null()).status().context("cannot install an authority")?;
+            if !added.success() {
+                bail!("an authority of the simulation was not installed");
+            }
+        }
+    }
     Ok(())
 }
 
@@ -254,6 +275,8 @@ fn record_as_text(result: &Value) -> String {
             let _ = writeln!(out, "  {name:<20} {shown}  ({})", text(field, "source"));
         }
     }
+    let verdict = result.get("verdict").unwrap_or(&Value::Null);
+    let _ = writeln!(out, "  {:<20} {} ({})", "verdict", text(verdict, "state"), text(verdict, "reason"));
     for part in ["access", "effort"] {
         let _ = writeln!(out, "  {part:<20} {}", result.get(part).unwrap_or(&Value::Null));
     }

@@ -25,11 +25,13 @@ cargo xtask COMMAND
   test       every test
   check      format, clippy, docs, arrows between the rooms, licences, the committed API contract, tests
   bench      commands and bytes of a whole reading, by card, access method and length form
+  matrix     every combination the simulator offers, read and judged: a table with counts
+             (matrix N: one in N of each row)
   fuzz       every parser of hostile bytes under libFuzzer; needs a nightly toolchain and cargo-fuzz
              ([TARGET]: one of them; --seconds N: how long each, 60 by default)
   openapi    write docs/openapi.json anew
 
-demo, test, check, bench and fuzz run setup first where something is missing.";
+demo, test, check, bench, matrix and fuzz run setup first where something is missing.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         "test" => setup::setup_if_needed().and_then(|()| test()),
         "check" => setup::setup_if_needed().and_then(|()| check()),
         "bench" => setup::setup_if_needed().and_then(|()| bench(rest)),
+        "matrix" => setup::setup_if_needed().and_then(|()| matrix(rest)),
         "fuzz" => setup::setup_if_needed().and_then(|()| fuzz::fuzz(rest)),
         "openapi" => setup::setup_if_needed().and_then(|()| openapi()),
         "help" | "--help" | "-h" => {
@@ -84,6 +87,13 @@ fn bench(rest: &[String]) -> Result<()> {
         cargo(["run", "--release", "--locked", "--package", "cccd-tests", "--bin", "cccd-bench", "--"]);
     bench.args(rest);
     run::run(bench)
+}
+
+fn matrix(rest: &[String]) -> Result<()> {
+    let mut matrix =
+        cargo(["run", "--release", "--locked", "--package", "cccd-tests", "--bin", "cccd-matrix", "--"]);
+    matrix.args(rest);
+    run::run(matrix)
 }
 
 fn openapi() -> Result<()> {
