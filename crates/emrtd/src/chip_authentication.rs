@@ -11,6 +11,7 @@ use cccd_document::{ChipAuthenticationRun, Cipher, FileId, ProofOutcome, Securit
 use zeroize::Zeroize;
 
 use crate::entropy::Entropy;
+use crate::exchange::ExchangeError;
 use crate::group::{DomainParameters, EphemeralKey, Group, InGroup};
 use crate::key_derivation::KeyPair;
 use crate::proof::ProofError;
@@ -140,7 +141,8 @@ impl<C: CardChannel> InGroup for Run<'_, C> {
                 cipher: candidate.cipher,
                 terminal_public_key: ours.public().to_vec(),
             })),
-            Err(error) if error.is_loss() => Err(error.into()),
+            // What the reader did not carry says nothing about the chip.
+            Err(error @ ExchangeError::Transport(_)) => Err(error.into()),
             Err(_) => Ok(ProofOutcome::Broken),
         }
     }

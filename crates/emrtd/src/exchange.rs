@@ -25,13 +25,12 @@ impl ExchangeError {
     }
 }
 
-/// Whether card or reader went away, or the reading was called off: a new try may do better. Otherwise they
-/// are there, and this command was too much for them.
+/// Whether card or reader went away or hangs, or the reading was called off: a new try may do better. Otherwise
+/// they are there, and this command was too much for them.
 pub(crate) fn is_loss(error: &TransportError) -> bool {
     !matches!(
         error,
         TransportError::CardMute
-            | TransportError::TimedOut { .. }
             | TransportError::ShortAnswer { .. }
             | TransportError::CommandTooLong { .. }
             | TransportError::NotTransacted

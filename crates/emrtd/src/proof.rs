@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use cccd_card::CardChannel;
+use cccd_card::{CardChannel, TransportError};
 use cccd_document::{ChipProofs, DataGroup14, DataGroup15, FileId, FileOutcome, ProofOutcome};
 
 use crate::active_authentication::{self, Challenge};
@@ -173,6 +173,12 @@ fn settle<T>(
         Err(ProofError::Exchange(ExchangeError::Transport(source))) if is_loss(&source) => {
             Err(ReadError::CardLostProving { proof, source })
         }
+        // The reader did not carry it: that says nothing about the chip.
+        Err(ProofError::Exchange(ExchangeError::Transport(
+            TransportError::CommandTooLong { .. }
+            | TransportError::NotTransacted
+            | TransportError::ShortAnswer { .. },
+        ))) => Ok(ProofOutcome::Unsupported),
         Err(ProofError::Exchange(ExchangeError::Session(SmFault::Unprotected(status)))) => {
             Ok(ProofOutcome::Refused(status))
         }
