@@ -35,7 +35,7 @@ fn ways(card: &CardDescription, image: &ChipImage) -> Vec<Way> {
         ways.push(way(json!({ "mrz": fields }), "pace", "mrz", false));
         // Whole lines of a Vietnamese card hold the personal number, whose end is the card access number.
         let lines = card.mrz_lines().join("\n");
-        let password = if card.can().is_some() { "can" } else { "mrz" };
+        let password = if card.citizen().is_some() { "can" } else { "mrz" };
         ways.push(way(json!({ "mrz": lines }), "pace", password, false));
     }
     if let Some(qr) = card.qr_text().filter(|_| pace) {
