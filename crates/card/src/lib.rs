@@ -1,7 +1,7 @@
 //! What a card and a reader are, without having either.
 //!
 //! This crate holds the words every other room speaks: command and response APDUs, status words, BER-TLV,
-//! the answer-to-reset, and the two traits a device implements, [`CardChannel`] and [`ReaderSource`].
+//! the answer-to-reset, and the traits a device implements: [`CardChannel`], [`ReaderSource`], [`ScannerSource`].
 //!
 //! ```
 //! use cccd_card::{Command, Response, StatusWord};
@@ -26,6 +26,7 @@ mod atr;
 mod bytes;
 mod channel;
 mod reader;
+mod scanner;
 mod status;
 pub mod tlv;
 
@@ -34,6 +35,7 @@ pub use atr::{Atr, AtrTooLong};
 pub use bytes::{ByteReader, Truncated};
 pub use channel::{CardChannel, ChannelLimits, MAX_COMMAND, MAX_REPLY, TransportError};
 pub use reader::{ReaderEvent, ReaderId, ReaderInfo, ReaderSource, StopSignal, Transport};
+pub use scanner::{ScannerEvent, ScannerId, ScannerInfo, ScannerSource};
 pub use status::StatusWord;
 
 /// Bytes that may tell who a person is or what a key is: wiped when dropped.
