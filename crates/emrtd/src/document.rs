@@ -21,12 +21,27 @@ pub struct ReadPlan {
     files: Vec<FileId>,
     required: BTreeSet<FileId>,
     proofs: ProofPlan,
+    known: BTreeMap<FileId, FileOutcome>,
+}
+
+/// What happens while a document is read.
+#[derive(Debug)]
+pub enum ReadStep<'a> {
+    /// More of a file is here.
+    Piece(Progress),
+    /// A file is done with, one way or another. Nothing of it is judged yet.
+    File(FileId, &'a FileOutcome),
 }
 
 impl ReadPlan {
     /// These files, if the chip lists them.
     pub fn new(files: impl IntoIterator<Item = FileId>) -> Self {
-        Self { files: files.into_iter().collect(), required: BTreeSet::new(), proofs: ProofPlan::none() }
+        Self {
+            files: files.into_iter().collect(),
+            required: BTreeSet::new(),
+            proofs: ProofPlan::none(),
+            known: BTreeMap::new(),
+        }
     }
 
     /// All that says who the person is, small and decisive first, the portrait last. Fingers and irises are
@@ -66,6 +81,22 @@ impl ReadPlan {
         self
     }
 
+    /// The same, and goes on from an earlier reading that the card was taken away from: `known` is what was read
+    /// then. EF.SOD is read anew. Where it is the same, what it has hashes of is not read a second time: the
+    /// hashes hold it to this document, and proofs are asked of the chip that lies there now. Where it is another,
+    /// the reading ends with [`ReadError::AnotherDocument`]. Without an EF.SOD in `known` nothing is kept.
+    pub fn going_on_from(mut self, known: BTreeMap<FileId, FileOutcome>) -> Self {
+        self.known = known;
+        self
+    }
+
+    /// The group as an earlier reading of the same document has it.
+    fn kept(&self, file: FileId, signed: Option<&BTreeSet<DataGroupNumber>>) -> Option<&FileOutcome> {
+        let FileId::Dg(number) = file else { return None };
+        let outcome = self.known.get(&file)?;
+        (signed?.contains(&number) && matches!(outcome, FileOutcome::Read(_))).then_some(outcome)
+    }
+
     /// The files, in order.
     pub fn files(&self) -> &[FileId] {
         &self.files
@@ -91,9 +122,9 @@ pub fn read_document<C: CardChannel, R: TryCryptoRng + ?Sized>(
     chip: &mut UnlockedChip<C>,
     plan: &ReadPlan,
     rng: &mut R,
-    progress: &mut dyn FnMut(Progress),
+    tell: &mut dyn FnMut(ReadStep<'_>),
 ) -> Result<Evidence, ReadError> {
-    read_document_as(None, chip, plan, rng, progress)
+    read_document_as(None, chip, plan, rng, tell)
 }
 
 /// The same for a station that an authority has certified: terminal authentication follows the other proofs,
@@ -104,10 +135,11 @@ pub fn read_document_as<C: CardChannel, R: TryCryptoRng + ?Sized>(
     chip: &mut UnlockedChip<C>,
     plan: &ReadPlan,
     rng: &mut R,
-    progress: &mut dyn FnMut(Progress),
+    tell: &mut dyn FnMut(ReadStep<'_>),
 ) -> Result<Evidence, ReadError> {
     let mut files = BTreeMap::new();
     let mut listed = None;
+    let mut going_on = None;
     // EF.CardSecurity holds the key that the mapping is judged with. PACE leaves the master file selected, so
     // it costs least before all others.
     let first = chip.mapping().done().map(|_| FileId::CardSecurity);
@@ -116,14 +148,27 @@ pub fn read_document_as<C: CardChannel, R: TryCryptoRng + ?Sized>(
         if files.contains_key(&file) || !plan.wants(file, listed.as_ref()) {
             continue;
         }
-        let outcome = chip.read_with(file, progress)?;
+        let outcome = match plan.kept(file, going_on.as_ref()) {
+            Some(known) => known.clone(),
+            None => chip.read_with(file, &mut |piece| tell(ReadStep::Piece(piece)))?,
+        };
         if let FileOutcome::Read(bytes) = &outcome {
             match file {
                 FileId::EfCom => add(&mut listed, groups_in_com(bytes)),
-                FileId::EfSod => add(&mut listed, groups_in_sod(bytes)),
+                FileId::EfSod => {
+                    let signed = groups_in_sod(bytes);
+                    if let Some(FileOutcome::Read(known)) = plan.known.get(&file) {
+                        if known != bytes {
+                            return Err(ReadError::AnotherDocument);
+                        }
+                        going_on = signed.clone();
+                    }
+                    add(&mut listed, signed);
+                }
                 _ => {}
             }
         }
+        tell(ReadStep::File(file, &outcome));
         files.insert(file, outcome);
     }
     let proofs = proof::ask(chip, &plan.proofs, terminal, &files, &mut Source(rng))?;
@@ -131,8 +176,11 @@ pub fn read_document_as<C: CardChannel, R: TryCryptoRng + ?Sized>(
         if files.contains_key(&file) || !plan.wants(file, listed.as_ref()) {
             continue;
         }
-        match chip.read_with(file, progress) {
-            Ok(outcome) => files.insert(file, outcome),
+        match chip.read_with(file, &mut |piece| tell(ReadStep::Piece(piece))) {
+            Ok(outcome) => {
+                tell(ReadStep::File(file, &outcome));
+                files.insert(file, outcome)
+            }
             // A proof has ended the session: what was read before it stands.
             Err(ReadError::NoSession { .. }) => break,
             Err(error) => return Err(error),

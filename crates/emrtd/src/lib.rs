@@ -7,7 +7,7 @@
 //! ```
 //! use cccd_card::ChannelLimits;
 //! use cccd_document::{AccessKey, Can, FileId};
-//! use cccd_emrtd::{LockedChip, ReadPlan, read_document};
+//! use cccd_emrtd::{LockedChip, ReadPlan, ReadStep, read_document};
 //! # use cccd_firmware_sim::chip::Chip;
 //! # use cccd_firmware_sim::personalise::{Issuer, personalise, shipped_card};
 //! # use cccd_firmware_sim::reader::in_process::DirectChannel;
@@ -19,9 +19,11 @@
 //! let key = AccessKey::Can(Can::new("123456")?);
 //!
 //! let mut chip = LockedChip::new(channel).unlock(&[key], &mut getrandom::SysRng)?;
-//! let evidence = read_document(&mut chip, &ReadPlan::identity(), &mut getrandom::SysRng, &mut |progress| {
-//!     // `progress.read` bytes of `progress.file` are here.
-//!     assert!(progress.total.is_none_or(|total| progress.read <= total));
+//! let evidence = read_document(&mut chip, &ReadPlan::identity(), &mut getrandom::SysRng, &mut |step| {
+//!     // Of `piece.file` as many as `piece.read` bytes are here.
+//!     if let ReadStep::Piece(piece) = step {
+//!         assert!(piece.total.is_none_or(|total| piece.read <= total));
+//!     }
 //! })?;
 //!
 //! assert!(evidence.bytes(FileId::DG13).is_some());
@@ -66,7 +68,7 @@ mod unlock;
 
 pub use active_authentication::Challenge;
 pub use attempt::{AccessStep, ProtocolFault};
-pub use document::{ReadPlan, read_document, read_document_as};
+pub use document::{ReadPlan, ReadStep, read_document, read_document_as};
 pub use entropy::NoEntropy;
 pub use group::PublicKeyFault;
 pub use metered::{Metered, Outline, Traffic};

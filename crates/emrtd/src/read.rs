@@ -58,6 +58,9 @@ pub enum ReadError {
         /// Which file.
         file: FileId,
     },
+    /// The reading was to go on from an earlier one, and another document lies there now.
+    #[error("another document than the one the reading began with")]
+    AnotherDocument,
     /// The chip opened and has no eMRTD application, or does not let it be selected.
     #[error("chip answered {status} to SELECT of the eMRTD application")]
     ApplicationRefused {

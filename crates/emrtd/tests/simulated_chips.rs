@@ -13,7 +13,9 @@ use cccd_card::{CardChannel, ChannelLimits, TransportError};
 use cccd_document::{
     AccessKey, AccessProtocol, Can, Downgrade, Evidence, FileId, FileOutcome, Mapping, MrzKey, PasswordKind,
 };
-use cccd_emrtd::{LockedChip, Metered, ReadError, ReadPlan, Traffic, UnlockError, read_document};
+use cccd_emrtd::{
+    LockedChip, Metered, ReadError, ReadPlan, ReadStep, Traffic, UnlockError, read_document,
+};
 use cccd_firmware_sim::chip::{Chip, KeyStep};
 use cccd_firmware_sim::image::{ChipImage, LengthOffer, NamedCurve, PaceCipher, PaceOffer};
 use cccd_firmware_sim::personalise::{CardDescription, Issuer, personalise, shipped, shipped_card};
@@ -367,13 +369,48 @@ fn progress_of_each_file_only_grows() {
     let mut channel = direct(made.chip(), ChannelLimits::SHORT);
     let mut opened = LockedChip::new(&mut channel).unlock(&[made.can().unwrap()], &mut SysRng).unwrap();
     let mut told: BTreeMap<FileId, Vec<(usize, Option<usize>)>> = BTreeMap::new();
-    let evidence = read_document(&mut opened, &ReadPlan::identity(), &mut SysRng, &mut |progress| {
-        told.entry(progress.file).or_default().push((progress.read, progress.total));
+    let mut done = Vec::new();
+    let evidence = read_document(&mut opened, &ReadPlan::identity(), &mut SysRng, &mut |step| match step {
+        ReadStep::Piece(piece) => told.entry(piece.file).or_default().push((piece.read, piece.total)),
+        ReadStep::File(file, outcome) => done.push((file, outcome.clone())),
     })
     .unwrap();
+    assert_eq!(BTreeMap::from_iter(done), evidence.files);
     for (file, steps) in &told {
         assert!(steps.is_sorted_by(|a, b| a.0 < b.0), "{file}: {steps:?}");
         assert_eq!(steps.last().unwrap().0, evidence.bytes(*file).unwrap().len());
     }
     assert_eq!(told.len(), evidence.files.len());
+}
+
+#[test]
+fn a_reading_goes_on_where_it_was_but_never_with_another_document() {
+    let made = Made::named("cccd-2021");
+    let read = |made: &Made, plan: &ReadPlan| {
+        let mut channel = Metered::new(direct(made.chip(), ChannelLimits::SHORT));
+        let mut opened = LockedChip::new(&mut channel).unlock(&[made.can().unwrap()], &mut SysRng).unwrap();
+        let evidence = read_document(&mut opened, plan, &mut SysRng, &mut |_| {});
+        (evidence, channel.traffic().commands)
+    };
+    let (first, whole) = read(&made, &ReadPlan::identity());
+    let first = first.unwrap();
+
+    let known: BTreeMap<_, _> = first
+        .files
+        .iter()
+        .filter(|(file, _)| **file != FileId::DG13)
+        .map(|(file, outcome)| (*file, outcome.clone()))
+        .collect();
+    let (second, rest) = read(&made, &ReadPlan::identity().going_on_from(known.clone()));
+    assert_eq!(second.unwrap().files, first.files);
+    assert!(rest + 60 < whole, "{rest} of {whole} commands");
+
+    // Without the signed list nothing says that it is the same document.
+    let mut unsigned = known.clone();
+    unsigned.remove(&FileId::EfSod);
+    assert_eq!(read(&made, &ReadPlan::identity().going_on_from(unsigned)).1, whole);
+
+    let other = Made::named("cccd-2021");
+    let (ended, _) = read(&other, &ReadPlan::identity().going_on_from(known));
+    assert!(matches!(ended, Err(ReadError::AnotherDocument)), "{ended:?}");
 }
