@@ -281,7 +281,8 @@ fn mrz_date_as_given(text: &str) -> Option<Personal> {
     six.then(|| Personal::from(text))
 }
 
-fn as_given(text: &str) -> Option<PartialDate> {
+/// A date as callers write it: ISO 8601 or as printed.
+pub(crate) fn as_given(text: &str) -> Option<PartialDate> {
     PartialDate::from_iso(text).or_else(|| PartialDate::from_printed(text))
 }
 

@@ -38,6 +38,7 @@ pub mod access_key;
 mod asn1;
 pub mod date;
 pub mod evidence;
+mod expectation;
 pub mod expiry;
 pub mod file;
 pub mod lds;
@@ -60,6 +61,7 @@ pub use evidence::{
     ChipProofs, Cipher, Downgrade, Evidence, FileOutcome, Mapping, ProofOutcome, SelectedPace,
     TerminalAuthenticationRun,
 };
+pub use expectation::{Comparison, Expectation, ExpectedField, FieldMatch};
 pub use file::{DataGroupNumber, FileId};
 pub use lds::{
     DataGroup1, DataGroup2, DataGroup11, DataGroup12, DataGroup13, DataGroup14, DataGroup15, EfCom, EfSod,
