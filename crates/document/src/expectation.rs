@@ -145,7 +145,9 @@ impl Expectation {
 
     fn keyed(&self, expected: &[u8; 32], value: &str) -> FieldMatch {
         // HMAC takes a key of any length, so there is no error to have.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.key.expose()) else { return FieldMatch::Mismatch };
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.key.expose()) else {
+            return FieldMatch::Mismatch;
+        };
         mac.update(value.as_bytes());
         same(mac.finalize().into_bytes().as_slice().ct_eq(expected).into())
     }
@@ -207,7 +209,8 @@ mod tests {
             let comparison = expectation.compare(&card);
             assert_eq!(comparison, Comparison { number: Some(expected), ..Comparison::default() });
         }
-        let all = Expectation { number: plain("1"), name: plain("1"), birth: plain("1990"), ..Default::default() };
+        let all =
+            Expectation { number: plain("1"), name: plain("1"), birth: plain("1990"), ..Default::default() };
         let absent = Some(FieldMatch::Absent);
         assert_eq!(
             all.compare(&CitizenRecord::default()),

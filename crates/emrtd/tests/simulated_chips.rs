@@ -13,9 +13,7 @@ use cccd_card::{CardChannel, ChannelLimits, TransportError};
 use cccd_document::{
     AccessKey, AccessProtocol, Can, Downgrade, Evidence, FileId, FileOutcome, Mapping, MrzKey, PasswordKind,
 };
-use cccd_emrtd::{
-    LockedChip, Metered, ReadError, ReadPlan, ReadStep, Traffic, UnlockError, read_document,
-};
+use cccd_emrtd::{LockedChip, Metered, ReadError, ReadPlan, ReadStep, Traffic, UnlockError, read_document};
 use cccd_firmware_sim::chip::{Chip, KeyStep};
 use cccd_firmware_sim::image::{ChipImage, LengthOffer, NamedCurve, PaceCipher, PaceOffer};
 use cccd_firmware_sim::personalise::{CardDescription, Issuer, personalise, shipped, shipped_card};

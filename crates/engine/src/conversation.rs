@@ -1,6 +1,6 @@
 //! One reading, from the first contact to the last check: the way of a reading in one function.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::mpsc;
 use std::time::Instant;
 
@@ -9,22 +9,38 @@ use cccd_card::{
 };
 use cccd_document::{
     CitizenRecord, DataGroup1, DataGroup2, DataGroup11, DataGroup12, DataGroup13, Evidence, FileId,
-    MalformedFile, RecordNote, RecordSources,
+    FileOutcome, MalformedFile, RecordNote, RecordSources,
 };
 use cccd_emrtd::{
-    AccessStep, Challenge, LockedChip, Metered, ProofPlan, ReadError, ReadPlan, UnlockError, read_document,
+    AccessStep, Challenge, LockedChip, Metered, ProofPlan, ReadError, ReadPlan, ReadStep, UnlockError,
+    read_document,
 };
 
 use crate::engine::Message;
 use crate::owner::{CallOff, Job};
-use crate::{Effort, EngineOptions, Phase, PortraitWish, ReadFailure, Reading};
+use crate::{Effort, EngineOptions, PartialReading, Phase, PortraitWish, ReadFailure, Reading};
 use time::Date;
 
 /// Reads the card on `reader` and decodes what it holds.
 pub(crate) fn read_card(
     source: &dyn ReaderSource,
     reader: &ReaderId,
+    job: &mut Job,
+    inbox: &mpsc::Sender<Message>,
+    options: &EngineOptions,
+) -> Result<Reading, ReadFailure> {
+    let mut kept = std::mem::take(&mut job.kept);
+    let outcome = converse_and_judge(source, reader, job, &mut kept, inbox, options);
+    // Should the card come back, the reading goes on from here.
+    job.kept = kept;
+    outcome
+}
+
+fn converse_and_judge(
+    source: &dyn ReaderSource,
+    reader: &ReaderId,
     job: &Job,
+    kept: &mut BTreeMap<FileId, FileOutcome>,
     inbox: &mpsc::Sender<Message>,
     options: &EngineOptions,
 ) -> Result<Reading, ReadFailure> {
@@ -37,7 +53,9 @@ pub(crate) fn read_card(
 
     let plan = plan(job);
     let mut effort = Effort::default();
-    let evidence = converse(&mut channel, job, &plan, &mut progress, || {
+    let today = (options.clock)().date();
+    let mut early = EarlyTeller { job, reader, inbox, today, told: false };
+    let evidence = converse(&mut channel, job, &plan, &mut progress, kept, &mut early, || {
         effort.unlocked_after = start.elapsed();
         tracing::debug!(%reader, "chip open");
     })?;
@@ -51,9 +69,11 @@ pub(crate) fn read_card(
 
     progress.tell(Phase::Checking, 97);
     let finished = (options.clock)();
-    let mut record = record(&evidence, finished.date())?;
+    let mut record = record(&evidence.files, finished.date())?;
+    let expected = job.expect.as_ref().map(|expected| expected.compare(&record));
     let scan_agrees = job.access.scanned.as_ref().map(|scan| record.compare_scan(scan));
-    let portrait = decoded(&evidence, FileId::DG2, DataGroup2::parse).and_then(|dg2| dg2.portrait().cloned());
+    let portrait =
+        decoded(&evidence.files, FileId::DG2, DataGroup2::parse).and_then(|dg2| dg2.portrait().cloned());
     let hashes = cccd_trust::compare_hashes(&evidence);
     let verdict = (options.judge)(&evidence, finished);
     tracing::info!(
@@ -70,6 +90,7 @@ pub(crate) fn read_card(
         verdict,
         hashes,
         scan_agrees,
+        expected,
         evidence,
         effort,
         finished,
@@ -77,18 +98,18 @@ pub(crate) fn read_card(
 }
 
 /// What the files say of the holder. Without a readable DG1 or DG13 nobody is identified.
-fn record(evidence: &Evidence, today: Date) -> Result<CitizenRecord, ReadFailure> {
-    let dg1 = decoded(evidence, FileId::DG1, DataGroup1::parse);
-    let dg13 = decoded(evidence, FileId::DG13, DataGroup13::parse);
-    let dg11 = decoded(evidence, FileId::DG11, DataGroup11::parse);
-    let dg12 = decoded(evidence, FileId::DG12, DataGroup12::parse);
+fn record(files: &BTreeMap<FileId, FileOutcome>, today: Date) -> Result<CitizenRecord, ReadFailure> {
+    let dg1 = decoded(files, FileId::DG1, DataGroup1::parse);
+    let dg13 = decoded(files, FileId::DG13, DataGroup13::parse);
+    let dg11 = decoded(files, FileId::DG11, DataGroup11::parse);
+    let dg12 = decoded(files, FileId::DG12, DataGroup12::parse);
     if dg1.is_none() && dg13.as_ref().and_then(DataGroup13::vietnamese).is_none() {
         return Err(ReadFailure::DocumentUnreadable);
     }
     let sources =
         RecordSources { dg1: dg1.as_ref(), dg13: dg13.as_ref(), dg11: dg11.as_ref(), dg12: dg12.as_ref() };
     let mut record = CitizenRecord::merge(sources, today);
-    if dg13.is_none() && evidence.bytes(FileId::DG13).is_some() {
+    if dg13.is_none() && matches!(files.get(&FileId::DG13), Some(FileOutcome::Read(_))) {
         record.notes.push(RecordNote::Dg13Unrecognised);
     }
     Ok(record)
@@ -97,13 +118,12 @@ fn record(evidence: &Evidence, today: Date) -> Result<CitizenRecord, ReadFailure
 /// A file decoded, if it was read and is what it should be. What cannot be decoded is left to the others:
 /// its bytes stay in the evidence.
 fn decoded<T>(
-    evidence: &Evidence,
+    files: &BTreeMap<FileId, FileOutcome>,
     file: FileId,
     parse: impl FnOnce(&[u8]) -> Result<T, MalformedFile>,
 ) -> Option<T> {
-    parse(evidence.bytes(file)?)
-        .inspect_err(|error| tracing::warn!(%file, %error, "file cannot be decoded"))
-        .ok()
+    let FileOutcome::Read(bytes) = files.get(&file)? else { return None };
+    parse(bytes).inspect_err(|error| tracing::warn!(%file, %error, "file cannot be decoded")).ok()
 }
 
 fn plan(job: &Job) -> ReadPlan {
@@ -126,6 +146,8 @@ fn converse<C: CardChannel>(
     job: &Job,
     plan: &ReadPlan,
     progress: &mut ProgressTeller<'_>,
+    kept: &mut BTreeMap<FileId, FileOutcome>,
+    early: &mut EarlyTeller<'_>,
     mut opened: impl FnMut(),
 ) -> Result<Evidence, ReadFailure> {
     let narrower = [
@@ -148,8 +170,17 @@ fn converse<C: CardChannel>(
         progress.tell(Phase::Reading, 20);
         opened();
         let mut measure = Measure::default();
-        let read = read_document(&mut chip, plan, &mut getrandom::SysRng, &mut |file| {
-            progress.tell(Phase::Reading, measure.percent(file));
+        let plan = plan.clone().going_on_from(kept.clone());
+        let read = read_document(&mut chip, &plan, &mut getrandom::SysRng, &mut |step| match step {
+            ReadStep::Piece(piece) => {
+                if piece.file == FileId::DG2 {
+                    early.tell(kept);
+                }
+                progress.tell(Phase::Reading, measure.percent(piece));
+            }
+            ReadStep::File(file, outcome) => {
+                kept.insert(file, outcome.clone());
+            }
         });
         match read {
             Ok(evidence) => return Ok(evidence),
@@ -207,9 +238,34 @@ fn read_failure(error: &ReadError) -> ReadFailure {
         ReadError::CardLost { source, .. } | ReadError::CardLostProving { source, .. } => {
             ReadFailure::from(source)
         }
+        ReadError::AnotherDocument => ReadFailure::CardChanged,
         ReadError::SessionEnded { .. } | ReadError::Misbehaved { .. } => ReadFailure::ChipMisbehaved,
         ReadError::ApplicationRefused { .. } => ReadFailure::CardUnsupported,
         _ => ReadFailure::AgentFault,
+    }
+}
+
+/// Tells the engine who the person is as soon as the face, which is most of a reading, begins to arrive.
+struct EarlyTeller<'a> {
+    job: &'a Job,
+    reader: &'a ReaderId,
+    inbox: &'a mpsc::Sender<Message>,
+    today: Date,
+    told: bool,
+}
+
+impl EarlyTeller<'_> {
+    fn tell(&mut self, files: &BTreeMap<FileId, FileOutcome>) {
+        if std::mem::replace(&mut self.told, true) {
+            return;
+        }
+        let Ok(mut record) = record(files, self.today) else { return };
+        if let Some(scan) = &self.job.access.scanned {
+            record.compare_scan(scan);
+        }
+        let hashes = cccd_trust::compare_hashes_of(files);
+        let partial = PartialReading { reader: self.reader.clone(), record, hashes };
+        let _ = self.inbox.send(Message::Partial { read: self.job.read, partial: Box::new(partial) });
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the loop knows: readers, readings, who waits for what.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -8,21 +8,26 @@ use std::time::{Duration, Instant};
 use cccd_card::{ReaderEvent, ReaderId, ReaderInfo, ReaderSource};
 use tokio::sync::{oneshot, watch};
 
-use crate::engine::{EngineOptions, Message, NotHere, ReaderView};
+use crate::engine::{EngineOptions, Message, NotHere, ReaderView, Refused};
 use crate::event::{Audience, EventKind, Journal, Subscription};
+use crate::lease::{Lease, LeaseEnd};
 use crate::owner::{CallOff, Job, Owner};
-use crate::{CallerId, Phase, ReadFailure, ReadId, ReadRequest, ReadState, ReadView, Reading};
+use crate::{
+    CallerId, PartialReading, Phase, ReadFailure, ReadId, ReadRequest, ReadState, ReadView, Reading,
+};
 
 /// How long the name of a reading that is over is remembered, so that its owner hears "expired" and not
 /// "unknown".
 const REMEMBER: Duration = Duration::from_secs(600);
 /// How many such names at most.
 const REMEMBER_AT_MOST: usize = 4096;
+/// How often one reading waits for its card to be laid down again. Whoever moves it more often holds it badly.
+const PAUSES: u8 = 3;
 
 /// The state of the engine. Only the loop touches it.
 pub(crate) struct Desk {
     sources: Vec<(Arc<dyn ReaderSource>, SourceState)>,
-    readers: BTreeMap<ReaderId, Reader>,
+    pub(crate) readers: BTreeMap<ReaderId, Reader>,
     reads: HashMap<ReadId, Read>,
     /// Accepted and not started, oldest first.
     waiting: VecDeque<ReadId>,
@@ -48,11 +53,21 @@ enum SourceState {
     Lost,
 }
 
-struct Reader {
+pub(crate) struct Reader {
     info: ReaderInfo,
     has_card: bool,
+    /// Counts the cards laid on it, so that one that was lifted in between is known from one that stayed.
+    insertions: u64,
     owner: Owner,
     running: Option<ReadId>,
+    pub(crate) lease: Option<Lease>,
+}
+
+/// Where a reading waits for its card.
+struct Pause {
+    reader: ReaderId,
+    /// The card that was lifted; the next one laid down has a greater number.
+    insertion: u64,
 }
 
 struct Read {
@@ -60,13 +75,24 @@ struct Read {
     /// The reader its caller named.
     named: Option<ReaderId>,
     /// What it will run with; taken when it starts.
-    job: Option<Job>,
+    job: Option<Box<Job>>,
     call_off: CallOff,
+    pause: Option<Pause>,
+    pauses_left: u8,
+    /// Which card it runs on.
+    insertion: u64,
     /// What is to be answered once the owner thread has come back, where the engine ended the reading.
     ended_early: Option<ReadFailure>,
     /// Until when it may wait, then run, then keep its result.
     deadline: Instant,
+    partial: Option<Arc<PartialReading>>,
     result: Option<Arc<Reading>>,
+}
+
+impl Read {
+    fn owner(&self) -> CallerId {
+        self.view.borrow().owner.clone()
+    }
 }
 
 impl Desk {
@@ -97,6 +123,7 @@ impl Desk {
             ReaderEvent::CardInserted { reader, .. } => {
                 if let Some(known) = self.readers.get_mut(&reader) {
                     known.has_card = true;
+                    known.insertions += 1;
                     self.tell(Audience::Everyone, EventKind::CardInserted { reader });
                     self.dispatch();
                 }
@@ -162,21 +189,30 @@ impl Desk {
         if self.readers.contains_key(&reader) {
             self.detach(&reader);
         }
-        self.readers.insert(reader.clone(), Reader { info, has_card: false, owner, running });
+        let lease = None;
+        let new = Reader { info, has_card: false, insertions: 0, owner, running, lease };
+        self.readers.insert(reader.clone(), new);
         self.tell(Audience::Everyone, EventKind::ReaderAttached { reader, name });
     }
 
     fn detach(&mut self, reader: &ReaderId) {
-        if self.readers.remove(reader).is_none() {
-            return;
-        }
+        let Some(gone) = self.readers.remove(reader) else { return };
         self.tell(Audience::Everyone, EventKind::ReaderDetached { reader: reader.clone() });
+        if let Some(lease) = gone.lease {
+            let why = LeaseEnd::ReaderDetached;
+            self.tell(Audience::Owner(lease.holder), EventKind::LeaseLost { reader: reader.clone(), why });
+        }
         // A reading that runs there is told by its own channel; one that waits for it would wait in vain.
         let in_vain: Vec<ReadId> = self
             .waiting
             .iter()
             .copied()
-            .filter(|read| self.reads.get(read).is_some_and(|read| read.named.as_ref() == Some(reader)))
+            .filter(|read| {
+                self.reads.get(read).is_some_and(|read| {
+                    let paused_on = read.pause.as_ref().map(|pause| &pause.reader);
+                    paused_on.or(read.named.as_ref()) == Some(reader)
+                })
+            })
             .collect();
         for read in in_vain {
             self.end(read, Err(ReadFailure::ReaderLost));
@@ -189,10 +225,8 @@ impl Desk {
             .map(|reader| ReaderView {
                 info: reader.info.clone(),
                 has_card: reader.has_card,
-                held_by: reader
-                    .running
-                    .and_then(|read| self.reads.get(&read))
-                    .map(|read| read.view.borrow().owner.clone()),
+                held_by: self.holder(reader),
+                is_reading: self.reading_on(reader).is_some(),
             })
             .collect()
     }
@@ -201,18 +235,49 @@ impl Desk {
         self.sources.iter().all(|(_, state)| *state == SourceState::Ready)
     }
 
+    /// The reading that runs on a reader, or waits for its card to come back there.
+    fn reading_on(&self, reader: &Reader) -> Option<ReadId> {
+        reader.running.or_else(|| {
+            let paused_here = |id: &&ReadId| {
+                let pause = self.reads.get(id).and_then(|read| read.pause.as_ref());
+                pause.is_some_and(|pause| pause.reader == reader.info.id)
+            };
+            self.waiting.iter().find(paused_here).copied()
+        })
+    }
+
+    /// Whose reading runs on a reader, or who has it leased.
+    pub(crate) fn holder(&self, reader: &Reader) -> Option<CallerId> {
+        let reading = self.reading_on(reader).and_then(|read| self.reads.get(&read)).map(Read::owner);
+        reading.or_else(|| reader.lease.as_ref().map(|lease| lease.holder.clone()))
+    }
+
     // Readings.
 
-    pub(crate) fn submit(&mut self, request: ReadRequest) -> Result<ReadView, ReadFailure> {
+    pub(crate) fn submit(&mut self, request: ReadRequest) -> Result<ReadView, Refused> {
         if let Some(failure) = self.why_in_vain(request.reader.as_ref()) {
-            return Err(failure);
+            return Err(failure.into());
         }
-        let cards = self.readers.values().filter(|reader| reader.has_card).count();
+        // A reader somebody else has leased is none for this caller.
+        let mine = |reader: &&Reader| reader.is_open_to(&request.owner);
+        let named = request.reader.as_ref().and_then(|named| self.readers.get(named));
+        let barred = match named {
+            Some(named) => !mine(&named),
+            None => !self.readers.is_empty() && !self.readers.values().any(|reader| mine(&reader)),
+        };
+        if barred {
+            let reader = named.or_else(|| self.readers.values().next());
+            let held_by = reader.and_then(|reader| Some(reader.lease.as_ref()?.holder.clone()));
+            return Err(Refused { failure: ReadFailure::ReaderBusy, held_by });
+        }
+        let cards = self.readers.values().filter(|reader| reader.has_card && mine(reader)).count();
         if request.reader.is_none() && cards > 1 {
-            return Err(ReadFailure::ReaderSelectionRequired);
+            return Err(ReadFailure::ReaderSelectionRequired.into());
         }
         if self.waiting.len() >= self.options.queue {
-            return Err(ReadFailure::ReaderBusy);
+            let reader = named.or_else(|| self.readers.values().find(|reader| reader.running.is_some()));
+            let held_by = reader.and_then(|reader| self.holder(reader));
+            return Err(Refused { failure: ReadFailure::ReaderBusy, held_by });
         }
         let id = ReadId::draw().map_err(|_| ReadFailure::AgentFault)?;
         let call_off = CallOff::default();
@@ -223,27 +288,35 @@ impl Desk {
             state: ReadState::Waiting,
             phase: Phase::WaitingForCard,
             percent: 0,
+            ahead: 0,
+            held_by: None,
         };
         let read = Read {
             view: watch::Sender::new(view),
             named: request.reader,
-            job: Some(Job {
+            job: Some(Box::new(Job {
                 read: id,
                 access: request.access,
                 nonce: request.nonce,
                 portrait: request.portrait,
+                expect: request.expect,
                 call_off: call_off.clone(),
-            }),
+                kept: BTreeMap::new(),
+            })),
             call_off,
+            pause: None,
+            pauses_left: PAUSES,
+            insertion: 0,
             ended_early: None,
             deadline: Instant::now() + request.wait_for_card.unwrap_or(self.options.wait_for_card),
+            partial: None,
             result: None,
         };
         self.reads.insert(id, read);
         self.waiting.push_back(id);
         self.tell(Audience::Owner(request.owner), EventKind::ReadQueued { read: id });
         self.dispatch();
-        self.view(id).ok_or(ReadFailure::AgentFault)
+        self.view(id).ok_or(ReadFailure::AgentFault.into())
     }
 
     /// Why a reading would wait for a reader that is not there. While a source has not had its first look,
@@ -261,14 +334,16 @@ impl Desk {
     }
 
     /// Why a reading came to nothing while it waited.
-    fn why_it_waited(&self, id: ReadId) -> ReadFailure {
+    fn why_it_waited(&self, id: ReadId) -> (ReadFailure, Option<CallerId>) {
         let named = self.reads.get(&id).and_then(|read| read.named.as_ref());
+        let owner = self.reads.get(&id).map(Read::owner);
         let mut candidates =
             self.readers.iter().filter(|(reader, _)| named.is_none_or(|named| named == *reader));
-        if candidates.any(|(_, reader)| reader.running.is_some()) {
-            ReadFailure::ReaderBusy
-        } else {
-            ReadFailure::NoCard
+        let taken = |reader: &Reader| self.holder(reader).filter(|holder| Some(holder) != owner.as_ref());
+        let busy = |reader: &Reader| reader.running.is_some() || taken(reader).is_some();
+        match candidates.find(|(_, reader)| busy(reader)) {
+            Some((_, reader)) => (ReadFailure::ReaderBusy, self.holder(reader)),
+            None => (ReadFailure::NoCard, None),
         }
     }
 
@@ -292,22 +367,42 @@ impl Desk {
     }
 
     /// Starts every waiting reading whose reader is idle and has a card, oldest first.
-    fn dispatch(&mut self) {
+    pub(crate) fn dispatch(&mut self) {
         let mut still_waiting = VecDeque::with_capacity(self.waiting.len());
+        // Where a reading waits for its card to come back, nobody else reads.
+        let mut reserved = BTreeSet::new();
         while let Some(id) = self.waiting.pop_front() {
-            if !self.start(id) {
+            if !self.start(id, &reserved) {
+                let read = self.reads.get(&id);
+                reserved.extend(read.and_then(|read| Some(read.pause.as_ref()?.reader.clone())));
+                if let Some(read) = read {
+                    let ahead = still_waiting.len();
+                    read.view.send_if_modified(|view| std::mem::replace(&mut view.ahead, ahead) != ahead);
+                }
                 still_waiting.push_back(id);
             }
         }
         self.waiting = still_waiting;
     }
 
-    fn start(&mut self, id: ReadId) -> bool {
+    fn start(&mut self, id: ReadId, reserved: &BTreeSet<ReaderId>) -> bool {
         let Some(read) = self.reads.get_mut(&id) else { return true };
-        let free = |reader: &Reader| reader.has_card && reader.running.is_none();
-        let found = match &read.named {
-            Some(named) => self.readers.get_mut(named).filter(|reader| free(reader)),
-            None => self.readers.values_mut().find(|reader| free(reader)),
+        let owner = read.owner();
+        let free = |reader: &Reader| {
+            reader.has_card
+                && reader.running.is_none()
+                && reader.is_open_to(&owner)
+                && !reserved.contains(&reader.info.id)
+        };
+        let found = match (&read.pause, &read.named) {
+            (Some(Pause { reader, insertion }), _) => {
+                let reader = self.readers.get_mut(reader);
+                reader.filter(|reader| {
+                    reader.has_card && reader.running.is_none() && reader.insertions != *insertion
+                })
+            }
+            (None, Some(named)) => self.readers.get_mut(named).filter(|reader| free(reader)),
+            (None, None) => self.readers.values_mut().find(|reader| free(reader)),
         };
         let Some(reader) = found else { return false };
         let Some(job) = read.job.take() else { return true };
@@ -317,13 +412,52 @@ impl Desk {
             return false;
         }
         reader.running = Some(id);
+        read.insertion = reader.insertions;
         let reader = reader.info.id.clone();
         read.deadline = Instant::now() + self.options.read_within;
+        let was_paused = read.pause.take().is_some();
         read.view.send_modify(|view| {
-            view.reader = Some(reader);
+            view.reader = Some(reader.clone());
             view.state = ReadState::Running;
+            view.ahead = 0;
         });
+        if was_paused {
+            self.tell(Audience::Owner(owner), EventKind::ReadResumed { read: id, reader });
+        }
         true
+    }
+
+    /// The reading goes on once the card is laid down again, if it is one that can.
+    fn pause(&mut self, job: Box<Job>, failure: ReadFailure) -> Result<(), ReadFailure> {
+        let id = job.read;
+        let Some(read) = self.reads.get_mut(&id) else { return Err(failure) };
+        let reader = read.view.borrow().reader.clone().filter(|reader| self.readers.contains_key(reader));
+        let (Some(reader), Some(pauses_left)) = (reader, read.pauses_left.checked_sub(1)) else {
+            return Err(failure);
+        };
+        if !failure.is_about_placement() || self.options.wait_for_return.is_zero() {
+            return Err(failure);
+        }
+        read.pauses_left = pauses_left;
+        read.job = Some(job);
+        read.deadline = Instant::now() + self.options.wait_for_return;
+        read.pause = Some(Pause { reader: reader.clone(), insertion: read.insertion });
+        let owner = read.owner();
+        read.view.send_modify(|view| view.state = ReadState::Paused(failure));
+        self.waiting.push_front(id);
+        self.tell(Audience::Owner(owner), EventKind::ReadPaused { read: id, reader, failure });
+        Ok(())
+    }
+
+    pub(crate) fn partial(&mut self, id: ReadId, partial: PartialReading) {
+        let Some(read) = self.reads.get_mut(&id) else { return };
+        if read.view.borrow().state != ReadState::Running || read.ended_early.is_some() {
+            return;
+        }
+        let reader = partial.reader.clone();
+        read.partial = Some(Arc::new(partial));
+        let owner = read.owner();
+        self.tell(Audience::Owner(owner), EventKind::ReadPartial { read: id, reader });
     }
 
     pub(crate) fn progress(&mut self, id: ReadId, phase: Phase, percent: u8) {
@@ -343,12 +477,21 @@ impl Desk {
         }
     }
 
-    pub(crate) fn finished(&mut self, id: ReadId, outcome: Result<Reading, ReadFailure>) {
+    pub(crate) fn finished(&mut self, job: Box<Job>, outcome: Result<Reading, ReadFailure>) {
+        let id = job.read;
         for reader in self.readers.values_mut().filter(|reader| reader.running == Some(id)) {
             reader.running = None;
         }
         let ended_early = self.reads.get_mut(&id).and_then(|read| read.ended_early.take());
-        self.end(id, ended_early.map_or(outcome, Err));
+        let outcome = match (ended_early, outcome) {
+            (Some(ended), _) => Err(ended),
+            (None, Err(failure)) => match self.pause(job, failure) {
+                Ok(()) => return self.dispatch(),
+                Err(failure) => Err(failure),
+            },
+            (None, Ok(reading)) => Ok(reading),
+        };
+        self.end(id, outcome);
         self.dispatch();
     }
 
@@ -358,7 +501,11 @@ impl Desk {
         self.waiting.retain(|waiting| *waiting != id);
         let Some(read) = self.reads.get_mut(&id) else { return };
         read.job = None;
+        read.pause = None;
         read.deadline = Instant::now() + keep;
+        if outcome.is_err() {
+            read.partial = None;
+        }
         let (state, kind) = match outcome {
             Ok(reading) => {
                 read.result = Some(Arc::new(reading));
@@ -370,6 +517,7 @@ impl Desk {
             view.state = state;
             view.phase = Phase::Over;
             view.percent = 100;
+            view.ahead = 0;
         });
         let owner = read.view.borrow().owner.clone();
         self.over.push_back((Instant::now(), id));
@@ -384,17 +532,35 @@ impl Desk {
         let read = self.owned(caller, id)?;
         let state = read.view.borrow().state;
         match (state, &read.result) {
-            (ReadState::Waiting | ReadState::Running, _) => Err(NotHere::NotYet),
+            (ReadState::Waiting | ReadState::Running | ReadState::Paused(_), _) => Err(NotHere::NotYet),
             (ReadState::Failed(failure), _) => Err(NotHere::Failed(failure)),
             (ReadState::Completed, Some(result)) => Ok(Arc::clone(result)),
             (ReadState::Completed | ReadState::Expired, _) => Err(NotHere::Expired),
         }
     }
 
+    pub(crate) fn partial_result(
+        &self,
+        caller: &CallerId,
+        id: ReadId,
+    ) -> Result<Arc<PartialReading>, NotHere> {
+        let read = self.owned(caller, id)?;
+        let state = read.view.borrow().state;
+        match (state, &read.partial) {
+            (ReadState::Failed(failure), _) => Err(NotHere::Failed(failure)),
+            (ReadState::Expired, _) => Err(NotHere::Expired),
+            (_, Some(partial)) => Ok(Arc::clone(partial)),
+            (_, None) => Err(NotHere::NotYet),
+        }
+    }
+
     pub(crate) fn dismiss(&mut self, caller: &CallerId, id: ReadId) -> Result<ReadView, NotHere> {
         let state = self.owned(caller, id)?.view.borrow().state;
         match state {
-            ReadState::Waiting => self.end(id, Err(ReadFailure::Cancelled)),
+            ReadState::Waiting | ReadState::Paused(_) => {
+                self.end(id, Err(ReadFailure::Cancelled));
+                self.dispatch();
+            }
             ReadState::Running => self.end_early(id, ReadFailure::Cancelled),
             ReadState::Completed => self.wipe(id),
             ReadState::Expired | ReadState::Failed(_) => {}
@@ -423,6 +589,7 @@ impl Desk {
         if let Some(read) = self.reads.get_mut(&id) {
             // Whoever is sending it out at this moment holds the last copy; it is wiped with that.
             read.result = None;
+            read.partial = None;
             read.view.send_modify(|view| view.state = ReadState::Expired);
         }
     }
@@ -434,15 +601,17 @@ impl Desk {
         self.reads
             .values()
             .filter(|read| match read.view.borrow().state {
-                ReadState::Waiting | ReadState::Completed => true,
+                ReadState::Waiting | ReadState::Paused(_) | ReadState::Completed => true,
                 ReadState::Running => read.ended_early.is_none(),
                 ReadState::Expired | ReadState::Failed(_) => false,
             })
             .map(|read| read.deadline)
+            .chain(self.readers.values().filter_map(|reader| Some(reader.lease.as_ref()?.until)))
             .min()
     }
 
     pub(crate) fn keep_deadlines(&mut self, now: Instant) {
+        self.end_leases(now);
         let due: Vec<(ReadId, ReadState)> = self
             .reads
             .iter()
@@ -452,7 +621,17 @@ impl Desk {
         for (id, state) in due {
             match state {
                 ReadState::Waiting if self.readers.is_empty() => self.end(id, Err(self.why_no_reader())),
-                ReadState::Waiting => self.end(id, Err(self.why_it_waited(id))),
+                ReadState::Waiting => {
+                    let (failure, held_by) = self.why_it_waited(id);
+                    if let Some(read) = self.reads.get(&id) {
+                        read.view.send_modify(|view| view.held_by = held_by);
+                    }
+                    self.end(id, Err(failure));
+                }
+                ReadState::Paused(failure) => {
+                    self.end(id, Err(failure));
+                    self.dispatch();
+                }
                 ReadState::Running => self.end_early(id, ReadFailure::TookTooLong),
                 ReadState::Completed => self.wipe(id),
                 ReadState::Expired | ReadState::Failed(_) => {}
@@ -473,7 +652,7 @@ impl Desk {
         self.journal.subscribe(caller, after)
     }
 
-    fn tell(&mut self, audience: Audience, kind: EventKind) {
+    pub(crate) fn tell(&mut self, audience: Audience, kind: EventKind) {
         let now = (self.options.clock)();
         self.journal.tell(now, audience, kind);
     }

@@ -6,14 +6,18 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use cccd_card::{ReaderEvent, ReaderInfo, ReaderSource, StopSignal};
+use cccd_card::{ReaderEvent, ReaderId, ReaderInfo, ReaderSource, StopSignal};
 use cccd_document::Evidence;
 use cccd_trust::Verdict;
 use time::OffsetDateTime;
 use tokio::sync::{oneshot, watch};
 
 use crate::desk::Desk;
-use crate::{CallerId, Phase, ReadFailure, ReadId, ReadRequest, ReadView, Reading, Subscription};
+use crate::owner::Job;
+use crate::{
+    CallerId, LeaseView, NoLease, PartialReading, Phase, ReadFailure, ReadId, ReadRequest, ReadView, Reading,
+    Subscription,
+};
 
 /// Tells the time of day. Only the outermost room has a real one.
 pub type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
@@ -28,6 +32,8 @@ pub struct EngineOptions {
     pub wait_for_card: Duration,
     /// How long a reading may take once the card is there.
     pub read_within: Duration,
+    /// How long a reading whose card was lifted waits for it to be laid down again. Zero: not at all.
+    pub wait_for_return: Duration,
     /// How long a result is kept.
     pub keep_result: Duration,
     /// How many readings may wait at once.
@@ -45,6 +51,7 @@ impl Default for EngineOptions {
         Self {
             wait_for_card: Duration::from_secs(30),
             read_within: Duration::from_secs(60),
+            wait_for_return: Duration::from_secs(10),
             keep_result: Duration::from_secs(90),
             queue: 16,
             clock: Arc::new(|| OffsetDateTime::UNIX_EPOCH),
@@ -67,8 +74,26 @@ pub struct ReaderView {
     pub info: ReaderInfo,
     /// Whether a card lies on it.
     pub has_card: bool,
-    /// Who reads on it now.
+    /// Who reads on it now, or has it leased.
     pub held_by: Option<CallerId>,
+    /// Whether a reading runs on it, or waits for its card to come back.
+    pub is_reading: bool,
+}
+
+/// Why a reading was not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{failure}")]
+pub struct Refused {
+    /// Why.
+    pub failure: ReadFailure,
+    /// Who holds the reader, where that is why.
+    pub held_by: Option<CallerId>,
+}
+
+impl From<ReadFailure> for Refused {
+    fn from(failure: ReadFailure) -> Self {
+        Self { failure, held_by: None }
+    }
 }
 
 /// Why there is nothing to hand out.
@@ -99,13 +124,17 @@ pub(crate) enum Message {
         phase: Phase,
         percent: u8,
     },
-    Finished {
+    Partial {
         read: ReadId,
+        partial: Box<PartialReading>,
+    },
+    Finished {
+        job: Box<Job>,
         outcome: Box<Result<Reading, ReadFailure>>,
     },
     Submit {
         request: ReadRequest,
-        reply: oneshot::Sender<Result<ReadView, ReadFailure>>,
+        reply: oneshot::Sender<Result<ReadView, Refused>>,
     },
     Watch {
         caller: CallerId,
@@ -116,6 +145,22 @@ pub(crate) enum Message {
         caller: CallerId,
         read: ReadId,
         reply: oneshot::Sender<Result<Arc<Reading>, NotHere>>,
+    },
+    PartialResult {
+        caller: CallerId,
+        read: ReadId,
+        reply: oneshot::Sender<Result<Arc<PartialReading>, NotHere>>,
+    },
+    Lease {
+        caller: CallerId,
+        reader: ReaderId,
+        time: Duration,
+        reply: oneshot::Sender<Result<LeaseView, NoLease>>,
+    },
+    EndLease {
+        caller: CallerId,
+        reader: ReaderId,
+        reply: oneshot::Sender<Result<(), NoLease>>,
     },
     Dismiss {
         caller: CallerId,
@@ -148,7 +193,7 @@ pub struct EngineHandle {
 
 impl EngineHandle {
     /// Asks for a reading.
-    pub fn submit(&self, request: ReadRequest) -> oneshot::Receiver<Result<ReadView, ReadFailure>> {
+    pub fn submit(&self, request: ReadRequest) -> oneshot::Receiver<Result<ReadView, Refused>> {
         self.ask(|reply| Message::Submit { request, reply })
     }
 
@@ -164,6 +209,31 @@ impl EngineHandle {
     /// Hands the result to its owner. It stays for another fetch until its time is over.
     pub fn result(&self, caller: CallerId, read: ReadId) -> oneshot::Receiver<Result<Arc<Reading>, NotHere>> {
         self.ask(|reply| Message::Result { caller, read, reply })
+    }
+
+    /// Hands out what a reading has found so far, once it knows who the person is, until its result is wiped.
+    pub fn partial(
+        &self,
+        caller: CallerId,
+        read: ReadId,
+    ) -> oneshot::Receiver<Result<Arc<PartialReading>, NotHere>> {
+        self.ask(|reply| Message::PartialResult { caller, read, reply })
+    }
+
+    /// Keeps a reader for one caller for a while ([`crate::LEASE_SECONDS`]), or longer where they have it already. Nobody else's
+    /// reading starts there.
+    pub fn lease(
+        &self,
+        caller: CallerId,
+        reader: ReaderId,
+        time: Duration,
+    ) -> oneshot::Receiver<Result<LeaseView, NoLease>> {
+        self.ask(|reply| Message::Lease { caller, reader, time, reply })
+    }
+
+    /// Gives a leased reader back. Giving back what one does not have does no harm.
+    pub fn end_lease(&self, caller: CallerId, reader: ReaderId) -> oneshot::Receiver<Result<(), NoLease>> {
+        self.ask(|reply| Message::EndLease { caller, reader, reply })
     }
 
     /// Calls a reading off, or, where it is over, wipes its result.
@@ -266,10 +336,20 @@ impl Desk {
         match message {
             Message::Reader { source, event } => self.reader_event(source, event),
             Message::Progress { read, phase, percent } => self.progress(read, phase, percent),
-            Message::Finished { read, outcome } => self.finished(read, *outcome),
+            Message::Partial { read, partial } => self.partial(read, *partial),
+            Message::Finished { job, outcome } => self.finished(job, *outcome),
             Message::Submit { request, reply } => drop(reply.send(self.submit(request))),
             Message::Watch { caller, read, reply } => drop(reply.send(self.watch(&caller, read))),
             Message::Result { caller, read, reply } => drop(reply.send(self.result(&caller, read))),
+            Message::PartialResult { caller, read, reply } => {
+                drop(reply.send(self.partial_result(&caller, read)));
+            }
+            Message::Lease { caller, reader, time, reply } => {
+                drop(reply.send(self.lease(caller, reader, time)));
+            }
+            Message::EndLease { caller, reader, reply } => {
+                drop(reply.send(self.end_lease(&caller, &reader)));
+            }
             Message::Dismiss { caller, read, reply } => drop(reply.send(self.dismiss(&caller, read))),
             Message::Readers { reply } => drop(reply.send(self.readers())),
             Message::Subscribe { caller, after, reply } => drop(reply.send(self.subscribe(&caller, after))),

@@ -6,7 +6,7 @@ use cccd_card::ReaderId;
 use time::OffsetDateTime;
 use tokio::sync::broadcast;
 
-use crate::{CallerId, Phase, ReadFailure, ReadId};
+use crate::{CallerId, LeaseEnd, Phase, ReadFailure, ReadId};
 
 /// How many events are kept for listeners that come back.
 const KEPT: usize = 1024;
@@ -84,6 +84,36 @@ pub enum EventKind {
         phase: Phase,
         /// How far it is, 0 to 100, never going back.
         percent: u8,
+    },
+    /// A reading has found who the person is; the rest follows.
+    ReadPartial {
+        /// Which.
+        read: ReadId,
+        /// Where.
+        reader: ReaderId,
+    },
+    /// A reading waits for its card to be laid down again.
+    ReadPaused {
+        /// Which.
+        read: ReadId,
+        /// Where.
+        reader: ReaderId,
+        /// Why.
+        failure: ReadFailure,
+    },
+    /// The card is back, and the reading goes on.
+    ReadResumed {
+        /// Which.
+        read: ReadId,
+        /// Where.
+        reader: ReaderId,
+    },
+    /// A lease has ended without its holder's doing.
+    LeaseLost {
+        /// Of which reader.
+        reader: ReaderId,
+        /// Why.
+        why: LeaseEnd,
     },
     /// A reading is done; its owner may fetch the result.
     ReadCompleted {

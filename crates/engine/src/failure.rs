@@ -14,6 +14,9 @@ pub enum ReadFailure {
     /// The card left before the reading was done.
     #[error("card removed during the reading")]
     CardRemoved,
+    /// The card was taken away and another one laid down in the middle of a reading.
+    #[error("another card during the reading")]
+    CardChanged,
     /// Something lies on the reader and does not answer.
     #[error("card does not answer")]
     CardMute,
@@ -89,9 +92,10 @@ pub enum ReadFailure {
 
 impl ReadFailure {
     /// Every failure there is, for the tests and tables that must know them all.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::NoCard,
         Self::CardRemoved,
+        Self::CardChanged,
         Self::CardMute,
         Self::CardUnsupported,
         Self::AccessKeyWrong { tries_left: None },
@@ -114,11 +118,17 @@ impl ReadFailure {
         Self::AgentStopping,
     ];
 
+    /// Whether the card lies badly or was lifted: laid down again, the reading can go on.
+    pub(crate) fn is_about_placement(self) -> bool {
+        matches!(self, Self::CardRemoved | Self::CardMute)
+    }
+
     /// The stable name of this failure.
     pub fn code(self) -> &'static str {
         match self {
             Self::NoCard => "no-card",
             Self::CardRemoved => "card-removed",
+            Self::CardChanged => "card-changed",
             Self::CardMute => "card-mute",
             Self::CardUnsupported => "card-unsupported",
             Self::AccessKeyWrong { .. } => "access-key-wrong",

@@ -17,10 +17,11 @@
 //!     access: AccessKey::Can(Can::new("123456")?).into(),
 //!     portrait: PortraitWish::Leave,
 //!     nonce: None,
+//!     expect: None,
 //!     wait_for_card: None,
 //! };
 //! let refused = engine.handle().submit(request).blocking_recv()?.unwrap_err();
-//! assert_eq!(refused.code(), "no-reader");
+//! assert_eq!(refused.failure.code(), "no-reader");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -34,12 +35,14 @@ mod desk;
 mod engine;
 mod event;
 mod failure;
+mod lease;
 mod owner;
 mod reading;
 mod request;
 
-pub use engine::{Clock, Engine, EngineHandle, EngineOptions, Judge, NotHere, ReaderView};
+pub use engine::{Clock, Engine, EngineHandle, EngineOptions, Judge, NotHere, ReaderView, Refused};
 pub use event::{Audience, Event, EventKind, Subscription};
 pub use failure::ReadFailure;
-pub use reading::{Effort, Phase, ReadState, ReadView, Reading};
+pub use lease::{LEASE_SECONDS, LeaseEnd, LeaseView, NoLease};
+pub use reading::{Effort, PartialReading, Phase, ReadState, ReadView, Reading};
 pub use request::{CallerId, PortraitWish, ReadId, ReadRequest};

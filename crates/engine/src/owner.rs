@@ -1,5 +1,6 @@
 //! The owner thread of one reader: the only one that talks to its cards.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +8,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use cccd_card::{ReaderId, ReaderSource};
-use cccd_document::AccessPlan;
+use cccd_document::{AccessPlan, Expectation, FileId, FileOutcome};
 
 use crate::conversation;
 use crate::engine::Message;
@@ -33,13 +34,16 @@ pub(crate) struct Job {
     pub(crate) access: AccessPlan,
     pub(crate) nonce: Option<Vec<u8>>,
     pub(crate) portrait: PortraitWish,
+    pub(crate) expect: Option<Expectation>,
     pub(crate) call_off: CallOff,
+    /// What was read before the card was lifted.
+    pub(crate) kept: BTreeMap<FileId, FileOutcome>,
 }
 
 /// One reader's owner thread. Dropping it lets the thread end after what it does now; a thread that hangs
 /// in a driver is left to its watchdog.
 pub(crate) struct Owner {
-    jobs: mpsc::Sender<Job>,
+    jobs: mpsc::Sender<Box<Job>>,
     thread: JoinHandle<()>,
 }
 
@@ -50,17 +54,17 @@ impl Owner {
         inbox: mpsc::Sender<Message>,
         options: EngineOptions,
     ) -> Self {
-        let (jobs, queue) = mpsc::channel::<Job>();
+        let (jobs, queue) = mpsc::channel::<Box<Job>>();
         let thread = std::thread::spawn(move || {
-            for job in queue {
-                let read = job.read;
+            for mut job in queue {
                 // A fault in a decoder ends this reading; the reader goes on. The card is connected anew
                 // for every job, so nothing half-done outlives the unwinding.
                 let outcome = catch_unwind(AssertUnwindSafe(|| {
-                    conversation::read_card(source.as_ref(), &reader, &job, &inbox, &options)
+                    conversation::read_card(source.as_ref(), &reader, &mut job, &inbox, &options)
                 }))
                 .unwrap_or(Err(ReadFailure::AgentFault));
-                if inbox.send(Message::Finished { read, outcome: Box::new(outcome) }).is_err() {
+                let finished = Message::Finished { job, outcome: Box::new(outcome) };
+                if inbox.send(finished).is_err() {
                     break;
                 }
             }
@@ -69,7 +73,7 @@ impl Owner {
     }
 
     /// Hands a job over; gives it back if the thread has died.
-    pub(crate) fn take(&self, job: Job) -> Result<(), Job> {
+    pub(crate) fn take(&self, job: Box<Job>) -> Result<(), Box<Job>> {
         self.jobs.send(job).map_err(|mpsc::SendError(job)| job)
     }
 

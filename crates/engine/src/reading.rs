@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cccd_card::ReaderId;
-use cccd_document::{CitizenRecord, Evidence, Portrait};
+use cccd_document::{CitizenRecord, Comparison, Evidence, Portrait};
 use cccd_trust::{GroupHash, Verdict};
 use time::OffsetDateTime;
 
@@ -24,6 +24,10 @@ pub struct ReadView {
     pub phase: Phase,
     /// How far it is, 0 to 100, never going back.
     pub percent: u8,
+    /// How many readings that wait are before it.
+    pub ahead: usize,
+    /// Whose reading or lease it waited for in vain, where it ended for that.
+    pub held_by: Option<CallerId>,
 }
 
 /// Where a reading stands.
@@ -33,6 +37,8 @@ pub enum ReadState {
     Waiting,
     /// Talks to a card.
     Running,
+    /// The card lies badly or was lifted: waits for it to be laid down again, and goes on from there.
+    Paused(ReadFailure),
     /// Done; the result is there.
     Completed,
     /// Done; the result has been wiped, by its owner or because its time was over.
@@ -44,7 +50,7 @@ pub enum ReadState {
 impl ReadState {
     /// Whether nothing more will happen to its outcome.
     pub fn is_over(self) -> bool {
-        !matches!(self, Self::Waiting | Self::Running)
+        !matches!(self, Self::Waiting | Self::Running | Self::Paused(_))
     }
 }
 
@@ -80,12 +86,26 @@ pub struct Reading {
     pub hashes: Vec<GroupHash>,
     /// Whether the scanned code that opened the chip says the same as the chip; `None` where none did.
     pub scan_agrees: Option<bool>,
+    /// How the card compares with what its caller expects; `None` where they expect nothing.
+    pub expected: Option<Comparison>,
     /// Every file as bytes, and how the chip was opened.
     pub evidence: Evidence,
     /// What it took.
     pub effort: Effort,
     /// When it was done.
     pub finished: OffsetDateTime,
+}
+
+/// What a reading has found before it is over: who the person says they are, while the face is still on its way.
+/// Nothing is judged yet.
+#[derive(Debug)]
+pub struct PartialReading {
+    /// The reader's id.
+    pub reader: ReaderId,
+    /// What the chip says of its holder, so far.
+    pub record: CitizenRecord,
+    /// Each group's hash against the one in EF.SOD, whose signature nobody has judged yet.
+    pub hashes: Vec<GroupHash>,
 }
 
 /// What a reading took.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cccd_card::ReaderId;
-use cccd_document::AccessPlan;
+use cccd_document::{AccessPlan, Expectation};
 
 /// Who asked. Results and events of a reading go to its owner alone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -72,6 +72,8 @@ pub struct ReadRequest {
     /// What the chip shall sign over in active authentication: whoever drew it learns that the chip was
     /// present for this reading. Without one the challenge is drawn here.
     pub nonce: Option<Vec<u8>>,
+    /// What the caller expects of the card, to be told how it compares.
+    pub expect: Option<Expectation>,
     /// How long to wait for a card; `None` means as long as the settings say.
     pub wait_for_card: Option<Duration>,
 }

@@ -1,7 +1,9 @@
 //! Each data group against the hash EF.SOD lists for it (ICAO 9303-11, 5.1).
 
+use std::collections::BTreeMap;
+
 use cccd_document::lds::EfSod;
-use cccd_document::{Evidence, FileId};
+use cccd_document::{Evidence, FileId, FileOutcome};
 use subtle::ConstantTimeEq;
 
 use crate::hash::HashAlgorithm;
@@ -39,12 +41,21 @@ pub enum HashState {
 /// The hash is taken over the bytes as the chip gave them: a group that is decoded and encoded again may
 /// differ in nothing but the order of a SET, and that is enough (card quirk 49).
 pub fn compare_hashes(evidence: &Evidence) -> Vec<GroupHash> {
-    let sod = evidence.bytes(FileId::EfSod).and_then(|bytes| EfSod::parse(bytes).ok());
+    compare_hashes_of(&evidence.files)
+}
+
+/// The same for files of a reading that is not over.
+pub fn compare_hashes_of(files: &BTreeMap<FileId, FileOutcome>) -> Vec<GroupHash> {
+    let bytes_of = |file: FileId| match files.get(&file) {
+        Some(FileOutcome::Read(bytes)) => Some(bytes.as_slice()),
+        _ => None,
+    };
+    let sod = bytes_of(FileId::EfSod).and_then(|bytes| EfSod::parse(bytes).ok());
     let listed = sod.as_ref().map(|sod| &sod.security_object.hashes);
     let algorithm =
         sod.as_ref().and_then(|sod| HashAlgorithm::of_oid(&sod.security_object.digest_algorithm.oid));
 
-    let read = evidence.files.keys().copied().filter(|file| evidence.bytes(*file).is_some());
+    let read = files.keys().copied().filter(|file| bytes_of(*file).is_some());
     let mut groups: Vec<FileId> = read.filter(|file| matches!(file, FileId::Dg(_))).collect();
     groups.extend(listed.into_iter().flatten().map(|(number, _)| FileId::Dg(*number)));
     groups.sort_unstable();
@@ -52,7 +63,7 @@ pub fn compare_hashes(evidence: &Evidence) -> Vec<GroupHash> {
 
     let state_of = |file: FileId| {
         let (Some(listed), FileId::Dg(number)) = (listed, file) else { return HashState::NoSecurityObject };
-        match (listed.get(&number), evidence.bytes(file), algorithm) {
+        match (listed.get(&number), bytes_of(file), algorithm) {
             (_, None, _) => HashState::NotRead,
             (None, Some(_), _) => HashState::NotListed,
             (Some(_), Some(_), None) => HashState::UnknownAlgorithm,

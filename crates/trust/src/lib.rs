@@ -47,7 +47,7 @@ pub use certificate::{Certificate, CertificateError, Period};
 pub use check::{Check, CheckName, CheckState, GroupReason, Reason};
 pub use chip_proof::{CardSecurity, chip_checks};
 pub use crl::Crl;
-pub use group_hash::{GroupHash, HashState, compare_hashes};
+pub use group_hash::{GroupHash, HashState, compare_hashes, compare_hashes_of};
 pub use hash::HashAlgorithm;
 pub use judge::{Basis, Judgement, judge};
 pub use name::DistinguishedName;

@@ -1,0 +1,122 @@
+//! A reader kept for one caller: a kiosk takes it, keeps it by asking again, and loses it when it falls silent.
+
+use std::time::{Duration, Instant};
+
+use cccd_card::ReaderId;
+
+use crate::CallerId;
+use crate::desk::{Desk, Reader};
+use crate::event::{Audience, EventKind};
+
+/// The shortest and the longest time a lease runs before it must be asked for again.
+pub const LEASE_SECONDS: std::ops::RangeInclusive<u64> = 5..=120;
+
+/// A lease as its holder sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseView {
+    /// Of which reader.
+    pub reader: ReaderId,
+    /// How long it runs from now, if it is not asked for again.
+    pub remaining: Duration,
+}
+
+/// Why there is no lease.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoLease {
+    /// No reader of this name.
+    #[error("no such reader")]
+    ReaderNotFound,
+    /// Another caller has it, or reads on it now.
+    #[error("reader is held by another caller")]
+    Held {
+        /// Who.
+        by: CallerId,
+    },
+}
+
+/// How a lease came to its end without its holder's doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeaseEnd {
+    /// Nobody asked for it again in time.
+    Expired,
+    /// The reader went away.
+    ReaderDetached,
+}
+
+impl LeaseEnd {
+    /// The word for programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::ReaderDetached => "reader-detached",
+        }
+    }
+}
+
+/// A lease as the engine keeps it.
+#[derive(Debug, Clone)]
+pub(crate) struct Lease {
+    pub(crate) holder: CallerId,
+    pub(crate) until: Instant,
+}
+
+impl Lease {
+    pub(crate) fn view(&self, reader: &ReaderId, now: Instant) -> LeaseView {
+        LeaseView { reader: reader.clone(), remaining: self.until.saturating_duration_since(now) }
+    }
+}
+
+impl Reader {
+    /// Whether a caller's readings may start there: nobody else has it leased.
+    pub(crate) fn is_open_to(&self, caller: &CallerId) -> bool {
+        self.lease.as_ref().is_none_or(|lease| lease.holder == *caller)
+    }
+}
+
+impl Desk {
+    pub(crate) fn lease(
+        &mut self,
+        caller: CallerId,
+        name: ReaderId,
+        time: Duration,
+    ) -> Result<LeaseView, NoLease> {
+        let now = Instant::now();
+        let reader = self.readers.get(&name).ok_or(NoLease::ReaderNotFound)?;
+        let leased = reader.lease.as_ref().map(|lease| &lease.holder);
+        if let Some(by) = leased.cloned().or_else(|| self.holder(reader)).filter(|by| *by != caller) {
+            return Err(NoLease::Held { by });
+        }
+        let lease = Lease { holder: caller, until: now + time };
+        let view = lease.view(&name, now);
+        if let Some(reader) = self.readers.get_mut(&name) {
+            reader.lease = Some(lease);
+        }
+        Ok(view)
+    }
+
+    pub(crate) fn end_lease(&mut self, caller: &CallerId, name: &ReaderId) -> Result<(), NoLease> {
+        let reader = self.readers.get_mut(name).ok_or(NoLease::ReaderNotFound)?;
+        if reader.lease.as_ref().is_some_and(|lease| lease.holder == *caller) {
+            reader.lease = None;
+            self.dispatch();
+        }
+        Ok(())
+    }
+
+    /// Ends the leases that nobody asked for again.
+    pub(crate) fn end_leases(&mut self, now: Instant) {
+        let over = |reader: &Reader| reader.lease.as_ref().is_some_and(|lease| lease.until <= now);
+        let expired: Vec<ReaderId> =
+            self.readers.iter().filter(|(_, reader)| over(reader)).map(|(name, _)| name.clone()).collect();
+        for reader in &expired {
+            let lease = self.readers.get_mut(reader).and_then(|reader| reader.lease.take());
+            if let Some(lease) = lease {
+                let (reader, why) = (reader.clone(), LeaseEnd::Expired);
+                self.tell(Audience::Owner(lease.holder), EventKind::LeaseLost { reader, why });
+            }
+        }
+        if !expired.is_empty() {
+            self.dispatch();
+        }
+    }
+}
