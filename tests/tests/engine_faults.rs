@@ -28,7 +28,11 @@ impl Desk {
         let reader = hand.attach("Lane 0", ChannelLimits::EXTENDED).unwrap();
         let image = personalise(&people::card(CARD), &Issuer::new().unwrap()).unwrap();
         hand.insert(&reader, Chip::new(image)).unwrap();
-        let engine = Engine::start(vec![Arc::new(hand.clone())], EngineOptions::default());
+        let engine = Engine::start(
+            vec![Arc::new(hand.clone())],
+            // A card that is gone shall be told at once.
+            EngineOptions { wait_for_return: Duration::ZERO, ..EngineOptions::default() },
+        );
         assert!(engine.handle().settled().blocking_recv().unwrap());
         Self { engine, hand, reader }
     }
@@ -44,6 +48,7 @@ impl Desk {
                 reader: Some(self.reader.clone()),
                 access: AccessKey::Can(Can::new(people::card(CARD).can().unwrap()).unwrap()).into(),
                 nonce: None,
+                expect: None,
                 portrait: PortraitWish::Read,
                 wait_for_card: None,
             })
@@ -146,7 +151,11 @@ fn a_reading_whose_turn_does_not_come_says_that_the_reader_is_busy() {
     let image = personalise(&people::card(CARD), &Issuer::new().unwrap()).unwrap();
     let (held, hold) = HeldCard::after(3, Chip::new(image));
     hand.insert(&reader, held).unwrap();
-    let engine = Engine::start(vec![Arc::new(hand.clone())], EngineOptions::default());
+    let engine = Engine::start(
+        vec![Arc::new(hand.clone())],
+        // A card that is gone shall be told at once.
+        EngineOptions { wait_for_return: Duration::ZERO, ..EngineOptions::default() },
+    );
     let handle = engine.handle();
     assert!(handle.settled().blocking_recv().unwrap());
     let caller = CallerId::new("tests");
@@ -157,6 +166,7 @@ fn a_reading_whose_turn_does_not_come_says_that_the_reader_is_busy() {
             reader: None,
             access: AccessKey::Can(Can::new("123456").unwrap()).into(),
             nonce: None,
+            expect: None,
             portrait: PortraitWish::Leave,
             wait_for_card: Some(Duration::from_millis(wait)),
         };

@@ -86,6 +86,7 @@ pub(crate) fn engine_options(settings: &AgentSettings) -> EngineOptions {
     EngineOptions {
         wait_for_card: settings.readings.wait_for_card,
         read_within: settings.readings.read_within,
+        wait_for_return: settings.readings.wait_for_return,
         keep_result: settings.readings.keep_result,
         queue: settings.readings.queue,
         clock: Arc::new(now),

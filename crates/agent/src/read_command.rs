@@ -28,6 +28,7 @@ pub(crate) fn read(settings: &AgentSettings, arguments: &ReadArguments) -> Resul
         access,
         portrait: PortraitWish::Read,
         nonce: None,
+        expect: None,
         wait_for_card: arguments.wait.map(Duration::from_secs),
     };
     let (read, reading) = match follow(&engine.handle(), request)? {
@@ -72,7 +73,7 @@ fn follow(
     let mut events = engine.subscribe(terminal(), None).blocking_recv().context(STOPPED)?.coming;
     let read = match engine.submit(request).blocking_recv().context(STOPPED)? {
         Ok(view) => view.id,
-        Err(failure) => return Ok(Err(failure)),
+        Err(refused) => return Ok(Err(refused.failure)),
     };
     let bar = ProgressBar::new(100);
     if let Ok(style) = ProgressStyle::with_template("{msg:32} [{bar:30}] {percent:>3} %") {
@@ -85,6 +86,9 @@ fn follow(
                 EventKind::ReadProgress { read: of, phase, percent, .. } if of == read => {
                     bar.set_message(words(phase));
                     bar.set_position(percent.into());
+                }
+                EventKind::ReadPaused { read: of, .. } if of == read => {
+                    bar.set_message("Đặt lại thẻ và giữ yên");
                 }
                 EventKind::ReadCompleted { read: of } if of == read => break,
                 EventKind::ReadFailed { read: of, failure } if of == read => {

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
-use cccd_engine::{CallerId, ReadId};
+use cccd_card::ReaderId;
+use cccd_engine::{CallerId, ReadFailure, ReadId};
 use cccd_profiles::Scope;
 use futures_util::StreamExt;
 use http::request::Parts;
@@ -76,6 +77,27 @@ impl<S: Send + Sync> FromRequestParts<S> for ReadName {
             .map(Self)
             .ok_or_else(|| Fault::ReadNotFound.into())
     }
+}
+
+/// The reader a path names. An id is taken as the agent writes it, and in no other spelling.
+#[derive(Debug, Clone)]
+pub(crate) struct ReaderName(pub(crate) ReaderId);
+
+impl<S: Send + Sync> FromRequestParts<S> for ReaderName {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let unknown = || Refusal::from(ReadFailure::ReaderNotFound);
+        let Ok(Path(text)) = Path::<String>::from_request_parts(parts, state).await else {
+            return Err(unknown());
+        };
+        reader_named(&text).map(Self).ok_or_else(unknown)
+    }
+}
+
+/// The reader of this id, if it is spelled as the agent spells it.
+pub(crate) fn reader_named(text: &str) -> Option<ReaderId> {
+    Some(ReaderId::from_name(text)).filter(|reader| reader.as_str() == text)
 }
 
 /// A body that is one JSON object. Its bytes are wiped once it is understood.

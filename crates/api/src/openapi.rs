@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use crate::api::Desk;
 use crate::problems::{Fault, Problem};
 use crate::refusal::PROBLEM_JSON;
-use crate::routes::{agent, events, evidence, problem_pages, readers, reads};
+use crate::routes::{agent, events, evidence, leases, problem_pages, readers, reads};
 use crate::wire::ProblemJson;
 
 const TOKEN: &str = "token";
@@ -32,9 +32,11 @@ pub(crate) fn routes() -> (OpenApiRouter<Desk>, OpenApiRouter<Desk>) {
     let guarded = OpenApiRouter::new()
         .routes(routes!(agent::about))
         .routes(routes!(readers::list_readers))
+        .routes(routes!(leases::take_lease, leases::end_lease))
         .routes(routes!(reads::create_read))
         .routes(routes!(reads::show_read, reads::dismiss_read))
         .routes(routes!(reads::read_result))
+        .routes(routes!(reads::read_partial))
         .routes(routes!(reads::read_portrait))
         .routes(routes!(evidence::read_evidence))
         .routes(routes!(events::events));
@@ -162,7 +164,10 @@ fn problems_of(operation: &str) -> Vec<&'static Problem> {
             Fault::ReadExpired,
         ],
         "show_read" | "dismiss_read" => &[Fault::ReadNotFound],
-        "read_result" => &[Fault::ReadNotFound, Fault::ReadNotOver, Fault::ReadExpired],
+        "take_lease" => {
+            &[Fault::MediaTypeUnsupported, Fault::BodyTooLarge, Fault::BodyTooSlow, Fault::BodyInvalid]
+        }
+        "read_result" | "read_partial" => &[Fault::ReadNotFound, Fault::ReadNotOver, Fault::ReadExpired],
         "read_portrait" => &[
             Fault::ReadNotFound,
             Fault::ReadNotOver,
@@ -183,7 +188,11 @@ fn problems_of(operation: &str) -> Vec<&'static Problem> {
     };
     let failures: &[ReadFailure] = match operation {
         // The outcome of a reading is any of them.
-        "create_read" | "read_result" | "read_portrait" | "read_evidence" => &ReadFailure::ALL,
+        "create_read" | "read_result" | "read_partial" | "read_portrait" | "read_evidence" => {
+            &ReadFailure::ALL
+        }
+        "take_lease" => &[ReadFailure::ReaderNotFound, ReadFailure::ReaderBusy, ReadFailure::AgentStopping],
+        "end_lease" => &[ReadFailure::ReaderNotFound, ReadFailure::AgentStopping],
         // What asks the engine hears when it has stopped.
         "readyz" | "list_readers" | "show_read" | "dismiss_read" | "events" => &[ReadFailure::AgentStopping],
         _ => &[],

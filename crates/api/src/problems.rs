@@ -218,6 +218,23 @@ pub static PROBLEMS: &[Problem] = &[
         },
     },
     Problem {
+        code: "card-changed",
+        status: 409,
+        actor: Actor::User,
+        retry: Retry::Worthwhile,
+        title: Text {
+            vi: "Thẻ khác được đặt vào khi đang đọc", en: "Another card during the reading"
+        },
+        cause: Text {
+            vi: "Thẻ đang đọc bị nhấc ra và một thẻ khác được đặt vào thay.",
+            en: "The card was taken away in the middle and another one laid down instead.",
+        },
+        remedy: Text {
+            vi: "Chỉ để thẻ cần đọc trên đầu đọc rồi đọc lại từ đầu.",
+            en: "Lay the card that is meant on the reader, and read again from the start.",
+        },
+    },
+    Problem {
         code: "card-mute",
         status: 409,
         actor: Actor::User,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use axum::response::{IntoResponse, Response};
-use cccd_engine::{NotHere, ReadFailure, ReadId};
+use cccd_engine::{CallerId, NotHere, ReadFailure, ReadId, Refused};
 use http::{HeaderValue, StatusCode, header};
 
 use crate::problems::{Fault, Problem};
@@ -20,12 +20,20 @@ pub(crate) struct Refusal {
     pub(crate) detail: Option<Cow<'static, str>>,
     pub(crate) read: Option<ReadId>,
     pub(crate) tries_left: Option<u8>,
+    /// Who has the reader, where that is why.
+    pub(crate) held_by: Option<CallerId>,
 }
 
 impl Refusal {
     /// The same with a word on this one request.
     pub(crate) fn because(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// The same, and this caller has the reader.
+    pub(crate) fn held_by(mut self, caller: CallerId) -> Self {
+        self.held_by = Some(caller);
         self
     }
 
@@ -38,7 +46,7 @@ impl Refusal {
 
 impl From<&'static Problem> for Refusal {
     fn from(problem: &'static Problem) -> Self {
-        Self { problem, detail: None, read: None, tries_left: None }
+        Self { problem, detail: None, read: None, tries_left: None, held_by: None }
     }
 }
 
@@ -55,6 +63,12 @@ impl From<ReadFailure> for Refusal {
             _ => None,
         };
         Self { tries_left, ..Problem::of(failure).into() }
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        Self { held_by: refused.held_by, ..refused.failure.into() }
     }
 }
 

@@ -1,5 +1,10 @@
 //! Readings as jobs: paused and gone on with, found in part before the end, kept in order, and readers leased.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of these tests fail a test by panicking, like the tests themselves"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

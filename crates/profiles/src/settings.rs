@@ -66,6 +66,8 @@ pub struct ReadingSettings {
     pub wait_for_card: Duration,
     /// How long a reading may take once the card is there.
     pub read_within: Duration,
+    /// How long a reading whose card was lifted waits for it to be laid down again. Zero: not at all.
+    pub wait_for_return: Duration,
     /// How long one exchange with the card may take before the reader is given up.
     pub exchange_within: Duration,
     /// How long a result is kept for its owner.
@@ -199,6 +201,7 @@ struct RawCaller {
 struct RawReadings {
     wait_for_card_s: u64,
     read_within_s: u64,
+    wait_for_return_s: u64,
     exchange_within_s: u64,
     keep_result_s: u64,
     queue: u64,
@@ -206,7 +209,14 @@ struct RawReadings {
 
 impl Default for RawReadings {
     fn default() -> Self {
-        Self { wait_for_card_s: 30, read_within_s: 60, exchange_within_s: 15, keep_result_s: 90, queue: 16 }
+        Self {
+            wait_for_card_s: 30,
+            read_within_s: 60,
+            wait_for_return_s: 10,
+            exchange_within_s: 15,
+            keep_result_s: 90,
+            queue: 16,
+        }
     }
 }
 
@@ -317,6 +327,7 @@ impl TryFrom<RawReadings> for ReadingSettings {
         Ok(Self {
             wait_for_card: seconds("readings.wait_for_card_s", raw.wait_for_card_s, 1, 600)?,
             read_within: seconds("readings.read_within_s", raw.read_within_s, 5, 600)?,
+            wait_for_return: seconds("readings.wait_for_return_s", raw.wait_for_return_s, 0, 60)?,
             exchange_within: seconds("readings.exchange_within_s", raw.exchange_within_s, 2, 60)?,
             keep_result: seconds("readings.keep_result_s", raw.keep_result_s, 10, 120)?,
             // At most 256: the cast cannot lose anything.

@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 pub(crate) mod events;
 pub(crate) mod evidence;
+pub(crate) mod leases;
 pub(crate) mod problem_pages;
 pub(crate) mod readers;
 pub(crate) mod reads;

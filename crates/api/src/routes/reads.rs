@@ -4,10 +4,9 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use cccd_card::ReaderId;
 use cccd_document::{AccessInput, AccessInputError, MediaType};
 use cccd_engine::{
-    CallerId, EngineHandle, NotHere, PortraitWish, ReadFailure, ReadId, ReadRequest, ReadView,
+    CallerId, EngineHandle, NotHere, PortraitWish, ReadFailure, ReadId, ReadRequest, ReadView, Refused,
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -15,11 +14,11 @@ use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use crate::api::Desk;
-use crate::extract::{Caller, JsonBody, ReadName};
+use crate::extract::{Caller, JsonBody, ReadName, reader_named};
 use crate::preference::{PREFERENCE_APPLIED, Wait, accepts_by_name};
 use crate::problems::Fault;
 use crate::refusal::Refusal;
-use crate::wire::{ReadJson, ReadRequestJson, ResultJson, personal_buffer};
+use crate::wire::{ExpectationJson, PartialJson, ReadJson, ReadRequestJson, ResultJson, personal_buffer};
 
 /// Asks for a reading.
 ///
@@ -71,16 +70,10 @@ pub(crate) async fn create_read(
 
 fn understand(owner: CallerId, body: ReadRequestJson) -> Result<ReadRequest, Refusal> {
     let access = body.access.ok_or(Fault::AccessKeyMissing)?;
+    let expect = body.expect.map(ExpectationJson::understood);
     let reader = match body.reader {
         None => None,
-        // An id is taken as the agent writes it, and in no other spelling.
-        Some(named) => {
-            let reader = ReaderId::from_name(&named);
-            if reader.as_str() != named {
-                return Err(ReadFailure::ReaderNotFound.into());
-            }
-            Some(reader)
-        }
+        Some(named) => Some(reader_named(&named).ok_or(ReadFailure::ReaderNotFound)?),
     };
     Ok(ReadRequest {
         owner,
@@ -88,6 +81,7 @@ fn understand(owner: CallerId, body: ReadRequestJson) -> Result<ReadRequest, Ref
         access: AccessInput::from(access).plan().map_err(why_no_key)?,
         portrait: if body.portrait { PortraitWish::Read } else { PortraitWish::Leave },
         nonce: body.nonce.map(|nonce| nonce.0),
+        expect: expect.transpose().map_err(|why| Refusal::from(Fault::BodyInvalid).because(why))?,
         wait_for_card: body.wait_for_card_s.map(|seconds| seconds.duration()),
     })
 }
@@ -134,7 +128,7 @@ struct Unheard {
 
 enum UnheardAt {
     /// The engine has not answered yet.
-    Submitted(oneshot::Receiver<Result<ReadView, ReadFailure>>),
+    Submitted(oneshot::Receiver<Result<ReadView, Refused>>),
     /// The engine has a reading.
     Accepted(ReadId),
     /// There is nothing to call off, or nobody to do it for.
@@ -232,6 +226,25 @@ pub(crate) async fn read_result(
     ReadName(read): ReadName,
 ) -> Result<Response, Refusal> {
     fetch_result(&desk, caller, read).await
+}
+
+/// What a reading has found so far: who the person says they are, before the face has arrived and anything is judged.
+///
+/// It is there once `read.partial` is told, and is wiped with the result.
+#[utoipa::path(
+    get,
+    path = "/v1/reads/{id}/partial",
+    tag = "reads",
+    params(("id" = String, Path, description = "The reading.", pattern = "^[0-9a-f]{32}$")),
+    responses((status = 200, description = "What is known so far.", body = PartialJson<'_>)),
+)]
+pub(crate) async fn read_partial(
+    State(desk): State<Desk>,
+    Caller { id: caller, .. }: Caller,
+    ReadName(read): ReadName,
+) -> Result<Response, Refusal> {
+    let partial = desk.engine.partial(caller, read).await?.map_err(|not_here| about(not_here, read))?;
+    personal_json(&PartialJson::new(read, &partial))
 }
 
 /// The face of a reading: JPEG as it is on the chip, JPEG 2000 as PNG.

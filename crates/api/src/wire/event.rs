@@ -52,6 +52,18 @@ pub(crate) enum EventTypeJson {
     /// A reading went on.
     #[serde(rename = "read.progress")]
     ReadProgress,
+    /// A reading has found who the person is, and may be asked for it; the rest follows.
+    #[serde(rename = "read.partial")]
+    ReadPartial,
+    /// A reading waits for its card to be laid down again.
+    #[serde(rename = "read.paused")]
+    ReadPaused,
+    /// The card is back, and the reading goes on.
+    #[serde(rename = "read.resumed")]
+    ReadResumed,
+    /// A lease has ended without its holder's doing.
+    #[serde(rename = "lease.lost")]
+    LeaseLost,
     /// A reading is done; its result may be fetched.
     #[serde(rename = "read.completed")]
     ReadCompleted,
@@ -82,6 +94,10 @@ impl EventTypeJson {
             Self::CardRemoved => "card.removed",
             Self::ReadQueued => "read.queued",
             Self::ReadProgress => "read.progress",
+            Self::ReadPartial => "read.partial",
+            Self::ReadPaused => "read.paused",
+            Self::ReadResumed => "read.resumed",
+            Self::LeaseLost => "lease.lost",
             Self::ReadCompleted => "read.completed",
             Self::ReadFailed => "read.failed",
             Self::AgentDegraded => "agent.degraded",
@@ -113,7 +129,7 @@ pub(crate) struct EventDataJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 100)]
     percent: Option<u8>,
-    /// The code of the problem it ended in.
+    /// The code of the problem it ended in or is paused for; of `lease.lost`: `expired` or `reader-detached`.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
     /// The kind of reader that cannot be seen, or can again.
@@ -169,6 +185,27 @@ impl From<&Event> for EventJson {
                 data.percent = Some(*percent);
                 EventTypeJson::ReadProgress
             }
+            EventKind::ReadPartial { read, reader } => {
+                data.read_id = Some(read.to_string());
+                data.reader_id = Some(reader.to_string());
+                EventTypeJson::ReadPartial
+            }
+            EventKind::ReadPaused { read, reader, failure } => {
+                data.read_id = Some(read.to_string());
+                data.reader_id = Some(reader.to_string());
+                data.code = Some(failure.code());
+                EventTypeJson::ReadPaused
+            }
+            EventKind::ReadResumed { read, reader } => {
+                data.read_id = Some(read.to_string());
+                data.reader_id = Some(reader.to_string());
+                EventTypeJson::ReadResumed
+            }
+            EventKind::LeaseLost { reader, why } => {
+                data.reader_id = Some(reader.to_string());
+                data.code = Some(why.code());
+                EventTypeJson::LeaseLost
+            }
             EventKind::ReadCompleted { read } => {
                 data.read_id = Some(read.to_string());
                 EventTypeJson::ReadCompleted
@@ -216,6 +253,10 @@ mod tests {
             EventTypeJson::CardRemoved,
             EventTypeJson::ReadQueued,
             EventTypeJson::ReadProgress,
+            EventTypeJson::ReadPartial,
+            EventTypeJson::ReadPaused,
+            EventTypeJson::ReadResumed,
+            EventTypeJson::LeaseLost,
             EventTypeJson::ReadCompleted,
             EventTypeJson::ReadFailed,
             EventTypeJson::AgentDegraded,

@@ -2,6 +2,9 @@
 
 mod agent;
 mod event;
+mod expectation;
+mod lease;
+mod partial;
 mod problem;
 mod read;
 mod reader;
@@ -13,6 +16,9 @@ mod verdict;
 
 pub(crate) use agent::{AgentJson, HealthJson};
 pub(crate) use event::EventJson;
+pub(crate) use expectation::ExpectationJson;
+pub(crate) use lease::{LeaseJson, LeaseRequestJson};
+pub(crate) use partial::PartialJson;
 pub(crate) use problem::{ProblemJson, ProblemPageJson};
 pub(crate) use read::{PhaseJson, ReadJson};
 pub(crate) use reader::{ReaderJson, ReadersJson};

@@ -42,6 +42,9 @@ pub(crate) struct ProblemJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 15)]
     tries_left: Option<u8>,
+    /// The caller who has the reader.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_by: Option<String>,
 }
 
 /// Whose move it is.
@@ -87,6 +90,7 @@ impl From<&Refusal> for ProblemJson {
             remedy_vi: problem.remedy.vi,
             read_id: refusal.read.map(|read| read.to_string()),
             tries_left: refusal.tries_left,
+            held_by: refusal.held_by.as_ref().map(|caller| caller.as_str().to_owned()),
         }
     }
 }

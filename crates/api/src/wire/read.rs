@@ -23,7 +23,10 @@ pub(crate) struct ReadJson {
     /// How far it is. It never goes back.
     #[schema(minimum = 0, maximum = 100)]
     percent: u8,
-    /// Why it ended without a result; null otherwise.
+    /// How many readings that wait are before it.
+    #[schema(minimum = 0, maximum = 256)]
+    ahead: usize,
+    /// Why it ended without a result, or what it is paused for; null otherwise.
     problem: Option<ProblemJson>,
     /// Where its result is, once there is one; null otherwise.
     result: Option<String>,
@@ -38,6 +41,8 @@ pub(crate) enum ReadStateJson {
     Waiting,
     /// Talks to a card.
     Running,
+    /// Its card lies badly or was lifted. Laid down again within a few seconds, the reading goes on.
+    Paused,
     /// Done; the result is there.
     Completed,
     /// Done; the result has been wiped.
@@ -83,6 +88,7 @@ impl From<&ReadView> for ReadJson {
         let (state, failure) = match view.state {
             ReadState::Waiting => (ReadStateJson::Waiting, None),
             ReadState::Running => (ReadStateJson::Running, None),
+            ReadState::Paused(failure) => (ReadStateJson::Paused, Some(failure)),
             ReadState::Completed => (ReadStateJson::Completed, None),
             ReadState::Expired => (ReadStateJson::Expired, None),
             ReadState::Failed(failure) => (ReadStateJson::Failed, Some(failure)),
@@ -93,7 +99,11 @@ impl From<&ReadView> for ReadJson {
             state,
             phase: view.phase.into(),
             percent: view.percent,
-            problem: failure.map(|failure| ProblemJson::from(&Refusal::from(failure).about(view.id))),
+            ahead: view.ahead,
+            problem: failure.map(|failure| {
+                let refusal = Refusal { held_by: view.held_by.clone(), ..Refusal::from(failure) };
+                ProblemJson::from(&refusal.about(view.id))
+            }),
             result: (view.state == ReadState::Completed).then(|| format!("/v1/reads/{}/result", view.id)),
         }
     }

@@ -27,7 +27,7 @@ pub(crate) struct ReaderJson {
     transport: TransportJson,
     /// Whether a reading runs on it.
     state: ReaderStateJson,
-    /// The caller whose reading runs on it.
+    /// The caller whose reading runs on it, or who has it leased.
     held_by: Option<String>,
     /// The card on it, if there is one.
     card: Option<CardJson>,
@@ -90,7 +90,7 @@ impl From<ReaderView> for ReaderJson {
                 Transport::InProcess => TransportJson::InProcess,
                 _ => TransportJson::Other,
             },
-            state: if view.held_by.is_some() { ReaderStateJson::Reading } else { ReaderStateJson::Idle },
+            state: if view.is_reading { ReaderStateJson::Reading } else { ReaderStateJson::Idle },
             held_by: view.held_by.map(|caller| caller.as_str().to_owned()),
             card: view.has_card.then_some(CardJson { kind: CardKindJson::Unknown }),
             max_command_bytes: view.info.limits.max_command,

@@ -15,6 +15,8 @@ use utoipa::openapi::schema::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
+use super::expectation::ExpectationJson;
+
 /// A reading, asked for.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -43,6 +45,10 @@ pub(crate) struct ReadRequestJson {
         nullable = false
     )]
     pub(crate) nonce: Option<NonceJson>,
+    /// What the caller expects of the card, to be told how it compares.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    pub(crate) expect: Option<ExpectationJson>,
     /// How many seconds to wait for a card; without it, as long as the settings say.
     #[serde(default, deserialize_with = "given")]
     #[schema(minimum = 1, maximum = 600, nullable = false)]
@@ -54,7 +60,9 @@ fn wanted() -> bool {
 }
 
 /// A field that is there must have a value: `null` is not another way to leave it out.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
@@ -83,6 +91,8 @@ impl ToSchema for NonceJson {}
 pub(crate) struct Seconds(u16);
 
 impl Seconds {
+    pub(super) const HALF_A_MINUTE: Self = Self(30);
+
     /// How long.
     pub(crate) fn duration(self) -> Duration {
         Duration::from_secs(u64::from(self.0))

@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
+use super::expectation::ComparisonJson;
 use super::record::RecordJson;
 use super::rfc3339;
 use super::verdict::VerdictJson;
@@ -32,6 +33,8 @@ pub(crate) struct ResultJson<'a> {
     /// Whether the QR code that opened the chip says the same as the chip; null where none did. The notes of
     /// the record name what differs.
     scan_agrees: Option<bool>,
+    /// How the card compares with what the request expects; null where it expects nothing.
+    expected: Option<ComparisonJson>,
     /// How the chip was opened.
     access: AccessJson,
     /// Each file that was asked for, and what came of it.
@@ -247,6 +250,7 @@ impl<'a> ResultJson<'a> {
             }),
             verdict: VerdictJson::from(&reading.verdict),
             scan_agrees: reading.scan_agrees,
+            expected: reading.expected.map(ComparisonJson::from),
             access: AccessJson::from(&reading.evidence.access),
             files: reading.evidence.files.iter().map(FileJson::from).collect(),
             hashes: reading.hashes.iter().map(HashJson::from).collect(),

@@ -11,6 +11,8 @@ mod events;
 #[cfg(test)]
 mod evidence;
 #[cfg(test)]
+mod jobs;
+#[cfg(test)]
 mod readings;
 #[cfg(test)]
 mod refusals;
