@@ -132,11 +132,11 @@ fn a_card_pulled_in_the_middle_and_the_next_one_are_not_mixed_up() {
 #[test]
 fn a_card_lifted_in_the_middle_and_laid_down_again_is_read_to_its_end() {
     let desk = Desk::with("wait_for_return_s = 60");
-    let image = personalise(&people::card("cccd-2021"), &desk.issuer).unwrap();
+    let image = personalise(&people::card("cccd-no-expiry"), &desk.issuer).unwrap();
     let (held, hold) = HeldCard::after(IN_THE_MIDDLE, Chip::new(image.clone()));
     desk.bench.reader(0).unwrap().insert(held).unwrap();
     desk.agent.wait_for_card("Lane 0", true);
-    let asked = desk.agent.request(Method::POST, "/v1/reads").json(&Desk::can("cccd-2021")).send().unwrap();
+    let asked = desk.agent.request(Method::POST, "/v1/reads").json(&Desk::can("cccd-no-expiry")).send().unwrap();
     let read = asked.headers()["location"].to_str().unwrap().to_owned();
     hold.wait_until_reached();
     desk.pull_held_card(hold);
@@ -147,7 +147,7 @@ fn a_card_lifted_in_the_middle_and_laid_down_again_is_read_to_its_end() {
     desk.bench.reader(0).unwrap().insert(Chip::new(image)).unwrap();
     desk.agent.wait_for("the end", || desk.agent.get(&read)["state"] == "completed");
     let result = desk.agent.get(&format!("{read}/result"));
-    assert_eq!(result["record"]["number"]["value"], people::card("cccd-2021").citizen().unwrap().number);
+    assert_eq!(result["record"]["number"]["value"], people::card("cccd-no-expiry").citizen().unwrap().number);
     let names: Vec<String> = desk.agent.events().into_iter().map(|(name, _)| name).collect();
     let at = |name: &str| names.iter().position(|told| told == name).unwrap_or_else(|| panic!("{name}"));
     assert!(at("read.paused") < at("read.resumed") && at("read.resumed") < at("read.completed"), "{names:?}");
