@@ -136,7 +136,8 @@ fn a_card_lifted_in_the_middle_and_laid_down_again_is_read_to_its_end() {
     let (held, hold) = HeldCard::after(IN_THE_MIDDLE, Chip::new(image.clone()));
     desk.bench.reader(0).unwrap().insert(held).unwrap();
     desk.agent.wait_for_card("Lane 0", true);
-    let asked = desk.agent.request(Method::POST, "/v1/reads").json(&Desk::can("cccd-no-expiry")).send().unwrap();
+    let asked =
+        desk.agent.request(Method::POST, "/v1/reads").json(&Desk::can("cccd-no-expiry")).send().unwrap();
     let read = asked.headers()["location"].to_str().unwrap().to_owned();
     hold.wait_until_reached();
     desk.pull_held_card(hold);

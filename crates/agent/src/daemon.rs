@@ -30,6 +30,7 @@ pub struct Agent {
 impl Agent {
     /// Starts the engine over `sources` and serves the API.
     pub fn start(settings: &AgentSettings, sources: Vec<Arc<dyn ReaderSource>>) -> Result<Self> {
+        more_files();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -81,6 +82,18 @@ impl Agent {
         let _ = runtime.block_on(server);
     }
 }
+
+/// As many files as the system lets us open: each connection is one, and the usual limit of 1024 is less than the
+/// API serves. Without it connections wait longer to be taken.
+#[cfg(unix)]
+fn more_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+#[cfg(not(unix))]
+fn more_files() {}
 
 pub(crate) fn engine_options(settings: &AgentSettings) -> EngineOptions {
     EngineOptions {

@@ -28,7 +28,8 @@ struct Limits {
 }
 
 const LIMITS: Limits = Limits {
-    connections: 256,
+    // Every page that listens to events holds one.
+    connections: 2048,
     head_within: Duration::from_secs(10),
     buffer: 32 * 1024,
     close_within: Duration::from_secs(5),

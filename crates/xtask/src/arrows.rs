@@ -41,6 +41,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
         "cccd-tests",
         &[
             "cccd-agent",
+            "cccd-api",
             "cccd-card",
             "cccd-document",
             "cccd-emrtd",

@@ -25,6 +25,7 @@ cargo xtask COMMAND
   test       every test
   check      format, clippy, docs, arrows between the rooms, licences, the committed API contract, tests
   bench      commands and bytes of a whole reading, by card, access method and length form
+             (bench api: what the API adds to a reading, and a thousand listeners)
   matrix     every combination the simulator offers, read and judged: a table with counts
              (matrix N: one in N of each row)
   fuzz       every parser of hostile bytes under libFuzzer; needs a nightly toolchain and cargo-fuzz
@@ -83,8 +84,12 @@ fn check() -> Result<()> {
 }
 
 fn bench(rest: &[String]) -> Result<()> {
+    let (program, rest) = match rest.split_first() {
+        Some((first, rest)) if first == "api" => ("cccd-bench-api", rest),
+        _ => ("cccd-bench", rest),
+    };
     let mut bench =
-        cargo(["run", "--release", "--locked", "--package", "cccd-tests", "--bin", "cccd-bench", "--"]);
+        cargo(["run", "--release", "--locked", "--package", "cccd-tests", "--bin", program, "--"]);
     bench.args(rest);
     run::run(bench)
 }
