@@ -3,13 +3,11 @@
 //! The order is the one least likely to annoy a chip: the card access number first, because it needs
 //! neither dates nor guesses, then at most three MRZ keys. Chips slow down after failures.
 
-use time::{Date, Month};
-
-use crate::expiry::{expiry_candidates, mrz_date, no_expiry_candidates};
+use crate::expiry::{mrz_date, no_expiry_candidates};
 use crate::mrz::MrzFinding;
 use crate::{
-    AccessKey, Can, Mrz, MrzError, MrzFormat, MrzKey, NotAnAccessKey, PartialDate, Personal, QrPayload,
-    QrRecord,
+    AccessKey, Can, Mrz, MrzError, MrzFormat, MrzKey, NotAnAccessKey, PartialDate, Personal, QrContent,
+    QrPayload, QrRecord,
 };
 
 /// More MRZ keys than this are not tried.
@@ -46,6 +44,17 @@ pub struct AccessPlan {
     pub scanned: Option<Box<QrRecord>>,
 }
 
+impl AccessPlan {
+    /// The keys that follow from a scanned code.
+    pub fn of_scan(payload: &QrPayload) -> Result<Self, AccessInputError> {
+        match &payload.content {
+            QrContent::Citizen(record) => Ok(Self { keys: of_qr(record)?, scanned: Some(record.clone()) }),
+            QrContent::Insurance(_) => Err(AccessInputError::InsuranceQr),
+            QrContent::Unknown => Err(AccessInputError::UnknownQr),
+        }
+    }
+}
+
 impl From<AccessKey> for AccessPlan {
     fn from(key: AccessKey) -> Self {
         Self { keys: vec![key], scanned: None }
@@ -77,6 +86,9 @@ pub enum AccessInputError {
     /// The scanned text is not that of a Vietnamese identity card.
     #[error("the scanned code is not that of an identity card")]
     UnknownQr,
+    /// The scanned text is that of a health insurance card, which says nothing that opens a chip.
+    #[error("the scanned code is that of an insurance card, which opens no chip")]
+    InsuranceQr,
 }
 
 /// A field of the MRZ with a wrong check digit.
@@ -114,27 +126,19 @@ impl AccessInput {
     /// # Ok::<(), cccd_document::access::AccessInputError>(())
     /// ```
     pub fn plan(&self) -> Result<AccessPlan, AccessInputError> {
-        let mut scanned = None;
         let keys = match self {
             Self::MrzLines(lines) => of_mrz(&Mrz::from_typed(lines.expose())?)?,
             Self::Fields { document_number, birth, expiry } => {
                 of_fields(document_number.expose().trim(), birth.expose().trim(), expiry.expose().trim())?
             }
             Self::Can(digits) => vec![AccessKey::Can(Can::new(digits.expose().trim())?)],
-            Self::QrText(text) => {
-                let QrPayload::Citizen(record) = QrPayload::parse(text.expose().as_bytes()) else {
-                    return Err(AccessInputError::UnknownQr);
-                };
-                let keys = of_qr(&record)?;
-                scanned = Some(record);
-                keys
-            }
+            Self::QrText(text) => return AccessPlan::of_scan(&QrPayload::parse(text.expose().as_bytes())),
             Self::PersonalNumber(number) => {
                 let number = twelve_digits(number.expose().trim()).ok_or(AccessInputError::PersonalNumber)?;
                 vec![AccessKey::Can(number.can()?)]
             }
         };
-        Ok(AccessPlan { keys, scanned })
+        Ok(AccessPlan { keys, scanned: None })
     }
 }
 
@@ -189,13 +193,11 @@ fn of_mrz(mrz: &Mrz) -> Result<Vec<AccessKey>, AccessInputError> {
 fn of_qr(record: &QrRecord) -> Result<Vec<AccessKey>, AccessInputError> {
     let number = twelve_digits(record.personal_number.expose()).ok_or(AccessInputError::PersonalNumber)?;
     let mut keys = vec![AccessKey::Can(number.can()?)];
-    // Without both dates there is still the card access number.
-    if let (Some(birth), Some(issued)) = (first_day(record.birth.date), record.issued.date.day()) {
-        let births = birth_spellings(record.birth.date);
-        let expiries: Vec<Personal> =
-            expiry_candidates(birth, issued).into_iter().map(|candidate| candidate.mrz).collect();
-        keys.extend(mrz_keys(&[number.document_number()], &births, &expiries)?);
-    }
+    // Without both dates there is no expiry, and still the card access number.
+    let births = birth_spellings(record.birth.date);
+    let expiries: Vec<Personal> =
+        record.expiry_candidates().into_iter().map(|candidate| candidate.mrz).collect();
+    keys.extend(mrz_keys(&[number.document_number()], &births, &expiries)?);
     Ok(keys)
 }
 
@@ -262,16 +264,6 @@ fn birth_spellings(birth: PartialDate) -> Vec<Personal> {
             ["<<<<", "0000", "0101"].map(|rest| Personal::new(format!("{}{rest}", year(of)))).to_vec()
         }
         PartialDate::Unknown => vec![],
-    }
-}
-
-/// The first day a date of birth may mean, from which an expiry is reckoned.
-fn first_day(birth: PartialDate) -> Option<Date> {
-    match birth {
-        PartialDate::Day(date) => Some(date),
-        PartialDate::Month(year, month) => Date::from_calendar_date(year, month, 1).ok(),
-        PartialDate::Year(year) => Date::from_calendar_date(year, Month::January, 1).ok(),
-        PartialDate::Unknown => None,
     }
 }
 
@@ -413,6 +405,8 @@ mod tests {
             AccessInputError::PersonalNumber
         );
         assert_eq!(error(AccessInput::QrText(Personal::from("https://x"))), AccessInputError::UnknownQr);
+        let insurance = Personal::from("GD4790000000000|4E677579|1990|1|4E");
+        assert_eq!(error(AccessInput::QrText(insurance)), AccessInputError::InsuranceQr);
     }
 
     #[test]

@@ -129,6 +129,26 @@ impl PartialDate {
         }
     }
 
+    /// The first day it may mean, from which ages are reckoned; `None` where nothing is known.
+    pub(crate) fn first_day(self) -> Option<Date> {
+        match self {
+            Self::Day(date) => Some(date),
+            Self::Month(year, month) => Date::from_calendar_date(year, month, 1).ok(),
+            Self::Year(year) => Date::from_calendar_date(year, Month::January, 1).ok(),
+            Self::Unknown => None,
+        }
+    }
+
+    /// The last day it may mean.
+    pub(crate) fn last_day(self) -> Option<Date> {
+        match self {
+            Self::Day(date) => Some(date),
+            Self::Month(year, month) => Date::from_calendar_date(year, month, month.length(year)).ok(),
+            Self::Year(year) => Date::from_calendar_date(year, Month::December, 31).ok(),
+            Self::Unknown => None,
+        }
+    }
+
     /// The year, where it is known.
     pub fn year(self) -> Option<i32> {
         match self {

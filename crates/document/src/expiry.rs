@@ -7,7 +7,7 @@
 
 use time::{Date, Duration, Month};
 
-use crate::Personal;
+use crate::{PartialDate, Personal};
 
 /// The day the 2023 law came into force.
 const LAW_2023: Date = match Date::from_calendar_date(2024, Month::July, 1) {
@@ -33,7 +33,8 @@ pub struct ExpiryCandidate {
 
 /// What a card issued to someone born on `birth` may carry, likeliest first, without repetition.
 ///
-/// At most five; empty where no law would have issued a card then.
+/// The first is what the law of the day of issue says. At most five; empty where no law would have issued a card
+/// then.
 ///
 /// ```
 /// use cccd_document::expiry::expiry_candidates;
@@ -44,6 +45,26 @@ pub struct ExpiryCandidate {
 /// assert_eq!(candidates[0].mrz.expose(), "300102");
 /// ```
 pub fn expiry_candidates(birth: Date, issued: Date) -> Vec<ExpiryCandidate> {
+    candidates(&ages(birth, issued), birth)
+}
+
+/// The same for a birth of which a part may be unknown: the person may have been as old as one born on its first
+/// day, or as young as one born on its last. What day and month such a card expires on is not known (cccd.md,
+/// section 6); it is reckoned from the first.
+pub fn expiry_candidates_of(birth: PartialDate, issued: Date) -> Vec<ExpiryCandidate> {
+    let (Some(first), Some(last)) = (birth.first_day(), birth.last_day()) else { return vec![] };
+    let mut found = ages(first, issued);
+    if last != first {
+        for age in ages(last, issued) {
+            if !found.contains(&age) {
+                found.push(age);
+            }
+        }
+    }
+    candidates(&found, first)
+}
+
+fn ages(birth: Date, issued: Date) -> Vec<Age> {
     if issued < birth {
         return vec![];
     }
@@ -56,6 +77,10 @@ pub fn expiry_candidates(birth: Date, issued: Date) -> Vec<ExpiryCandidate> {
     if reached(birth, 58, issued) && !reached(birth, 59, issued) && !ages.contains(&Age::Years(60)) {
         ages.push(Age::Years(60));
     }
+    ages
+}
+
+fn candidates(ages: &[Age], birth: Date) -> Vec<ExpiryCandidate> {
     let mut candidates: Vec<ExpiryCandidate> = ages.iter().flat_map(|age| age.candidates(birth)).collect();
     // Less likely than any date: no card was seen with it.
     if ages.contains(&Age::Never) {

@@ -71,7 +71,7 @@ pub use mrz::{Mrz, MrzError, MrzFinding, MrzFormat, Sex};
 pub use personal::{Personal, PersonalBytes};
 pub use portrait::{DisplayImage, MediaType, NotDisplayable, Portrait};
 pub use public_key::PublicKey;
-pub use qr::{QrNote, QrPayload, QrRecord};
+pub use qr::{InsuranceRecord, QrContent, QrKind, QrNote, QrPayload, QrRecord, Spelling, SurplusField};
 pub use record::{CitizenRecord, Field, RecordNote, RecordSources, Validity};
 pub use security_infos::{PaceInfo, SecurityInfo, SecurityInfoContent, SecurityInfos};
 pub use signed_message::{SignedAttributes, SignedMessage, SignerIdentifier, SignerInfo};

@@ -11,7 +11,7 @@ use crate::mrz::Completeness;
 use crate::text::{StoredText, folded};
 use crate::{
     DataGroup1, DataGroup11, DataGroup12, DataGroup13, FileId, Mrz, MrzFinding, MrzFormat, PartialDate,
-    Personal, QrRecord, Sex, StatedDate,
+    Personal, QrRecord, Sex, Spelling, StatedDate,
 };
 
 /// A value and the file it is from.
@@ -113,6 +113,15 @@ pub enum RecordNote {
     ScannedBirthDiffers,
     /// The scanned code and the chip have different sexes.
     ScannedSexDiffers,
+    /// The scanned code and the chip have different dates of issue: the code may be that of an earlier card.
+    ScannedIssueDiffers,
+    /// The scanned code and the chip have different numbers of the older card.
+    ScannedOldNumberDiffers,
+    /// The scanned code and the chip have different residences, diacritics and punctuation aside. No source
+    /// says that they must be written alike, so this alone is no disagreement.
+    ScannedResidenceDiffers,
+    /// The name in the scanned code was spoilt on the way and cannot be compared.
+    ScannedNameUnclear,
 }
 
 /// The files to make a record of. Any may be missing.
@@ -158,8 +167,10 @@ impl CitizenRecord {
     }
 
     /// Compares what a code said, which nobody signed, with what the chip says; each difference becomes a
-    /// note. Whether they agree in everything both of them have.
+    /// note. Whether they agree in everything both of them have: number, name, birth, sex, issue and the number
+    /// of the older card.
     pub fn compare_scan(&mut self, scan: &QrRecord) -> bool {
+        self.compare_residence(scan);
         let before = self.notes.len();
         let number = scan.personal_number.expose().trim();
         // A passport's number is another one; a card without DG13 has the twelve digits in its MRZ.
@@ -167,7 +178,8 @@ impl CitizenRecord {
             self.notes.push(RecordNote::ScannedNumberDiffers);
         }
         let name = folded(scan.full_name.expose());
-        if self.full_name.as_ref().is_some_and(|field| folded(field.value.expose()) != name) {
+        let names_differ = self.full_name.as_ref().is_some_and(|field| folded(field.value.expose()) != name);
+        if names_differ && scan.spelling == Spelling::Whole {
             self.notes.push(RecordNote::ScannedNameDiffers);
         }
         if self.birth.as_ref().is_some_and(|field| field.value.date.contradicts(scan.birth.date)) {
@@ -179,7 +191,27 @@ impl CitizenRecord {
         {
             self.notes.push(RecordNote::ScannedSexDiffers);
         }
-        self.notes.len() == before
+        if self.issued.as_ref().is_some_and(|field| field.value.date.contradicts(scan.issued.date)) {
+            self.notes.push(RecordNote::ScannedIssueDiffers);
+        }
+        if let (Some(chip), Some(scanned)) = (&self.old_number, &scan.old_number)
+            && chip.value.expose().trim() != scanned.expose()
+        {
+            self.notes.push(RecordNote::ScannedOldNumberDiffers);
+        }
+        let agree = self.notes.len() == before;
+        if names_differ && scan.spelling == Spelling::Damaged {
+            self.notes.push(RecordNote::ScannedNameUnclear);
+        }
+        agree
+    }
+
+    fn compare_residence(&mut self, scan: &QrRecord) {
+        let scanned = folded(scan.residence.expose());
+        let differ = self.residence.as_ref().is_some_and(|field| folded(field.value.expose()) != scanned);
+        if differ && !scanned.is_empty() && scan.spelling == Spelling::Whole {
+            self.notes.push(RecordNote::ScannedResidenceDiffers);
+        }
     }
 
     fn take_dg13(&mut self, dg13: &DataGroup13) {
@@ -500,6 +532,34 @@ mod tests {
         let record = merge(&dg1("90<<<<3M3001020VNM<<<<<<<<<<<", "NGUYEN<<VAN<MAU"), &dg13);
         assert_eq!(record.notes, []);
         assert_eq!(date_of(&record.birth), ("1990".into(), "1990".into(), FileId::DG13));
+    }
+
+    #[test]
+    fn a_scan_is_compared_field_by_field() {
+        const SCAN: &str = "000090123456|000123456|Nguyễn Văn Mẫu|02011990|Nam|\
+                            Số 1, Đường Mẫu, Xã Mẫu, Tỉnh Mẫu|15032022";
+        for (from, to, agree, note) in [
+            ("", "", true, None),
+            // What a keyboard-type scanner makes of the same card.
+            ("Nguyễn Văn Mẫu", "NGUYEN VAN MAU", true, None),
+            ("Số 1, Đường Mẫu, Xã Mẫu, Tỉnh Mẫu", "So 1 Duong Mau, Xa Mau, Tinh Mau", true, None),
+            ("02011990", "1990", true, None),
+            ("|000123456|", "||", true, None),
+            ("15032022", "", true, None),
+            ("Nguyễn Văn", "Nguy?n Văn", true, Some(RecordNote::ScannedNameUnclear)),
+            ("Số 1,", "Số 2,", true, Some(RecordNote::ScannedResidenceDiffers)),
+            ("000090123456", "000090123457", false, Some(RecordNote::ScannedNumberDiffers)),
+            ("Nguyễn Văn Mẫu", "Nguyễn Văn Thử", false, Some(RecordNote::ScannedNameDiffers)),
+            ("02011990", "1991", false, Some(RecordNote::ScannedBirthDiffers)),
+            ("|Nam|", "|Nữ|", false, Some(RecordNote::ScannedSexDiffers)),
+            ("15032022", "16032022", false, Some(RecordNote::ScannedIssueDiffers)),
+            ("000123456", "000123457", false, Some(RecordNote::ScannedOldNumberDiffers)),
+        ] {
+            let payload = crate::QrPayload::parse(SCAN.replacen(from, to, 1).as_bytes());
+            let mut record = merge(&example_dg1(), &example_dg13());
+            assert_eq!(record.compare_scan(payload.citizen().unwrap()), agree, "{to}");
+            assert_eq!(record.notes, Vec::from_iter(note), "{to}");
+        }
     }
 
     #[test]

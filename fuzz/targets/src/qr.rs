@@ -2,13 +2,22 @@
 
 use std::hint::black_box;
 
-use cccd_document::{AccessInput, Personal, QrPayload};
+use cccd_document::{AccessPlan, CitizenRecord, QrContent, QrPayload};
 
 pub(crate) fn payload(bytes: &[u8]) -> Option<()> {
     let payload = QrPayload::parse(bytes);
-    let record = payload.citizen()?;
-    black_box(&record.notes);
-    let text = String::from_utf8_lossy(bytes).into_owned();
-    black_box(AccessInput::QrText(Personal::new(text)).plan().is_ok());
-    Some(())
+    black_box(&payload.notes);
+    black_box(AccessPlan::of_scan(&payload).is_ok());
+    match &payload.content {
+        QrContent::Citizen(record) => {
+            black_box(record.expiry_candidates());
+            black_box(CitizenRecord::default().compare_scan(record));
+            Some(())
+        }
+        QrContent::Insurance(record) => {
+            black_box(record.facility_code.is_some());
+            Some(())
+        }
+        QrContent::Unknown => None,
+    }
 }

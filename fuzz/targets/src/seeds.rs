@@ -28,6 +28,10 @@ use crate::proofs::Answers;
 /// every curve, hash and form in turn.
 const EVERY: usize = 11;
 
+/// The code of an invented health insurance card.
+const INSURANCE: &str = "GD4790000000000|4E677579E1BB856E2056C4836E204DE1BAAB75|02/01/1990|1|\
+                         53E1BB9120312C2058C3A3204DE1BAAB75|01 - 001|01/01/2020|-|15/12/2019|01000|-|K2|01/02/2024|x|$";
+
 /// The seeds of every target, by its name.
 #[derive(Debug, Default)]
 pub struct Seeds(BTreeMap<&'static str, Vec<Vec<u8>>>);
@@ -61,9 +65,14 @@ impl Seeds {
             let card = card.description()?;
             self.chip(&personalise(&card, &issuer)?)?;
             if let Some(text) = card.qr_text() {
+                // As it is, and as scanners spoil it: taken for Latin-1, without accents, named and ended.
+                self.add("qr_payload", text.bytes().map(char::from).collect::<String>());
+                self.add("qr_payload", text.chars().filter(char::is_ascii).collect::<String>());
+                self.add("qr_payload", format!("]Q1{text}|1|2|3|4\r\n"));
                 self.add("qr_payload", text);
             }
         }
+        self.add("qr_payload", INSURANCE);
         for plan in ActiveAuthenticationPlan::all().into_iter().step_by(EVERY) {
             let card = citizen()?.with_active_authentication(Some(plan));
             self.chip(&personalise(&card, &issuer)?)?;
