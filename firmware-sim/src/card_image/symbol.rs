@@ -98,6 +98,32 @@ impl Symbol {
     }
 }
 
+impl Symbol {
+    /// The symbol as a screen shows it, straight and sharp, as a PNG file: for who wants a picture of a code and
+    /// not a camera's view of one.
+    pub fn png(&self, module_pixels: usize) -> Result<Vec<u8>, image::ImageError> {
+        /// Of light modules around it (ISO/IEC 18004, 9.1).
+        const QUIET: usize = 4;
+        let side = (self.side + 2 * QUIET) * module_pixels;
+        let pixel = |at: usize| {
+            let module = |at: usize| (at / module_pixels).wrapping_sub(QUIET);
+            if self.is_dark(module(at % side), module(at / side)) { 20 } else { 235 }
+        };
+        let pixels: Vec<u8> = (0..side * side).map(pixel).collect();
+        let mut file = std::io::Cursor::new(Vec::new());
+        let side = u32::try_from(side).unwrap_or(u32::MAX);
+        image::write_buffer_with_format(
+            &mut file,
+            &pixels,
+            side,
+            side,
+            image::ExtendedColorType::L8,
+            image::ImageFormat::Png,
+        )?;
+        Ok(file.into_inner())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,7 @@ pub mod in_process;
 pub mod pcscd;
 #[cfg(target_os = "linux")]
 pub mod pty;
+pub mod scanner;
 #[cfg(target_os = "linux")]
 pub mod slot;
 #[cfg(target_os = "linux")]
