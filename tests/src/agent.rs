@@ -69,7 +69,7 @@ impl AgentUnderTest {
             let hash = TokenHash::of(token).to_hex();
             text += &format!("[[caller]]\nname = '{name}'\ntoken_sha256 = '{hash}'\norigins = [{origins}]\n");
             if name == "clinic" {
-                text += "scopes = ['evidence']\n";
+                text += "scopes = ['evidence', 'scan']\n";
             }
         }
         std::fs::File::create(&config).unwrap().write_all(text.as_bytes()).unwrap();

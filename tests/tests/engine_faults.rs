@@ -30,6 +30,7 @@ impl Desk {
         hand.insert(&reader, Chip::new(image)).unwrap();
         let engine = Engine::start(
             vec![Arc::new(hand.clone())],
+            Vec::new(),
             // A card that is gone shall be told at once.
             EngineOptions { wait_for_return: Duration::ZERO, ..EngineOptions::default() },
         );
@@ -153,6 +154,7 @@ fn a_reading_whose_turn_does_not_come_says_that_the_reader_is_busy() {
     hand.insert(&reader, held).unwrap();
     let engine = Engine::start(
         vec![Arc::new(hand.clone())],
+        Vec::new(),
         // A card that is gone shall be told at once.
         EngineOptions { wait_for_return: Duration::ZERO, ..EngineOptions::default() },
     );

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::trust::TrustArguments;
 use crate::verify_command::{self, VerifyArguments};
-use crate::{Agent, daemon, evidence_key, logging, read_command, trust};
+use crate::{Agent, daemon, evidence_key, logging, read_command, scan_command, trust};
 
 /// Đọc thẻ Căn cước gắn chip · Reads Vietnamese chip ID cards
 #[derive(Parser)]
@@ -42,6 +42,8 @@ enum Command {
     Run,
     /// Đọc một thẻ và in ra · Read one card and print it
     Read(ReadArguments),
+    /// Đọc mã QR trong một ảnh · Read the QR codes of a picture and print what they say
+    Scan(ScanArguments),
     /// Kiểm tra chứng cứ, không cần thẻ và mạng · Judge evidence again, with no card and no network
     Verify(VerifyArguments),
     /// In khóa công khai của máy này · Print this machine's public key, which its evidence is signed with
@@ -78,6 +80,22 @@ pub(crate) struct AccessArguments {
     /// The twelve digits of the card's number
     #[arg(long, value_name = "DIGITS")]
     pub(crate) id: Option<String>,
+    /// The QR code that is scanned next, by any scanner; one that types, types into standard input
+    #[arg(long)]
+    pub(crate) scan: bool,
+    /// The QR code in this picture
+    #[arg(long, value_name = "FILE")]
+    pub(crate) image: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct ScanArguments {
+    /// A JPEG, PNG, WebP or BMP; `-` takes it from standard input
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: String,
+    /// Print the codes as JSON, as the API gives them
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]
@@ -93,7 +111,7 @@ pub(crate) struct ReadArguments {
     /// Print the result as JSON, as the API gives it
     #[arg(long)]
     pub(crate) json: bool,
-    /// Seconds to wait for a card
+    /// Seconds to wait for a card, and for a scan before it
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600))]
     pub(crate) wait: Option<u64>,
 }
@@ -123,6 +141,7 @@ fn run(line: CommandLine) -> Result<ExitCode> {
     match line.command {
         Command::Run => serve(&settings),
         Command::Read(arguments) => read_command::read(&settings, &arguments),
+        Command::Scan(arguments) => scan_command::scan(&arguments),
         Command::Verify(arguments) => verify_command::verify(&settings, &arguments),
         Command::EvidenceKey => evidence_key(&settings),
         Command::Readers => read_command::list_readers(&settings),
@@ -162,7 +181,7 @@ fn serve(settings: &AgentSettings) -> Result<ExitCode> {
     if settings.callers.is_empty() {
         tracing::warn!("the settings name no caller, so nobody may call; `cccd-agent token` makes one");
     }
-    let agent = Agent::start(settings, daemon::sources(settings))?;
+    let agent = Agent::start(settings, daemon::readers(settings), daemon::scanners(settings))?;
     agent.wait_for_signal()?;
     tracing::info!("stopping");
     agent.stop();

@@ -7,7 +7,7 @@ use crate::evidence_key;
 use crate::trust::TrustHandle;
 use anyhow::{Context as _, Result};
 use cccd_api::{AgentFacts, Api};
-use cccd_card::ReaderSource;
+use cccd_card::{ReaderSource, ScannerSource};
 use cccd_engine::{Engine, EngineOptions, Judge};
 use cccd_profiles::AgentSettings;
 use cccd_readers::{PcscOptions, PcscSource};
@@ -28,8 +28,12 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Starts the engine over `sources` and serves the API.
-    pub fn start(settings: &AgentSettings, sources: Vec<Arc<dyn ReaderSource>>) -> Result<Self> {
+    /// Starts the engine over kinds of readers and scanners, and serves the API.
+    pub fn start(
+        settings: &AgentSettings,
+        readers: Vec<Arc<dyn ReaderSource>>,
+        scanners: Vec<Arc<dyn ScannerSource>>,
+    ) -> Result<Self> {
         more_files();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -41,7 +45,7 @@ impl Agent {
             format!("cannot listen on {listen}; is another agent running, or another program on this port?")
         })?;
         let address = listener.local_addr().context("cannot tell the address")?;
-        let engine = Engine::start(sources, engine_options(settings));
+        let engine = Engine::start(readers, scanners, engine_options(settings));
         let facts = AgentFacts { version: env!("CARGO_PKG_VERSION").to_owned(), features: Vec::new() };
         let mut api = Api::new(engine.handle(), settings.callers.clone(), facts);
         let key_file = &settings.evidence.key_file;
@@ -101,6 +105,7 @@ pub(crate) fn engine_options(settings: &AgentSettings) -> EngineOptions {
         read_within: settings.readings.read_within,
         wait_for_return: settings.readings.wait_for_return,
         keep_result: settings.readings.keep_result,
+        keep_scan: settings.scans.keep,
         queue: settings.readings.queue,
         clock: Arc::new(now),
         judge: judge_by(settings),
@@ -125,8 +130,13 @@ fn judge_by(settings: &AgentSettings) -> Judge {
     })
 }
 
+/// The scanners of this machine.
+pub(crate) fn scanners(_: &AgentSettings) -> Vec<Arc<dyn ScannerSource>> {
+    Vec::new()
+}
+
 /// The readers of this machine.
-pub(crate) fn sources(settings: &AgentSettings) -> Vec<Arc<dyn ReaderSource>> {
+pub(crate) fn readers(settings: &AgentSettings) -> Vec<Arc<dyn ReaderSource>> {
     vec![Arc::new(PcscSource::new(PcscOptions {
         ignore: settings.readers.ignore.clone(),
         exchange_within: settings.readings.exchange_within,

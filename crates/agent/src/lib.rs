@@ -1,14 +1,14 @@
 //! Wires the rest: the daemon, and its command line.
 //!
 //! [`main`] is the whole program; tests start the same one. [`Agent`] is the daemon without the command
-//! line around it: give it settings and kinds of readers, and it serves the local API until told to stop.
+//! line around it: give it settings and kinds of readers and scanners, and it serves the local API until told to stop.
 //!
 //! ```
 //! use cccd_agent::Agent;
 //! use cccd_profiles::AgentSettings;
 //!
 //! let settings = AgentSettings::parse("[api]\nlisten = '127.0.0.1:0'")?;
-//! let agent = Agent::start(&settings, Vec::new())?;
+//! let agent = Agent::start(&settings, Vec::new(), Vec::new())?;
 //! println!("listening on {}", agent.address());
 //! agent.stop();
 //! # Ok::<(), anyhow::Error>(())
@@ -22,6 +22,8 @@ mod daemon;
 mod evidence_key;
 mod logging;
 mod read_command;
+mod scan_command;
+mod scan_table;
 mod table;
 pub mod trust;
 mod verify_command;

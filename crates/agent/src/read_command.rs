@@ -15,13 +15,35 @@ use cccd_profiles::AgentSettings;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::access::Access;
 use crate::command_line::{ReadArguments, say};
-use crate::{access, daemon, table};
+use crate::scan_command::Listening;
+use crate::{access, daemon, scan_command, table};
 
 /// Reads one card and prints it.
 pub(crate) fn read(settings: &AgentSettings, arguments: &ReadArguments) -> Result<ExitCode> {
-    let access = access::plan(&arguments.access)?;
-    let engine = Engine::start(daemon::sources(settings), daemon::engine_options(settings));
+    let access = match access::of(&arguments.access)? {
+        Access::Known(plan) => Some(plan),
+        Access::Picture(image) => match scan_command::plan_of_picture(image)? {
+            Ok(plan) => Some(plan),
+            Err(problem) => return tell(problem, None),
+        },
+        Access::Scan => None,
+    };
+    let scanners = if access.is_none() { daemon::scanners(settings) } else { Vec::new() };
+    let listening = if scanners.is_empty() { Listening::StandardInput } else { Listening::Scanners };
+    let engine = Engine::start(daemon::readers(settings), scanners, daemon::engine_options(settings));
+    let access = match access {
+        Some(plan) => plan,
+        None => {
+            // Before anybody is asked to scan.
+            if let Some(failure) = why_no_reader(&engine.handle())? {
+                return refuse(failure);
+            }
+            let limit = arguments.wait.map_or(settings.readings.wait_for_card, Duration::from_secs);
+            scan_command::plan_of_next_scan(&engine.handle(), listening, limit)?
+        }
+    };
     let request = ReadRequest {
         owner: terminal(),
         reader: arguments.reader.as_deref().map(ReaderId::from_name),
@@ -48,19 +70,25 @@ pub(crate) fn read(settings: &AgentSettings, arguments: &ReadArguments) -> Resul
 
 /// Lists the readers of this machine.
 pub(crate) fn list_readers(settings: &AgentSettings) -> Result<ExitCode> {
-    let engine = Engine::start(daemon::sources(settings), daemon::engine_options(settings));
+    let engine = Engine::start(daemon::readers(settings), Vec::new(), daemon::engine_options(settings));
     let handle = engine.handle();
-    if !handle.settled().blocking_recv().context("the engine has stopped")? {
-        return refuse(ReadFailure::ServiceUnavailable);
+    if let Some(failure) = why_no_reader(&handle)? {
+        return refuse(failure);
     }
     let readers = handle.readers().blocking_recv().context("the engine has stopped")?;
-    if readers.is_empty() {
-        return refuse(ReadFailure::NoReader);
-    }
     say(&table::of_readers(&readers))
 }
 
-fn terminal() -> CallerId {
+/// Why there is no reader to read on, once it is known.
+fn why_no_reader(engine: &EngineHandle) -> Result<Option<ReadFailure>> {
+    if !engine.settled().blocking_recv().context("the engine has stopped")? {
+        return Ok(Some(ReadFailure::ServiceUnavailable));
+    }
+    let readers = engine.readers().blocking_recv().context("the engine has stopped")?;
+    Ok(readers.is_empty().then_some(ReadFailure::NoReader))
+}
+
+pub(crate) fn terminal() -> CallerId {
     CallerId::new("terminal")
 }
 
@@ -117,16 +145,24 @@ fn words(phase: Phase) -> &'static str {
     }
 }
 
-/// Says why there is no result, in the words of the problem pages.
+/// Says why there is no result.
 fn refuse(failure: ReadFailure) -> Result<ExitCode> {
-    let problem = Problem::of(failure);
-    let mut out = std::io::stderr().lock();
-    for text in [problem.title, problem.cause, problem.remedy] {
-        writeln!(out, "{} · {}", text.vi, text.en).context("cannot print")?;
-    }
-    if let ReadFailure::AccessKeyWrong { tries_left: Some(left) } = failure {
-        writeln!(out, "Còn {left} lần thử · tries left: {left}").context("cannot print")?;
-    }
-    writeln!(out, "[{}]", problem.code).context("cannot print")?;
+    let tries = match failure {
+        ReadFailure::AccessKeyWrong { tries_left: Some(left) } => {
+            Some(format!("Còn {left} lần thử · tries left: {left}"))
+        }
+        _ => None,
+    };
+    tell(Problem::of(failure), tries)
+}
+
+/// Says what is wrong, in the words of the problem pages.
+pub(crate) fn tell(problem: &Problem, more: Option<String>) -> Result<ExitCode> {
+    let mut lines: Vec<String> = [problem.title, problem.cause, problem.remedy]
+        .map(|text| format!("{} · {}", text.vi, text.en))
+        .into();
+    lines.extend(more);
+    lines.push(format!("[{}]", problem.code));
+    writeln!(std::io::stderr(), "{}", lines.join("\n")).context("cannot print")?;
     Ok(ExitCode::from(2))
 }

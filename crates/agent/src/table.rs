@@ -194,6 +194,18 @@ fn note_text(note: RecordNote) -> &'static str {
         RecordNote::ScannedSexDiffers => {
             "giới tính trên mã QR và trên chip khác nhau · sexes differ between QR code and chip"
         }
+        RecordNote::ScannedIssueDiffers => {
+            "ngày cấp trên mã QR và trên chip khác nhau · dates of issue differ between QR code and chip"
+        }
+        RecordNote::ScannedOldNumberDiffers => {
+            "số cũ trên mã QR và trên chip khác nhau · old numbers differ between QR code and chip"
+        }
+        RecordNote::ScannedResidenceDiffers => {
+            "nơi cư trú trên mã QR và trên chip khác nhau · residences differ between QR code and chip"
+        }
+        RecordNote::ScannedNameUnclear => {
+            "tên trên mã QR bị hỏng, không so được · the name in the QR code is spoilt and was not compared"
+        }
         RecordNote::Dg13Unrecognised => "DG13 không theo cấu trúc đã biết · DG13 is of an unknown structure",
         _ => "xem kết quả JSON · see the JSON result",
     }

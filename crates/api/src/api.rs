@@ -7,12 +7,15 @@ use axum::middleware::from_fn_with_state;
 use cccd_engine::EngineHandle;
 use cccd_evidence::AgentKey;
 use cccd_profiles::Caller;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::guard::{self, Callers, Hosts};
 use crate::openapi;
 use crate::problems::Fault;
 use crate::refusal::Refusal;
+
+/// How many pictures are decoded at once, for all callers.
+const PICTURES_AT_ONCE: usize = 2;
 
 /// What the API tells of the program around it.
 #[derive(Debug, Clone)]
@@ -42,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) hosts: Hosts,
     pub(crate) facts: AgentFacts,
     pub(crate) evidence_key: Option<Arc<AgentKey>>,
+    /// Places in which a picture is taken in and decoded.
+    pub(crate) pictures: Arc<Semaphore>,
     closing: watch::Receiver<bool>,
 }
 
@@ -88,6 +93,7 @@ impl Api {
             hosts: Hosts::of_port(port),
             facts: self.facts.clone(),
             evidence_key: self.evidence_key.clone(),
+            pictures: Arc::new(Semaphore::new(PICTURES_AT_ONCE)),
             closing,
         }));
         let (open, guarded) = openapi::routes();

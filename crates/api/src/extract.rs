@@ -1,23 +1,35 @@
 //! What handlers take from a request. Whatever cannot be taken is a [`Refusal`], never the framework's own
 //! plain text.
 
+use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use cccd_card::ReaderId;
-use cccd_engine::{CallerId, ReadFailure, ReadId};
+use cccd_engine::{CallerId, ReadFailure, ReadId, ScanId, ScanReach};
 use cccd_profiles::Scope;
 use futures_util::StreamExt;
 use http::request::Parts;
 use http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
+use crate::api::Desk;
 use crate::problems::Fault;
 use crate::refusal::Refusal;
+use crate::wiped::WipedBuffer;
+use crate::wire::ScanTextJson;
 
-/// The longest body there may be.
+/// The longest body there may be, but for a picture.
 pub(crate) const LONGEST_BODY: usize = 64 * 1024;
+/// The longest picture there may be, with what a form puts around it. Photographs of telephones have three to
+/// twelve megabytes.
+pub(crate) const LONGEST_PICTURE: usize = 16 * 1024 * 1024;
+/// The longest text of a code there may be: 7089 digits fit in one (ISO/IEC 18004, version 40-L).
+const LONGEST_TEXT: usize = 8192;
 /// How long a body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 
@@ -32,6 +44,11 @@ impl Caller {
     /// The caller's name, if it may do this beyond reading cards.
     pub(crate) fn with(self, scope: Scope) -> Result<CallerId, Refusal> {
         if self.scopes.contains(&scope) { Ok(self.id) } else { Err(Fault::ScopeMissing.into()) }
+    }
+
+    /// Which scans it may have.
+    pub(crate) fn reach(&self) -> ScanReach {
+        if self.scopes.contains(&Scope::Scan) { ScanReach::Scanners } else { ScanReach::Own }
     }
 }
 
@@ -68,14 +85,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ReadName {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
-        let Ok(Path(text)) = Path::<String>::from_request_parts(parts, state).await else {
-            return Err(Fault::ReadNotFound.into());
-        };
-        // One spelling only: two addresses for one thing are one too many.
-        ReadId::parse(&text)
-            .filter(|read| read.to_string() == text)
-            .map(Self)
-            .ok_or_else(|| Fault::ReadNotFound.into())
+        named(parts, state, ReadId::parse).await.map(Self).ok_or_else(|| Fault::ReadNotFound.into())
     }
 }
 
@@ -100,6 +110,29 @@ pub(crate) fn reader_named(text: &str) -> Option<ReaderId> {
     Some(ReaderId::from_name(text)).filter(|reader| reader.as_str() == text)
 }
 
+/// The scan a path names, likewise.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ScanName(pub(crate) ScanId);
+
+impl<S: Send + Sync> FromRequestParts<S> for ScanName {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        named(parts, state, ScanId::parse).await.map(Self).ok_or_else(|| Fault::ScanNotFound.into())
+    }
+}
+
+/// What a path names.
+async fn named<S: Send + Sync, T: ToString>(
+    parts: &mut Parts,
+    state: &S,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Option<T> {
+    let Path(text) = Path::<String>::from_request_parts(parts, state).await.ok()?;
+    // One spelling only: two addresses for one thing are one too many.
+    parse(&text).filter(|id| id.to_string() == text)
+}
+
 /// A body that is one JSON object. Its bytes are wiped once it is understood.
 #[derive(Debug)]
 pub(crate) struct JsonBody<T>(pub(crate) T);
@@ -109,42 +142,147 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
         // A page may send any text across origins without a preflight, but not under this media type.
-        if !is_json(request.headers()) {
+        if media_type(request.headers()).as_deref() != Some("application/json") {
             return Err(Fault::MediaTypeUnsupported.into());
         }
-        let bytes = tokio::time::timeout(BODY_WITHIN, whole_body(request))
-            .await
-            .map_err(|_| Refusal::from(Fault::BodyTooSlow))??;
-        // The parser would take a list of values for an object without names.
-        if !bytes.trim_ascii_start().starts_with(b"{") {
-            return Err(Refusal::from(Fault::BodyInvalid).because("a JSON object expected"));
-        }
-        serde_json::from_slice(&bytes)
-            .map(Self)
-            .map_err(|error| Refusal::from(Fault::BodyInvalid).because(place_of(&error)))
+        object(&whole_body(request, LONGEST_BODY).await?).map(Self)
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// A JSON object.
+fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    // The parser would take a list of values for an object without names.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(invalid("a JSON object expected"));
+    }
+    serde_json::from_slice(bytes).map_err(|error| Refusal::from(Fault::BodyInvalid).because(place_of(&error)))
+}
+
+/// What is to be read as a code. A page may send some of these media types across origins without a preflight; it
+/// cannot send its token without one, and without a token it does not come this far.
+pub(crate) enum ScanBody {
+    /// The text of a code.
+    Text(Zeroizing<Vec<u8>>),
+    /// A picture, and its turn to be decoded.
+    Picture(Zeroizing<Vec<u8>>, OwnedSemaphorePermit),
+}
+
+impl FromRequest<Desk> for ScanBody {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, desk: &Desk) -> Result<Self, Refusal> {
+        match media_type(request.headers()).as_deref() {
+            Some("application/json") => {
+                let ScanTextJson { text } = object(&whole_body(request, LONGEST_BODY).await?)?;
+                Self::text(Zeroizing::new(text.0.expose().as_bytes().to_vec()))
+            }
+            Some("text/plain") if is_utf8(request.headers()) => {
+                Self::text(whole_body(request, LONGEST_BODY).await?)
+            }
+            Some("multipart/form-data") => {
+                let boundary =
+                    request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+                let boundary = boundary
+                    .and_then(|value| multer::parse_boundary(value).ok())
+                    .ok_or_else(|| invalid("a form needs its boundary in Content-Type"))?;
+                let turn = turn(&desk.pictures).await?;
+                let form = whole_body(request, LONGEST_PICTURE).await?;
+                Self::of_form(form, boundary, turn).await
+            }
+            Some(media_type) if media_type.starts_with("image/") => {
+                let turn = turn(&desk.pictures).await?;
+                Ok(Self::Picture(whole_body(request, LONGEST_PICTURE).await?, turn))
+            }
+            _ => Err(Fault::MediaTypeUnsupported.into()),
+        }
+    }
+}
+
+impl ScanBody {
+    fn text(text: Zeroizing<Vec<u8>>) -> Result<Self, Refusal> {
+        if text.trim_ascii().is_empty() {
+            return Err(invalid("the text is empty"));
+        }
+        if text.len() > LONGEST_TEXT {
+            return Err(invalid("no code has a text of more than 8192 bytes"));
+        }
+        Ok(Self::Text(text))
+    }
+
+    /// A form of one part.
+    async fn of_form(
+        form: Zeroizing<Vec<u8>>,
+        boundary: String,
+        turn: OwnedSemaphorePermit,
+    ) -> Result<Self, Refusal> {
+        let broken = |_| invalid("not multipart/form-data");
+        let whole = futures_util::stream::iter([Ok::<_, Infallible>(Bytes::from_owner(form))]);
+        let mut parts = multer::Multipart::new(whole, boundary);
+        let part = parts.next_field().await.map_err(broken)?.ok_or_else(|| invalid("the form is empty"))?;
+        let name = part.name().map(str::to_owned);
+        let content = part.bytes().await.map_err(broken)?;
+        let content = Zeroizing::new(content.to_vec());
+        if parts.next_field().await.map_err(broken)?.is_some() {
+            return Err(invalid("a form of one part expected"));
+        }
+        match name.as_deref() {
+            Some("image") => Ok(Self::Picture(content, turn)),
+            Some("text") => Self::text(content),
+            _ => Err(invalid("the part is called image or text")),
+        }
+    }
+}
+
+/// Waits for one of the few places in which a picture is taken in and decoded: each may need a quarter of a
+/// gigabyte.
+async fn turn(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusal> {
+    let place = tokio::time::timeout(BODY_WITHIN, Arc::clone(places).acquire_owned());
+    // The semaphore is never closed.
+    let place = place.await.ok().and_then(Result::ok);
+    place.ok_or_else(|| Refusal::from(Fault::BodyTooSlow).because("other pictures were before this one"))
+}
+
+fn invalid(detail: &'static str) -> Refusal {
+    Refusal::from(Fault::BodyInvalid).because(detail)
+}
+
+/// The media type of the body, in small letters and without its parameters.
+fn media_type(headers: &HeaderMap) -> Option<String> {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
-    let (Some(only), None) = (types.next(), types.next()) else { return false };
-    let essence = only.to_str().ok().and_then(|text| text.split(';').next());
-    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+    let (Some(only), None) = (types.next(), types.next()) else { return None };
+    let essence = only.to_str().ok()?.split(';').next()?;
+    Some(essence.trim().to_ascii_lowercase())
 }
 
-/// Gathers the body into a buffer that never moves, so that no copy of a key is left behind unwiped. (The
-/// HTTP library has its own buffers, which are not ours to wipe.)
-async fn whole_body(request: Request) -> Result<Zeroizing<Vec<u8>>, Refusal> {
-    let mut whole = Zeroizing::new(Vec::with_capacity(LONGEST_BODY));
-    let mut chunks = request.into_body().into_data_stream();
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|_| Refusal::from(Fault::BodyInvalid).because("the body ended early"))?;
-        if chunk.len() > LONGEST_BODY - whole.len() {
-            return Err(Fault::BodyTooLarge.into());
+/// Whether a text is said to be UTF-8, or nothing is said of it.
+fn is_utf8(headers: &HeaderMap) -> bool {
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    content_type.split(';').skip(1).all(|parameter| match parameter.split_once('=') {
+        Some((name, charset)) if name.trim().eq_ignore_ascii_case("charset") => {
+            let charset = charset.trim().trim_matches('"');
+            ["utf-8", "utf8", "us-ascii"].iter().any(|known| charset.eq_ignore_ascii_case(known))
         }
-        whole.extend_from_slice(&chunk);
-    }
-    Ok(whole)
+        _ => true,
+    })
+}
+
+/// Gathers the body into a buffer of our own, so that no copy of a key is left behind unwiped. (The HTTP library
+/// has its own buffers, which are not ours to wipe.) It grows with what arrives, not with what is announced.
+async fn whole_body(request: Request, longest: usize) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+    let whole = async {
+        let mut whole = WipedBuffer::new();
+        let mut chunks = request.into_body().into_data_stream();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|_| invalid("the body ended early"))?;
+            if chunk.len() > longest.saturating_sub(whole.len()) {
+                return Err(Fault::BodyTooLarge.into());
+            }
+            whole.extend(&chunk);
+        }
+        Ok(whole.into_inner())
+    };
+    tokio::time::timeout(BODY_WITHIN, whole).await.map_err(|_| Refusal::from(Fault::BodyTooSlow))?
 }
 
 /// Says what is wrong with a body and where, without repeating any of its values: the parser's own message
@@ -213,6 +351,21 @@ mod tests {
     }
 
     #[test]
+    fn a_text_is_utf8_or_says_nothing() {
+        for (value, utf8) in [
+            ("text/plain", true),
+            ("text/plain; charset=UTF-8", true),
+            ("text/plain; format=flowed; Charset=\"utf-8\"", true),
+            ("text/plain; charset=windows-1258", false),
+            ("text/plain; charset=utf-16", false),
+        ] {
+            let headers =
+                [(header::CONTENT_TYPE, http::HeaderValue::from_static(value))].into_iter().collect();
+            assert_eq!(is_utf8(&headers), utf8, "{value}");
+        }
+    }
+
+    #[test]
     fn only_json_counts_as_json() {
         for (value, json) in [
             ("application/json", true),
@@ -224,8 +377,8 @@ mod tests {
         ] {
             let headers =
                 [(header::CONTENT_TYPE, http::HeaderValue::from_static(value))].into_iter().collect();
-            assert_eq!(is_json(&headers), json, "{value}");
+            assert_eq!(media_type(&headers).as_deref() == Some("application/json"), json, "{value}");
         }
-        assert!(!is_json(&HeaderMap::new()));
+        assert_eq!(media_type(&HeaderMap::new()), None);
     }
 }

@@ -11,7 +11,7 @@
 //! use tower::ServiceExt;
 //!
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-//! let engine = Engine::start(Vec::new(), EngineOptions::default());
+//! let engine = Engine::start(Vec::new(), Vec::new(), EngineOptions::default());
 //! let clinic = Caller { name: "clinic".into(), token: TokenHash::of("s3cret"), origins: vec![], scopes: vec![] };
 //! let facts = AgentFacts { version: "0.1.0".into(), features: vec![] };
 //! let router = Api::new(engine.handle(), vec![clinic], facts).router(9303);
@@ -40,6 +40,7 @@ mod refusal;
 mod routes;
 mod server;
 mod verdict_words;
+mod wiped;
 mod wire;
 
 pub use api::{AgentFacts, Api};
@@ -47,4 +48,4 @@ pub use openapi::{openapi, openapi_json};
 pub use problems::{Actor, PROBLEMS, Problem, Retry, Text};
 pub use server::serve;
 pub use verdict_words::{of_check, of_reason, of_verdict};
-pub use wire::{result_json, rfc3339 as moment, verdict_json};
+pub use wire::{result_json, rfc3339 as moment, scans_json, verdict_json};

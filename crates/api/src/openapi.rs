@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use crate::api::Desk;
 use crate::problems::{Fault, Problem};
 use crate::refusal::PROBLEM_JSON;
-use crate::routes::{agent, events, evidence, leases, problem_pages, readers, reads};
+use crate::routes::{agent, events, evidence, leases, problem_pages, readers, reads, scans};
 use crate::wire::ProblemJson;
 
 const TOKEN: &str = "token";
@@ -39,6 +39,9 @@ pub(crate) fn routes() -> (OpenApiRouter<Desk>, OpenApiRouter<Desk>) {
         .routes(routes!(reads::read_partial))
         .routes(routes!(reads::read_portrait))
         .routes(routes!(evidence::read_evidence))
+        .routes(routes!(scans::list_scanners))
+        .routes(routes!(scans::create_scans))
+        .routes(routes!(scans::fetch_scan, scans::dismiss_scan))
         .routes(routes!(events::events));
     (open, guarded)
 }
@@ -105,7 +108,8 @@ pub fn openapi_json() -> String {
 
 const DESCRIPTION: &str = "Reads chip identity cards on the readers of this machine.\n\n\
     Ask for a reading with POST /v1/reads, follow it through /v1/events or GET /v1/reads/{id}, and fetch its \
-    result. `Prefer: wait=N` does all of it in one call.\n\n\
+    result. `Prefer: wait=N` does all of it in one call. A QR code read before, by a scanner of the desk or with POST \
+    /v1/scans, opens the chip with `{\"access\": {\"scan\": ...}}`.\n\n\
     Every problem is RFC 9457 with a stable `code`; /problems/{code} tells cause and remedy. A result belongs \
     to the caller whose token asked for it, and is wiped after a minute or two.";
 
@@ -162,6 +166,10 @@ fn problems_of(operation: &str) -> Vec<&'static Problem> {
             Fault::AccessKeyMissing,
             Fault::AccessKeyInvalid,
             Fault::ReadExpired,
+            Fault::ScopeMissing,
+            Fault::ScanNotFound,
+            Fault::ScanTaken,
+            Fault::ScanExpired,
         ],
         "show_read" | "dismiss_read" => &[Fault::ReadNotFound],
         "take_lease" => {
@@ -183,6 +191,17 @@ fn problems_of(operation: &str) -> Vec<&'static Problem> {
             Fault::ReadNotOver,
             Fault::ReadExpired,
         ],
+        "create_scans" => &[
+            Fault::MediaTypeUnsupported,
+            Fault::BodyTooLarge,
+            Fault::BodyTooSlow,
+            Fault::BodyInvalid,
+            Fault::ImageUnusable,
+            Fault::CodeNotFound,
+        ],
+        "fetch_scan" | "dismiss_scan" => {
+            &[Fault::ScopeMissing, Fault::ScanNotFound, Fault::ScanTaken, Fault::ScanExpired]
+        }
         "events" => &[Fault::ParameterInvalid],
         _ => &[],
     };
@@ -194,7 +213,9 @@ fn problems_of(operation: &str) -> Vec<&'static Problem> {
         "take_lease" => &[ReadFailure::ReaderNotFound, ReadFailure::ReaderBusy, ReadFailure::AgentStopping],
         "end_lease" => &[ReadFailure::ReaderNotFound, ReadFailure::AgentStopping],
         // What asks the engine hears when it has stopped.
-        "readyz" | "list_readers" | "show_read" | "dismiss_read" | "events" => &[ReadFailure::AgentStopping],
+        "readyz" | "list_readers" | "show_read" | "dismiss_read" | "events" | "list_scanners"
+        | "fetch_scan" | "dismiss_scan" => &[ReadFailure::AgentStopping],
+        "create_scans" => &[ReadFailure::AgentFault, ReadFailure::AgentStopping],
         _ => &[],
     };
     faults

@@ -108,12 +108,17 @@ pub(crate) enum Fault {
     PortraitUndisplayable,
     ScopeMissing,
     EvidenceUnavailable,
+    ImageUnusable,
+    CodeNotFound,
+    ScanNotFound,
+    ScanTaken,
+    ScanExpired,
     AgentNotReady,
 }
 
 impl Fault {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 26] = [
         Self::TokenMissing,
         Self::TokenWrong,
         Self::OriginNotAllowed,
@@ -134,6 +139,11 @@ impl Fault {
         Self::PortraitUndisplayable,
         Self::ScopeMissing,
         Self::EvidenceUnavailable,
+        Self::ImageUnusable,
+        Self::CodeNotFound,
+        Self::ScanNotFound,
+        Self::ScanTaken,
+        Self::ScanExpired,
         Self::AgentNotReady,
     ];
 
@@ -159,6 +169,11 @@ impl Fault {
             Self::PortraitUndisplayable => "portrait-undisplayable",
             Self::ScopeMissing => "scope-missing",
             Self::EvidenceUnavailable => "evidence-unavailable",
+            Self::ImageUnusable => "image-unusable",
+            Self::CodeNotFound => "code-not-found",
+            Self::ScanNotFound => "scan-not-found",
+            Self::ScanTaken => "scan-taken",
+            Self::ScanExpired => "scan-expired",
             Self::AgentNotReady => "agent-not-ready",
         }
     }
@@ -629,12 +644,12 @@ pub static PROBLEMS: &[Problem] = &[
         retry: Retry::Useless,
         title: Text { vi: "Kiểu nội dung không được hỗ trợ", en: "Media type unsupported" },
         cause: Text {
-            vi: "Thân yêu cầu không được khai là application/json.",
-            en: "The body is not declared as application/json.",
+            vi: "Tiêu đề Content-Type không phải kiểu mà đường dẫn này nhận, hoặc không có.",
+            en: "Content-Type is none that this path takes, or is missing.",
         },
         remedy: Text {
-            vi: "Gửi tiêu đề `Content-Type: application/json`.",
-            en: "Send `Content-Type: application/json`.",
+            vi: "Gửi `Content-Type: application/json`; ảnh và văn bản quét được gửi tới /v1/scans bằng đúng kiểu của nó.",
+            en: "Send `Content-Type: application/json`; a picture or a scanned text goes to /v1/scans under its own type.",
         },
     },
     Problem {
@@ -643,10 +658,13 @@ pub static PROBLEMS: &[Problem] = &[
         actor: Actor::Integrator,
         retry: Retry::Useless,
         title: Text { vi: "Thân yêu cầu quá lớn", en: "Body too large" },
-        cause: Text { vi: "Thân yêu cầu dài hơn 64 KiB.", en: "The body is longer than 64 KiB." },
+        cause: Text {
+            vi: "Thân yêu cầu dài hơn 64 KiB, hoặc ảnh lớn hơn 16 MiB.",
+            en: "The body is longer than 64 KiB, or a picture larger than 16 MiB.",
+        },
         remedy: Text {
-            vi: "Chỉ gửi các trường nêu trong /v1/openapi.json.",
-            en: "Send only the fields that /v1/openapi.json names.",
+            vi: "Chỉ gửi các trường nêu trong /v1/openapi.json; thu nhỏ ảnh còn khoảng 2000 điểm ảnh mỗi cạnh.",
+            en: "Send only the fields that /v1/openapi.json names; shrink a picture to some 2000 pixels a side.",
         },
     },
     Problem {
@@ -704,8 +722,8 @@ pub static PROBLEMS: &[Problem] = &[
             en: "The request has no `access`: there is nothing to open the chip with.",
         },
         remedy: Text {
-            vi: "Gửi đúng một trong: `can`, `mrz`, `qr` hoặc `id`.",
-            en: "Send exactly one of `can`, `mrz`, `qr` or `id`.",
+            vi: "Gửi đúng một trong: `can`, `mrz`, `qr`, `id` hoặc `scan`.",
+            en: "Send exactly one of `can`, `mrz`, `qr`, `id` or `scan`.",
         },
     },
     Problem {
@@ -831,6 +849,79 @@ pub static PROBLEMS: &[Problem] = &[
             vi: "Cho cccd-agent quyền ghi thư mục chứa tệp khóa rồi khởi động lại.",
             en: "Let cccd-agent write the folder of the key file, and restart.",
         },
+    },
+    // The API: scans.
+    Problem {
+        code: "image-unusable",
+        status: 422,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Ảnh không dùng được", en: "Picture cannot be used" },
+        cause: Text {
+            vi: "Tệp đã gửi không phải ảnh JPEG, PNG, WebP hoặc BMP, bị hỏng, hoặc có quá nhiều điểm ảnh.",
+            en: "What was sent is no JPEG, PNG, WebP or BMP, is damaged, or has too many pixels.",
+        },
+        remedy: Text {
+            vi: "Gửi nguyên tệp ảnh, tốt nhất là JPEG, không quá 40 triệu điểm ảnh.",
+            en: "Send the picture file as it is, best a JPEG, of no more than 40 million pixels.",
+        },
+    },
+    Problem {
+        code: "code-not-found",
+        status: 422,
+        actor: Actor::User,
+        retry: Retry::Useless,
+        title: Text { vi: "Không thấy mã QR trong ảnh", en: "No code found in the picture" },
+        cause: Text {
+            vi: "Ảnh đọc được nhưng không có mã QR nào, hoặc mã mờ, lóa, bị che hay quá nhỏ.",
+            en: "The picture was read and shows no QR code, or one that is blurred, glaring, covered or too small.",
+        },
+        remedy: Text {
+            vi: "Chụp lại: đưa mã lại gần cho chiếm khoảng một phần ba ảnh, đủ sáng, không lóa, giữ yên máy.",
+            en: "Take another: the code a third of the picture, in good light, without glare, the camera held still.",
+        },
+    },
+    Problem {
+        code: "scan-not-found",
+        status: 404,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Không có lượt quét này", en: "No such scan" },
+        cause: Text {
+            vi: "Không có lượt quét nào mang mã này, hoặc nó do chương trình khác gửi lên.",
+            en: "No scan has this id, or another caller posted it.",
+        },
+        remedy: Text {
+            vi: "Dùng `scan_id` của sự kiện scan.received hoặc của câu trả lời POST /v1/scans.",
+            en: "Use the `scan_id` of an event scan.received, or of the answer of POST /v1/scans.",
+        },
+    },
+    Problem {
+        code: "scan-taken",
+        status: 409,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Lượt quét đã được lấy", en: "Scan has been taken" },
+        cause: Text {
+            vi: "Nội dung quét chỉ được trao một lần, và đã được trao; hoặc chương trình khác đã nhận lượt quét này.",
+            en: "What was scanned is handed out once, and has been; or another caller has this scan.",
+        },
+        remedy: Text {
+            vi: "Quét lại. Mỗi bàn chỉ nên cấp quyền `scan` cho một chương trình. Chương trình đã lấy vẫn đọc thẻ được bằng `access.scan`.",
+            en: "Scan again. Give the scope `scan` to one caller of a desk. Whoever took it can still read the card by `access.scan`.",
+        },
+    },
+    Problem {
+        code: "scan-expired",
+        status: 410,
+        actor: Actor::User,
+        retry: Retry::Useless,
+        title: Text { vi: "Lượt quét đã bị xóa", en: "Scan has been wiped" },
+        cause: Text {
+            vi: "Nội dung quét chỉ được giữ một đến hai phút rồi xóa, hoặc đã được xóa theo yêu cầu.",
+            en: "A scan is kept for a minute or two and then wiped, or was wiped on request.",
+        },
+        remedy: Text { vi: "Quét lại mã QR trên thẻ.", en: "Scan the card's QR code again." },
     },
     Problem {
         code: "agent-not-ready",

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use axum::response::{IntoResponse, Response};
-use cccd_engine::{CallerId, NotHere, ReadFailure, ReadId, Refused};
+use cccd_document::AccessInputError;
+use cccd_engine::{CallerId, NotHere, ReadFailure, ReadId, Refused, ScanNotHere};
 use http::{HeaderValue, StatusCode, header};
 
 use crate::problems::{Fault, Problem};
@@ -80,6 +81,25 @@ impl From<NotHere> for Refusal {
             NotHere::Expired => Fault::ReadExpired.into(),
             NotHere::Failed(failure) => failure.into(),
         }
+    }
+}
+
+impl From<ScanNotHere> for Refusal {
+    fn from(not_here: ScanNotHere) -> Self {
+        match not_here {
+            ScanNotHere::Unknown => Fault::ScanNotFound.into(),
+            ScanNotHere::OutOfReach => Fault::ScopeMissing.into(),
+            ScanNotHere::Taken => Fault::ScanTaken.into(),
+            ScanNotHere::Expired => Fault::ScanExpired.into(),
+            ScanNotHere::NoKey(error) => error.into(),
+        }
+    }
+}
+
+/// The error's own words: they name the field and repeat nothing of it.
+impl From<AccessInputError> for Refusal {
+    fn from(error: AccessInputError) -> Self {
+        Self::from(Fault::AccessKeyInvalid).because(error.to_string())
     }
 }
 

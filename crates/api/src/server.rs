@@ -123,7 +123,7 @@ mod tests {
 
     /// A server with these limits, and its address. It ends with the runtime of its test.
     async fn serve(limits: Limits) -> (Engine, std::net::SocketAddr) {
-        let engine = Engine::start(Vec::new(), EngineOptions::default());
+        let engine = Engine::start(Vec::new(), Vec::new(), EngineOptions::default());
         let facts = AgentFacts { version: "0".to_owned(), features: vec![] };
         let api = Api::new(engine.handle(), Vec::new(), facts);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

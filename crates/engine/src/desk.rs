@@ -1,19 +1,21 @@
-//! What the loop knows: readers, readings, who waits for what.
+//! What the loop knows: readers, scanners, readings, scans, who waits for what.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use cccd_card::{ReaderEvent, ReaderId, ReaderInfo, ReaderSource};
+use cccd_card::{ReaderEvent, ReaderId, ReaderInfo, ReaderSource, ScannerEvent, ScannerId, ScannerInfo};
+use cccd_document::QrPayload;
 use tokio::sync::{oneshot, watch};
 
-use crate::engine::{EngineOptions, Message, NotHere, ReaderView, Refused};
+use crate::engine::{EngineOptions, Message, NotHere, ReaderView, Refused, ScannerNews};
 use crate::event::{Audience, EventKind, Journal, Subscription};
 use crate::lease::{Lease, LeaseEnd};
 use crate::owner::{CallOff, Job, Owner};
+use crate::scan::{Scan, Scans};
 use crate::{
-    CallerId, PartialReading, Phase, ReadFailure, ReadId, ReadRequest, ReadState, ReadView, Reading,
+    CallerId, PartialReading, Phase, ReadFailure, ReadId, ReadRequest, ReadState, ReadView, Reading, ScanId,
 };
 
 /// How long the name of a reading that is over is remembered, so that its owner hears "expired" and not
@@ -28,6 +30,8 @@ const PAUSES: u8 = 3;
 pub(crate) struct Desk {
     sources: Vec<(Arc<dyn ReaderSource>, SourceState)>,
     pub(crate) readers: BTreeMap<ReaderId, Reader>,
+    scanners: BTreeMap<ScannerId, ScannerInfo>,
+    pub(crate) scans: Scans,
     reads: HashMap<ReadId, Read>,
     /// Accepted and not started, oldest first.
     waiting: VecDeque<ReadId>,
@@ -104,6 +108,8 @@ impl Desk {
         Self {
             sources: sources.into_iter().map(|source| (source, SourceState::Starting)).collect(),
             readers: BTreeMap::new(),
+            scanners: BTreeMap::new(),
+            scans: Scans::kept_for(options.keep_scan),
             reads: HashMap::new(),
             waiting: VecDeque::new(),
             over: VecDeque::new(),
@@ -250,6 +256,57 @@ impl Desk {
     pub(crate) fn holder(&self, reader: &Reader) -> Option<CallerId> {
         let reading = self.reading_on(reader).and_then(|read| self.reads.get(&read)).map(Read::owner);
         reading.or_else(|| reader.lease.as_ref().map(|lease| lease.holder.clone()))
+    }
+
+    // Scanners.
+
+    pub(crate) fn scanner_news(&mut self, news: ScannerNews) {
+        let kind = match news {
+            ScannerNews::Plain(ScannerEvent::Attached(info)) => {
+                let kind = EventKind::ScannerAttached { scanner: info.id.clone(), name: info.name.clone() };
+                self.scanners.insert(info.id.clone(), info);
+                kind
+            }
+            ScannerNews::Plain(ScannerEvent::Detached(scanner)) => {
+                if self.scanners.remove(&scanner).is_none() {
+                    return;
+                }
+                EventKind::ScannerDetached { scanner }
+            }
+            ScannerNews::Plain(ScannerEvent::Garbled(scanner)) => EventKind::ScanGarbled { scanner },
+            ScannerNews::Scanned { scanner, payload } => {
+                let code = payload.kind();
+                let Ok(scan) = self.scan(Some(scanner.clone()), *payload) else { return };
+                let id = scan.id;
+                self.scans.scanned(scan, Instant::now());
+                EventKind::ScanReceived { scan: id, scanner, code }
+            }
+            ScannerNews::Plain(_) => return,
+        };
+        self.tell(Audience::Everyone, kind);
+    }
+
+    pub(crate) fn scanners(&self) -> Vec<ScannerInfo> {
+        self.scanners.values().cloned().collect()
+    }
+
+    pub(crate) fn post_scans(
+        &mut self,
+        poster: &CallerId,
+        payloads: Vec<QrPayload>,
+    ) -> Result<Vec<Arc<Scan>>, ReadFailure> {
+        let now = Instant::now();
+        let mut posted = Vec::new();
+        for payload in payloads {
+            let scan = self.scan(None, payload)?;
+            posted.push(self.scans.posted(scan, poster.clone(), now));
+        }
+        Ok(posted)
+    }
+
+    fn scan(&self, scanner: Option<ScannerId>, payload: QrPayload) -> Result<Scan, ReadFailure> {
+        let id = ScanId::draw().map_err(|_| ReadFailure::AgentFault)?;
+        Ok(Scan { id, scanner, received: (self.options.clock)(), payload })
     }
 
     // Readings.
@@ -607,6 +664,7 @@ impl Desk {
             })
             .map(|read| read.deadline)
             .chain(self.readers.values().filter_map(|reader| Some(reader.lease.as_ref()?.until)))
+            .chain(self.scans.next_deadline())
             .min()
     }
 
@@ -637,6 +695,7 @@ impl Desk {
                 ReadState::Expired | ReadState::Failed(_) => {}
             }
         }
+        self.scans.keep_deadlines(now);
         while let Some((since, id)) = self.over.front().copied() {
             if now.duration_since(since) < REMEMBER && self.over.len() <= REMEMBER_AT_MOST {
                 break;

@@ -1,22 +1,27 @@
 //! The loop, and the handle through which everyone else speaks to it.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use cccd_card::{ReaderEvent, ReaderId, ReaderInfo, ReaderSource, StopSignal};
-use cccd_document::Evidence;
+use cccd_card::{
+    ReaderEvent, ReaderId, ReaderInfo, ReaderSource, ScannerEvent, ScannerInfo, ScannerSource, SecretBytes,
+    StopSignal,
+};
+use cccd_document::{AccessPlan, Evidence, QrPayload};
 use cccd_trust::Verdict;
 use time::OffsetDateTime;
 use tokio::sync::{oneshot, watch};
 
 use crate::desk::Desk;
 use crate::owner::Job;
+use crate::scan::{Scan, ScanNotHere, ScanReach};
 use crate::{
     CallerId, LeaseView, NoLease, PartialReading, Phase, ReadFailure, ReadId, ReadRequest, ReadView, Reading,
-    Subscription,
+    ScanId, Subscription,
 };
 
 /// Tells the time of day. Only the outermost room has a real one.
@@ -36,6 +41,8 @@ pub struct EngineOptions {
     pub wait_for_return: Duration,
     /// How long a result is kept.
     pub keep_result: Duration,
+    /// How long a scan is kept.
+    pub keep_scan: Duration,
     /// How many readings may wait at once.
     pub queue: usize,
     /// The time of day.
@@ -45,7 +52,7 @@ pub struct EngineOptions {
 }
 
 impl Default for EngineOptions {
-    /// Half a minute for the card, a minute for the reading, a minute and a half for the result. The clock
+    /// Half a minute for the card, a minute for the reading, a minute and a half for results and scans. The clock
     /// stands still at the epoch: a program sets its own.
     fn default() -> Self {
         Self {
@@ -53,6 +60,7 @@ impl Default for EngineOptions {
             read_within: Duration::from_secs(60),
             wait_for_return: Duration::from_secs(10),
             keep_result: Duration::from_secs(90),
+            keep_scan: Duration::from_secs(90),
             queue: 16,
             clock: Arc::new(|| OffsetDateTime::UNIX_EPOCH),
             // Without a judge nothing was checked, and nothing is confirmed.
@@ -113,12 +121,19 @@ pub enum NotHere {
     Failed(ReadFailure),
 }
 
+/// What happened at a scanner, understood.
+pub(crate) enum ScannerNews {
+    Plain(ScannerEvent),
+    Scanned { scanner: cccd_card::ScannerId, payload: Box<QrPayload> },
+}
+
 /// What reaches the loop.
 pub(crate) enum Message {
     Reader {
         source: usize,
         event: ReaderEvent,
     },
+    Scanner(ScannerNews),
     Progress {
         read: ReadId,
         phase: Phase,
@@ -169,6 +184,32 @@ pub(crate) enum Message {
     },
     Readers {
         reply: oneshot::Sender<Vec<ReaderView>>,
+    },
+    Post {
+        poster: CallerId,
+        payloads: Vec<QrPayload>,
+        reply: oneshot::Sender<Result<Vec<Arc<Scan>>, ReadFailure>>,
+    },
+    Fetch {
+        caller: CallerId,
+        reach: ScanReach,
+        scan: ScanId,
+        reply: oneshot::Sender<Result<Arc<Scan>, ScanNotHere>>,
+    },
+    ScanAccess {
+        caller: CallerId,
+        reach: ScanReach,
+        scan: ScanId,
+        reply: oneshot::Sender<Result<AccessPlan, ScanNotHere>>,
+    },
+    DismissScan {
+        caller: CallerId,
+        reach: ScanReach,
+        scan: ScanId,
+        reply: oneshot::Sender<Result<(), ScanNotHere>>,
+    },
+    Scanners {
+        reply: oneshot::Sender<Vec<ScannerInfo>>,
     },
     Subscribe {
         caller: CallerId,
@@ -246,6 +287,51 @@ impl EngineHandle {
         self.ask(|reply| Message::Readers { reply })
     }
 
+    /// Keeps codes that a caller has read from a picture or was typed, in their order. They are the caller's, who
+    /// is handed them here and now.
+    pub fn post_scans(
+        &self,
+        poster: CallerId,
+        payloads: Vec<QrPayload>,
+    ) -> oneshot::Receiver<Result<Vec<Arc<Scan>>, ReadFailure>> {
+        self.ask(|reply| Message::Post { poster, payloads, reply })
+    }
+
+    /// Hands a scan to the first caller who may have it and asks, once.
+    pub fn fetch_scan(
+        &self,
+        caller: CallerId,
+        reach: ScanReach,
+        scan: ScanId,
+    ) -> oneshot::Receiver<Result<Arc<Scan>, ScanNotHere>> {
+        self.ask(|reply| Message::Fetch { caller, reach, scan, reply })
+    }
+
+    /// What opens a chip with a scan; it is the caller's from then on, and its text need not leave.
+    pub fn scan_access(
+        &self,
+        caller: CallerId,
+        reach: ScanReach,
+        scan: ScanId,
+    ) -> oneshot::Receiver<Result<AccessPlan, ScanNotHere>> {
+        self.ask(|reply| Message::ScanAccess { caller, reach, scan, reply })
+    }
+
+    /// Wipes a scan.
+    pub fn dismiss_scan(
+        &self,
+        caller: CallerId,
+        reach: ScanReach,
+        scan: ScanId,
+    ) -> oneshot::Receiver<Result<(), ScanNotHere>> {
+        self.ask(|reply| Message::DismissScan { caller, reach, scan, reply })
+    }
+
+    /// Lists the scanners, by name.
+    pub fn scanners(&self) -> oneshot::Receiver<Vec<ScannerInfo>> {
+        self.ask(|reply| Message::Scanners { reply })
+    }
+
     /// Hears what `caller` may hear, from the event after `after` on.
     pub fn subscribe(&self, caller: CallerId, after: Option<u64>) -> oneshot::Receiver<Subscription> {
         self.ask(|reply| Message::Subscribe { caller, after, reply })
@@ -277,8 +363,12 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts the loop, and a watching thread for each source.
-    pub fn start(sources: Vec<Arc<dyn ReaderSource>>, options: EngineOptions) -> Self {
+    /// Starts the loop, and a watching thread for each source of readers or scanners.
+    pub fn start(
+        sources: Vec<Arc<dyn ReaderSource>>,
+        scanners: Vec<Arc<dyn ScannerSource>>,
+        options: EngineOptions,
+    ) -> Self {
         let (inbox, messages) = mpsc::channel();
         let stop = StopSignal::default();
         let mut threads = Vec::new();
@@ -289,6 +379,15 @@ impl Engine {
                     let _ = inbox.send(Message::Reader { source: index, event });
                 };
                 source.watch(&mut tell, &stop);
+            }));
+        }
+        for scanner in scanners {
+            let (inbox, stop) = (inbox.clone(), stop.clone());
+            threads.push(std::thread::spawn(move || {
+                let mut tell = |event| {
+                    let _ = inbox.send(Message::Scanner(understood(event)));
+                };
+                scanner.watch(&mut tell, &stop);
             }));
         }
         let desk = Desk::new(sources, inbox.clone(), options);
@@ -313,6 +412,28 @@ impl Drop for Engine {
     }
 }
 
+/// The longest text a code can have is 7089 digits (ISO/IEC 18004, version 40-L).
+const LONGEST_SCAN: usize = 8192;
+
+/// Reads what was scanned, in the thread of its scanner: the loop itself takes nothing apart.
+fn understood(event: ScannerEvent) -> ScannerNews {
+    match event {
+        ScannerEvent::Scanned { scanner, payload } => match read_payload(&payload) {
+            Some(payload) => ScannerNews::Scanned { scanner, payload: Box::new(payload) },
+            None => ScannerNews::Plain(ScannerEvent::Garbled(scanner)),
+        },
+        plain => ScannerNews::Plain(plain),
+    }
+}
+
+/// A fault in a decoder costs this one code.
+fn read_payload(bytes: &SecretBytes) -> Option<QrPayload> {
+    if bytes.len() > LONGEST_SCAN || bytes.trim_ascii().is_empty() {
+        return None;
+    }
+    catch_unwind(AssertUnwindSafe(|| QrPayload::parse(bytes))).ok()
+}
+
 /// Takes messages until told to stop, and looks after deadlines in between.
 fn run(mut desk: Desk, messages: &mpsc::Receiver<Message>) {
     loop {
@@ -335,6 +456,7 @@ impl Desk {
         // An asker that has gone away needs no answer.
         match message {
             Message::Reader { source, event } => self.reader_event(source, event),
+            Message::Scanner(news) => self.scanner_news(news),
             Message::Progress { read, phase, percent } => self.progress(read, phase, percent),
             Message::Partial { read, partial } => self.partial(read, *partial),
             Message::Finished { job, outcome } => self.finished(job, *outcome),
@@ -352,6 +474,17 @@ impl Desk {
             }
             Message::Dismiss { caller, read, reply } => drop(reply.send(self.dismiss(&caller, read))),
             Message::Readers { reply } => drop(reply.send(self.readers())),
+            Message::Post { poster, payloads, reply } => drop(reply.send(self.post_scans(&poster, payloads))),
+            Message::Fetch { caller, reach, scan, reply } => {
+                drop(reply.send(self.scans.fetch(&caller, reach, scan)));
+            }
+            Message::ScanAccess { caller, reach, scan, reply } => {
+                drop(reply.send(self.scans.access(&caller, reach, scan)));
+            }
+            Message::DismissScan { caller, reach, scan, reply } => {
+                let _ = reply.send(self.scans.dismiss(&caller, reach, scan, Instant::now()));
+            }
+            Message::Scanners { reply } => drop(reply.send(self.scanners())),
             Message::Subscribe { caller, after, reply } => drop(reply.send(self.subscribe(&caller, after))),
             Message::Ready { reply } => drop(reply.send(self.ready())),
             Message::Settled { reply } => self.settled(reply),

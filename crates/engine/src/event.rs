@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 
-use cccd_card::ReaderId;
+use cccd_card::{ReaderId, ScannerId};
+use cccd_document::QrKind;
 use time::OffsetDateTime;
 use tokio::sync::broadcast;
 
-use crate::{CallerId, LeaseEnd, Phase, ReadFailure, ReadId};
+use crate::{CallerId, LeaseEnd, Phase, ReadFailure, ReadId, ScanId};
 
 /// How many events are kept for listeners that come back.
 const KEPT: usize = 1024;
@@ -126,6 +127,32 @@ pub enum EventKind {
         read: ReadId,
         /// Why.
         failure: ReadFailure,
+    },
+    /// A scanner is there.
+    ScannerAttached {
+        /// Which.
+        scanner: ScannerId,
+        /// Its name for people.
+        name: String,
+    },
+    /// A scanner went away.
+    ScannerDetached {
+        /// Which.
+        scanner: ScannerId,
+    },
+    /// A scanner scanned a code; whoever may have it may fetch it.
+    ScanReceived {
+        /// Which.
+        scan: ScanId,
+        /// By which scanner.
+        scanner: ScannerId,
+        /// What it is the code of.
+        code: QrKind,
+    },
+    /// A scanner sent what is no code.
+    ScanGarbled {
+        /// Which scanner.
+        scanner: ScannerId,
     },
     /// A kind of reader cannot be seen now.
     SourceLost {

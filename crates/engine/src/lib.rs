@@ -1,7 +1,7 @@
 //! The event loop: one reading per reader.
 //!
-//! Readers come and go, cards come and go, callers ask for readings: [`Engine::start`] runs one loop that
-//! brings them together, and one owner thread for each reader that talks to its cards. Nothing here knows
+//! Readers come and go, cards come and go, codes are scanned, callers ask for readings: [`Engine::start`] runs one
+//! loop that brings them together, and one owner thread for each reader that talks to its cards. Nothing here knows
 //! hardware or HTTP.
 //!
 //! ```
@@ -9,8 +9,8 @@
 //! use cccd_engine::{CallerId, Engine, EngineOptions, PortraitWish, ReadRequest};
 //! use cccd_document::{AccessKey, Can};
 //!
-//! // No kind of reader at all: a real program hands over `cccd_readers::PcscSource`.
-//! let engine = Engine::start(Vec::new(), EngineOptions::default());
+//! // No kind of reader or scanner at all: a real program hands over `cccd_readers::PcscSource`.
+//! let engine = Engine::start(Vec::new(), Vec::new(), EngineOptions::default());
 //! let request = ReadRequest {
 //!     owner: CallerId::new("clinic"),
 //!     reader: None,
@@ -25,8 +25,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A result belongs to the caller who asked for it and to nobody else, is kept for a minute or two, and is
-//! wiped. Events carry nothing about a person.
+//! A result belongs to the caller who asked for it and to nobody else, a scan to the caller who took it first; both
+//! are kept for a minute or two, and wiped. Events carry nothing about a person.
 
 #![forbid(unsafe_code)]
 
@@ -37,12 +37,18 @@ mod event;
 mod failure;
 mod lease;
 mod owner;
+mod picture;
+mod random_id;
 mod reading;
 mod request;
+mod scan;
 
 pub use engine::{Clock, Engine, EngineHandle, EngineOptions, Judge, NotHere, ReaderView, Refused};
 pub use event::{Audience, Event, EventKind, Subscription};
 pub use failure::ReadFailure;
 pub use lease::{LEASE_SECONDS, LeaseEnd, LeaseView, NoLease};
+pub use picture::{PictureCode, codes_in_picture};
+pub use random_id::{ReadId, ScanId};
 pub use reading::{Effort, PartialReading, Phase, ReadState, ReadView, Reading};
-pub use request::{CallerId, PortraitWish, ReadId, ReadRequest};
+pub use request::{CallerId, PortraitWish, ReadRequest};
+pub use scan::{Scan, ScanNotHere, ScanReach};

@@ -1,6 +1,5 @@
 //! What a caller asks for.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,32 +19,6 @@ impl CallerId {
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-/// The name of one reading: 128 random bits, so that it cannot be guessed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ReadId([u8; 16]);
-
-impl ReadId {
-    /// Draws a new one from the operating system.
-    pub(crate) fn draw() -> Result<Self, getrandom::Error> {
-        let mut id = [0; 16];
-        getrandom::fill(&mut id)?;
-        Ok(Self(id))
-    }
-
-    /// Reads the 32 hexadecimal digits that [`fmt::Display`] writes.
-    pub fn parse(text: &str) -> Option<Self> {
-        let mut id = [0; 16];
-        hex::decode_to_slice(text, &mut id).ok()?;
-        Some(Self(id))
-    }
-}
-
-impl fmt::Display for ReadId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
     }
 }
 

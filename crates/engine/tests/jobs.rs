@@ -40,7 +40,7 @@ impl Desk {
     fn new(options: EngineOptions) -> Self {
         let hand = InProcessReader::new();
         let reader = hand.attach("Lane 0", ChannelLimits::SHORT).unwrap();
-        let engine = Engine::start(vec![Arc::new(hand.clone())], options);
+        let engine = Engine::start(vec![Arc::new(hand.clone())], Vec::new(), options);
         assert!(engine.handle().settled().blocking_recv().unwrap());
         Self { engine, hand, reader, issuer: Issuer::new().unwrap() }
     }

@@ -28,7 +28,7 @@ pub use origin::{NotAnOrigin, Origin};
 pub use reader_profile::{ReaderCatalogue, ReaderProfile, ReaderProfileError};
 pub use settings::{
     AgentSettings, ApiSettings, Caller, EvidenceSettings, LogSettings, ReaderSettings, ReadingSettings,
-    Scope, SettingsError,
+    ScanSettings, Scope, SettingsError,
 };
 pub use token::{NotATokenHash, TokenHash};
 pub use trust_settings::{FetchSettings, FetchUrl, TrustSettings, TrustSettingsError};

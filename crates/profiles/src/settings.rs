@@ -22,6 +22,8 @@ pub struct AgentSettings {
     pub readings: ReadingSettings,
     /// Which readers are used.
     pub readers: ReaderSettings,
+    /// What becomes of scanned codes.
+    pub scans: ScanSettings,
     /// Whom the agent trusts to have signed a document, and how that stays up to date.
     pub trust: TrustSettings,
     /// The machine's key and where it lies.
@@ -57,6 +59,8 @@ pub struct Caller {
 pub enum Scope {
     /// Take the evidence of a reading away: everything the chip said, signed, for others to judge.
     Evidence,
+    /// Have what the scanners of the desk scan. What a caller posts itself needs no scope.
+    Scan,
 }
 
 /// How readings run.
@@ -81,6 +85,13 @@ pub struct ReadingSettings {
 pub struct ReaderSettings {
     /// Names of readers to leave alone, `*` standing for anything.
     pub ignore: Vec<String>,
+}
+
+/// What becomes of scanned codes.
+#[derive(Debug, Clone, Copy)]
+pub struct ScanSettings {
+    /// How long one is kept.
+    pub keep: Duration,
 }
 
 /// The signing of evidence.
@@ -168,6 +179,7 @@ struct RawSettings {
     caller: Vec<RawCaller>,
     readings: RawReadings,
     readers: RawReaders,
+    scans: RawScans,
     trust: RawTrust,
     evidence: RawEvidence,
     log: RawLog,
@@ -228,6 +240,18 @@ struct RawReaders {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
+struct RawScans {
+    keep_s: u64,
+}
+
+impl Default for RawScans {
+    fn default() -> Self {
+        Self { keep_s: 90 }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
 struct RawEvidence {
     key_file: PathBuf,
 }
@@ -280,6 +304,7 @@ impl TryFrom<RawSettings> for AgentSettings {
             callers,
             readings,
             readers: ReaderSettings { ignore: raw.readers.ignore },
+            scans: ScanSettings { keep: seconds("scans.keep_s", raw.scans.keep_s, 10, 120)? },
             trust: raw.trust.try_into()?,
             evidence: EvidenceSettings { key_file: raw.evidence.key_file },
             log: LogSettings { level: raw.log.level, json: raw.log.json },
@@ -316,14 +341,6 @@ impl TryFrom<RawReadings> for ReadingSettings {
     type Error = SettingsError;
 
     fn try_from(raw: RawReadings) -> Result<Self, SettingsError> {
-        let within = |key, value, least, most| {
-            if (least..=most).contains(&value) {
-                Ok(value)
-            } else {
-                Err(SettingsError::OutOfRange { key, value, least, most })
-            }
-        };
-        let seconds = |key, value, least, most| within(key, value, least, most).map(Duration::from_secs);
         Ok(Self {
             wait_for_card: seconds("readings.wait_for_card_s", raw.wait_for_card_s, 1, 600)?,
             read_within: seconds("readings.read_within_s", raw.read_within_s, 5, 600)?,
@@ -334,6 +351,18 @@ impl TryFrom<RawReadings> for ReadingSettings {
             queue: usize::try_from(within("readings.queue", raw.queue, 1, 256)?).unwrap_or(1),
         })
     }
+}
+
+fn within(key: &'static str, value: u64, least: u64, most: u64) -> Result<u64, SettingsError> {
+    if (least..=most).contains(&value) {
+        Ok(value)
+    } else {
+        Err(SettingsError::OutOfRange { key, value, least, most })
+    }
+}
+
+fn seconds(key: &'static str, value: u64, least: u64, most: u64) -> Result<Duration, SettingsError> {
+    within(key, value, least, most).map(Duration::from_secs)
 }
 
 #[cfg(test)]
@@ -356,6 +385,7 @@ mod tests {
             ("[trust]\nallow_fetching = true", "unknown field `allow_fetching`"),
             ("[trust]\nfetch_within_s = 0", "trust.fetch_within_s = 0: 1 to 600"),
             ("[readings]\nkeep_result_s = 86400", "readings.keep_result_s = 86400: 10 to 120"),
+            ("[scans]\nkeep_s = 121", "scans.keep_s = 121: 10 to 120"),
             ("[[caller]]\nname = 'a b'\ntoken_sha256 = ''", "letters, digits"),
             ("[[caller]]\nname = 'a'\ntoken_sha256 = 'secret'", "cccd-agent token"),
             (&format!("[[caller]]\nname = 'a'\ntoken_sha256 = '{hash}'\norigins = ['*']"), "origin \"*\""),

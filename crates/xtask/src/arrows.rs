@@ -18,7 +18,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("cccd-evidence", &["cccd-card", "cccd-curve", "cccd-document", "cccd-trust"]),
     ("cccd-profiles", &["cccd-card", "cccd-document"]),
     ("cccd-readers", &["cccd-card", "cccd-profiles"]),
-    ("cccd-engine", &["cccd-card", "cccd-document", "cccd-emrtd", "cccd-profiles", "cccd-trust"]),
+    ("cccd-engine", &["cccd-card", "cccd-document", "cccd-emrtd", "cccd-profiles", "cccd-qr", "cccd-trust"]),
     (
         "cccd-api",
         &["cccd-card", "cccd-document", "cccd-engine", "cccd-evidence", "cccd-profiles", "cccd-trust"],

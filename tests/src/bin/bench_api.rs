@@ -94,7 +94,7 @@ impl Bench {
             readers.push(reader);
         }
         let options = EngineOptions { queue: JOBS, clock: Arc::new(now), ..EngineOptions::default() };
-        let engine = Engine::start(vec![Arc::new(hand)], options);
+        let engine = Engine::start(vec![Arc::new(hand)], Vec::new(), options);
         ensure!(engine.handle().settled().await?, "the simulated readers are not seen");
         let callers = (0..CALLERS)
             .map(|caller| Caller {

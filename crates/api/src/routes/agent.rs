@@ -14,7 +14,8 @@ use crate::wire::{AgentJson, HealthJson};
 /// Raised only where something that worked before would not any more.
 const API_LEVEL: u16 = 1;
 /// What this API can do, for callers that meet several versions of it.
-const FEATURES: [&str; 5] = ["prefer-wait", "events", "events-resume", "portrait-png", "problems-vi"];
+const FEATURES: [&str; 6] =
+    ["prefer-wait", "events", "events-resume", "portrait-png", "problems-vi", "scans"];
 
 /// Whether the program runs.
 #[utoipa::path(

@@ -25,7 +25,7 @@ const PING: Duration = Duration::from_secs(15);
 /// How long a listener should wait before it comes back.
 const COME_BACK_AFTER: Duration = Duration::from_secs(2);
 
-/// Events of readers and cards, and of the caller's own readings.
+/// Events of readers, cards and scanners, and of the caller's own readings.
 ///
 /// Each event's `data` is one `Event`. The `id` counts up; a listener that comes back with `Last-Event-ID`
 /// hears first what it missed, and hears `events.missed` where that is not known for certain to be all.

@@ -7,3 +7,4 @@ pub(crate) mod leases;
 pub(crate) mod problem_pages;
 pub(crate) mod readers;
 pub(crate) mod reads;
+pub(crate) mod scans;

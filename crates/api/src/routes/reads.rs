@@ -4,9 +4,10 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use cccd_document::{AccessInput, AccessInputError, MediaType};
+use cccd_document::{AccessPlan, MediaType};
 use cccd_engine::{
     CallerId, EngineHandle, NotHere, PortraitWish, ReadFailure, ReadId, ReadRequest, ReadView, Refused,
+    ScanId,
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -18,7 +19,8 @@ use crate::extract::{Caller, JsonBody, ReadName, reader_named};
 use crate::preference::{PREFERENCE_APPLIED, Wait, accepts_by_name};
 use crate::problems::Fault;
 use crate::refusal::Refusal;
-use crate::wire::{ExpectationJson, PartialJson, ReadJson, ReadRequestJson, ResultJson, personal_buffer};
+use crate::wiped::WipedBuffer;
+use crate::wire::{ExpectationJson, OpenedBy, PartialJson, ReadJson, ReadRequestJson, ResultJson};
 
 /// Asks for a reading.
 ///
@@ -47,12 +49,13 @@ use crate::wire::{ExpectationJson, PartialJson, ReadJson, ReadRequestJson, Resul
 )]
 pub(crate) async fn create_read(
     State(desk): State<Desk>,
-    Caller { id: caller, .. }: Caller,
+    caller: Caller,
     headers: HeaderMap,
     JsonBody(body): JsonBody<ReadRequestJson>,
 ) -> Result<Response, Refusal> {
     let wait = Wait::of(&headers);
-    let request = understand(caller.clone(), body)?;
+    let request = understand(&desk, &caller, body).await?;
+    let caller = caller.id;
     let mut unheard = Unheard::submit(&desk.engine, caller.clone(), request);
     let view = unheard.accepted().await?;
     let mut response = match wait {
@@ -68,27 +71,35 @@ pub(crate) async fn create_read(
     Ok(response)
 }
 
-fn understand(owner: CallerId, body: ReadRequestJson) -> Result<ReadRequest, Refusal> {
+async fn understand(desk: &Desk, caller: &Caller, body: ReadRequestJson) -> Result<ReadRequest, Refusal> {
     let access = body.access.ok_or(Fault::AccessKeyMissing)?;
-    let expect = body.expect.map(ExpectationJson::understood);
+    let expect = body.expect.map(ExpectationJson::understood).transpose();
+    let expect = expect.map_err(|why| Refusal::from(Fault::BodyInvalid).because(why))?;
     let reader = match body.reader {
         None => None,
         Some(named) => Some(reader_named(&named).ok_or(ReadFailure::ReaderNotFound)?),
     };
     Ok(ReadRequest {
-        owner,
+        owner: caller.id.clone(),
         reader,
-        access: AccessInput::from(access).plan().map_err(why_no_key)?,
+        // Last of what may be refused: a scan is the caller's from then on.
+        access: plan(desk, caller, access.into()).await?,
         portrait: if body.portrait { PortraitWish::Read } else { PortraitWish::Leave },
         nonce: body.nonce.map(|nonce| nonce.0),
-        expect: expect.transpose().map_err(|why| Refusal::from(Fault::BodyInvalid).because(why))?,
+        expect,
         wait_for_card: body.wait_for_card_s.map(|seconds| seconds.duration()),
     })
 }
 
-/// The error's own words: they name the field and repeat nothing of it.
-fn why_no_key(error: AccessInputError) -> Refusal {
-    Refusal::from(Fault::AccessKeyInvalid).because(error.to_string())
+async fn plan(desk: &Desk, caller: &Caller, access: OpenedBy) -> Result<AccessPlan, Refusal> {
+    match access {
+        OpenedBy::Input(input) => Ok(input.plan()?),
+        OpenedBy::Scan(name) => {
+            let scan = ScanId::parse(&name).filter(|scan| scan.to_string() == name);
+            let scan = scan.ok_or(Fault::ScanNotFound)?;
+            Ok(desk.engine.scan_access(caller.id.clone(), caller.reach(), scan).await??)
+        }
+    }
 }
 
 /// The result if the reading is over in time, the reading as it stands if not.
@@ -304,11 +315,11 @@ pub(super) fn about(not_here: NotHere, read: ReadId) -> Refusal {
 }
 
 /// JSON about a person: written into one buffer that is wiped once it has been sent.
-fn personal_json(value: &impl Serialize) -> Result<Response, Refusal> {
-    let mut text = personal_buffer();
-    serde_json::to_writer(&mut *text, value).map_err(|_| Refusal::from(ReadFailure::AgentFault))?;
+pub(super) fn personal_json(value: &impl Serialize) -> Result<Response, Refusal> {
+    let mut text = WipedBuffer::new();
+    serde_json::to_writer(&mut text, value).map_err(|_| Refusal::from(ReadFailure::AgentFault))?;
     let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-    Ok((headers, Bytes::from_owner(text)).into_response())
+    Ok((headers, Bytes::from_owner(text.into_inner())).into_response())
 }
 
 fn accepted(view: &ReadView) -> Response {

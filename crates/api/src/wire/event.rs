@@ -4,6 +4,7 @@ use cccd_engine::{Event, EventKind};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::scan::ScanKindJson;
 use super::{PhaseJson, rfc3339};
 
 /// The `data` of one server-sent event. It says nothing about a person.
@@ -23,7 +24,7 @@ pub(crate) struct EventJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime, value_type = Option<String>)]
     time: Option<String>,
-    /// The id of the reader or reading it is about.
+    /// The id of the reader, reading, scanner or scan it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<String>,
     /// What more there is to it.
@@ -70,6 +71,18 @@ pub(crate) enum EventTypeJson {
     /// A reading ended without a result.
     #[serde(rename = "read.failed")]
     ReadFailed,
+    /// A scanner is there.
+    #[serde(rename = "scanner.attached")]
+    ScannerAttached,
+    /// A scanner went away.
+    #[serde(rename = "scanner.detached")]
+    ScannerDetached,
+    /// A code was scanned; whoever has the scope `scan` may fetch it, once.
+    #[serde(rename = "scan.received")]
+    ScanReceived,
+    /// A scanner sent what is no code: scan again.
+    #[serde(rename = "scan.garbled")]
+    ScanGarbled,
     /// A kind of reader cannot be seen now.
     #[serde(rename = "agent.degraded")]
     AgentDegraded,
@@ -100,6 +113,10 @@ impl EventTypeJson {
             Self::LeaseLost => "lease.lost",
             Self::ReadCompleted => "read.completed",
             Self::ReadFailed => "read.failed",
+            Self::ScannerAttached => "scanner.attached",
+            Self::ScannerDetached => "scanner.detached",
+            Self::ScanReceived => "scan.received",
+            Self::ScanGarbled => "scan.garbled",
             Self::AgentDegraded => "agent.degraded",
             Self::AgentRecovered => "agent.recovered",
             Self::EventsMissed => "events.missed",
@@ -115,9 +132,19 @@ pub(crate) struct EventDataJson {
     /// The reader.
     #[serde(skip_serializing_if = "Option::is_none")]
     reader_id: Option<String>,
-    /// Its name as the driver gives it.
+    /// The name of a reader as its driver gives it, of a scanner for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
+    /// The scanner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scanner_id: Option<String>,
+    /// The scan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^[0-9a-f]{32}$")]
+    scan_id: Option<String>,
+    /// What the scanned code is of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<ScanKindJson>,
     /// The reading.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(pattern = "^[0-9a-f]{32}$")]
@@ -215,6 +242,25 @@ impl From<&Event> for EventJson {
                 data.code = Some(failure.code());
                 EventTypeJson::ReadFailed
             }
+            EventKind::ScannerAttached { scanner, name } => {
+                data.scanner_id = Some(scanner.to_string());
+                data.name = Some(name.clone());
+                EventTypeJson::ScannerAttached
+            }
+            EventKind::ScannerDetached { scanner } => {
+                data.scanner_id = Some(scanner.to_string());
+                EventTypeJson::ScannerDetached
+            }
+            EventKind::ScanReceived { scan, scanner, code } => {
+                data.scan_id = Some(scan.to_string());
+                data.scanner_id = Some(scanner.to_string());
+                data.kind = Some((*code).into());
+                EventTypeJson::ScanReceived
+            }
+            EventKind::ScanGarbled { scanner } => {
+                data.scanner_id = Some(scanner.to_string());
+                EventTypeJson::ScanGarbled
+            }
             EventKind::SourceLost { source } => {
                 data.transport = Some(source);
                 EventTypeJson::AgentDegraded
@@ -225,12 +271,14 @@ impl From<&Event> for EventJson {
             }
             _ => EventTypeJson::Other,
         };
+        let subject = [&data.read_id, &data.reader_id, &data.scan_id, &data.scanner_id];
+        let subject = subject.into_iter().find_map(Option::clone);
         Self {
             id: Some(event.sequence.to_string()),
             source: SOURCE,
             kind,
             time: Some(rfc3339(event.time)),
-            subject: data.read_id.clone().or_else(|| data.reader_id.clone()),
+            subject,
             data,
         }
     }
@@ -259,6 +307,10 @@ mod tests {
             EventTypeJson::LeaseLost,
             EventTypeJson::ReadCompleted,
             EventTypeJson::ReadFailed,
+            EventTypeJson::ScannerAttached,
+            EventTypeJson::ScannerDetached,
+            EventTypeJson::ScanReceived,
+            EventTypeJson::ScanGarbled,
             EventTypeJson::AgentDegraded,
             EventTypeJson::AgentRecovered,
             EventTypeJson::EventsMissed,

@@ -11,6 +11,8 @@ mod reader;
 mod record;
 mod request;
 mod result;
+mod scan;
+mod scanner;
 mod signed;
 mod verdict;
 
@@ -22,17 +24,34 @@ pub(crate) use partial::PartialJson;
 pub(crate) use problem::{ProblemJson, ProblemPageJson};
 pub(crate) use read::{PhaseJson, ReadJson};
 pub(crate) use reader::{ReaderJson, ReadersJson};
-pub(crate) use request::ReadRequestJson;
+pub(crate) use request::{OpenedBy, ReadRequestJson, ScanTextJson};
+pub(crate) use result::ResultJson;
 pub use result::result_json;
-pub(crate) use result::{ResultJson, personal_buffer};
+pub use scan::scans_json;
+pub(crate) use scan::{ScanJson, ScansJson};
+pub(crate) use scanner::ScannersJson;
 pub(crate) use signed::SignedText;
 pub use verdict::verdict_json;
 
+use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use zeroize::Zeroizing;
+
+use crate::wiped::WipedBuffer;
 
 /// A moment as RFC 3339 writes it.
 pub fn rfc3339(moment: OffsetDateTime) -> String {
     // Only years beyond 9999 cannot be written.
     moment.format(&Rfc3339).unwrap_or_default()
+}
+
+/// JSON about a person for a terminal, wiped when dropped.
+fn pretty(value: &impl Serialize) -> Zeroizing<String> {
+    let mut text = WipedBuffer::new();
+    // Strings and numbers can always be written into memory.
+    let written = serde_json::to_writer_pretty(&mut text, value);
+    text.extend(b"\n");
+    let whole = written.ok().and_then(|()| String::from_utf8(std::mem::take(&mut *text.into_inner())).ok());
+    Zeroizing::new(whole.unwrap_or_default())
 }

@@ -188,6 +188,14 @@ pub(crate) enum NoteJson {
     ScannedBirthDiffers,
     /// The scanned code and the chip have different sexes.
     ScannedSexDiffers,
+    /// The scanned code and the chip have different dates of issue.
+    ScannedIssueDiffers,
+    /// The scanned code and the chip have different numbers of the older card.
+    ScannedOldNumberDiffers,
+    /// The scanned code and the chip have different residences. That alone does not make them disagree.
+    ScannedResidenceDiffers,
+    /// The name in the scanned code was spoilt on the way and was not compared.
+    ScannedNameUnclear,
     /// DG13 breaks off: what came before is there.
     Dg13BrokenOff,
     /// A member of DG13 is no numbered field.
@@ -205,7 +213,7 @@ pub(crate) enum NoteJson {
 /// Text about a person, on its way out and nowhere else.
 #[derive(Serialize)]
 #[serde(transparent)]
-pub(crate) struct Silent<'a>(&'a str);
+pub(super) struct Silent<'a>(pub(super) &'a str);
 
 impl std::fmt::Debug for Silent<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -213,7 +221,7 @@ impl std::fmt::Debug for Silent<'_> {
     }
 }
 
-fn exposed<S: Serializer>(text: &Option<Personal>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn exposed<S: Serializer>(text: &Option<Personal>, serializer: S) -> Result<S::Ok, S::Error> {
     text.as_ref().map(Personal::expose).serialize(serializer)
 }
 
@@ -332,6 +340,10 @@ impl From<RecordNote> for NoteJson {
             RecordNote::ScannedNameDiffers => Self::ScannedNameDiffers,
             RecordNote::ScannedBirthDiffers => Self::ScannedBirthDiffers,
             RecordNote::ScannedSexDiffers => Self::ScannedSexDiffers,
+            RecordNote::ScannedIssueDiffers => Self::ScannedIssueDiffers,
+            RecordNote::ScannedOldNumberDiffers => Self::ScannedOldNumberDiffers,
+            RecordNote::ScannedResidenceDiffers => Self::ScannedResidenceDiffers,
+            RecordNote::ScannedNameUnclear => Self::ScannedNameUnclear,
             _ => Self::Other,
         }
     }

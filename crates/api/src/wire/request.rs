@@ -153,22 +153,44 @@ pub(crate) enum AccessJson {
     Qr(Secret),
     /// `id`: the personal number, of which the last digits are the card access number.
     Id(Secret),
+    /// `scan`: the name of a scan.
+    Scan(String),
 }
 
-impl From<AccessJson> for AccessInput {
+/// Where what opens the chip is to be had.
+#[derive(Debug)]
+pub(crate) enum OpenedBy {
+    /// It was sent.
+    Input(AccessInput),
+    /// It was scanned before; this names the scan, if it names anything.
+    Scan(String),
+}
+
+impl From<AccessJson> for OpenedBy {
     fn from(access: AccessJson) -> Self {
-        match access {
-            AccessJson::Can(digits) => Self::Can(digits.0),
-            AccessJson::MrzLines(lines) => Self::MrzLines(lines.0),
-            AccessJson::MrzFields(fields) => Self::Fields {
+        Self::Input(match access {
+            AccessJson::Can(digits) => AccessInput::Can(digits.0),
+            AccessJson::MrzLines(lines) => AccessInput::MrzLines(lines.0),
+            AccessJson::MrzFields(fields) => AccessInput::Fields {
                 document_number: fields.document_number.0,
                 birth: fields.birth.0,
                 expiry: fields.expiry.0,
             },
-            AccessJson::Qr(text) => Self::QrText(text.0),
-            AccessJson::Id(number) => Self::PersonalNumber(number.0),
-        }
+            AccessJson::Qr(text) => AccessInput::QrText(text.0),
+            AccessJson::Id(number) => AccessInput::PersonalNumber(number.0),
+            AccessJson::Scan(name) => return Self::Scan(name),
+        })
     }
+}
+
+/// The text of a code, for [`create_scans`](crate::routes::scans).
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ScanText)]
+pub(crate) struct ScanTextJson {
+    /// As the scanner typed it.
+    #[schema(value_type = String, min_length = 1, max_length = 8192)]
+    pub(crate) text: Secret,
 }
 
 /// The three fields of the MRZ that make a key.
@@ -238,8 +260,8 @@ impl<'de> Deserialize<'de> for MrzJson {
 
 impl<'de> Deserialize<'de> for AccessJson {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        const FIELDS: &[&str] = &["can", "mrz", "qr", "id"];
-        const ONE: &str = "exactly one of can, mrz, qr, id";
+        const FIELDS: &[&str] = &["can", "mrz", "qr", "id", "scan"];
+        const ONE: &str = "exactly one of can, mrz, qr, id, scan";
 
         #[derive(Deserialize)]
         #[serde(field_identifier, rename_all = "snake_case")]
@@ -248,6 +270,7 @@ impl<'de> Deserialize<'de> for AccessJson {
             Mrz,
             Qr,
             Id,
+            Scan,
         }
 
         struct AccessVisitor;
@@ -268,6 +291,7 @@ impl<'de> Deserialize<'de> for AccessJson {
                     Field::Mrz => map.next_value::<MrzJson>()?.0,
                     Field::Qr => AccessJson::Qr(map.next_value()?),
                     Field::Id => AccessJson::Id(map.next_value()?),
+                    Field::Scan => AccessJson::Scan(map.next_value()?),
                 };
                 match map.next_key::<Field>()? {
                     None => Ok(access),
@@ -332,6 +356,10 @@ impl PartialSchema for AccessJson {
                 "The personal number, of which the last six digits are the card access number.",
                 [("id", text("Twelve digits.", Some("^[0-9]{12}$"), 12, 12))],
             ))
+            .item(closed(
+                "A scan already made: by a scanner, for a caller with the scope `scan`, or posted by this caller.",
+                [("scan", text("Its `scan_id`.", Some("^[0-9a-f]{32}$"), 32, 32))],
+            ))
             .into()
     }
 }
@@ -376,6 +404,7 @@ mod tests {
             ),
             (r#"{"qr": "000090123456|A"}"#, "Qr"),
             (r#"{"id": "\u0030"}"#, "Id"),
+            (r#"{"scan": "5f0c"}"#, "Scan"),
         ] {
             let request = parse(&format!(r#"{{"access": {access}}}"#)).unwrap();
             let printed = format!("{:?}", request.access.unwrap());

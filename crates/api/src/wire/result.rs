@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 
 use super::expectation::ComparisonJson;
 use super::record::RecordJson;
-use super::rfc3339;
 use super::verdict::VerdictJson;
+use super::{pretty, rfc3339};
 
 /// What a reading found.
 #[derive(Debug, Serialize, ToSchema)]
@@ -30,8 +30,8 @@ pub(crate) struct ResultJson<'a> {
     portrait: Option<PortraitJson>,
     /// Whether it is genuine.
     verdict: VerdictJson,
-    /// Whether the QR code that opened the chip says the same as the chip; null where none did. The notes of
-    /// the record name what differs.
+    /// Whether the QR code that opened the chip says the same as the chip: number, name, birth, sex, issue and the
+    /// number of an older card; null where none did. The notes of the record name what differs.
     scan_agrees: Option<bool>,
     /// How the card compares with what the request expects; null where it expects nothing.
     expected: Option<ComparisonJson>,
@@ -262,19 +262,7 @@ impl<'a> ResultJson<'a> {
 
 /// What a reading found, as the API answers it: for programs that have the engine in their own process.
 pub fn result_json(read: ReadId, reading: &Reading) -> Zeroizing<String> {
-    let mut text = personal_buffer();
-    let result = ResultJson::new(read, reading);
-    // Strings and numbers can always be written into memory.
-    let written = serde_json::to_writer_pretty(&mut *text, &result);
-    text.push(b'\n');
-    let whole = written.ok().and_then(|()| String::from_utf8(std::mem::take(&mut *text)).ok());
-    Zeroizing::new(whole.unwrap_or_default())
-}
-
-/// A buffer for JSON about a person, wiped when dropped. It is larger than what any card in the field
-/// makes, so that it does not move while it is written and leaves no copy behind.
-pub(crate) fn personal_buffer() -> Zeroizing<Vec<u8>> {
-    Zeroizing::new(Vec::with_capacity(64 * 1024))
+    pretty(&ResultJson::new(read, reading))
 }
 
 impl From<&AccessRun> for AccessJson {

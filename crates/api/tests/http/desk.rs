@@ -5,12 +5,13 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use cccd_api::{AgentFacts, Api};
-use cccd_card::{ChannelLimits, ReaderId, ReaderSource};
-use cccd_engine::{Engine, EngineOptions};
+use cccd_card::{ChannelLimits, ReaderId, ReaderSource, ScannerId};
+use cccd_engine::{Engine, EngineOptions, EventKind};
 use cccd_evidence::AgentKey;
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::personalise::{CardDescription, Issuer, personalise, shipped_card};
 use cccd_firmware_sim::reader::in_process::InProcessReader;
+use cccd_firmware_sim::reader::scanner::InProcessScanner;
 use cccd_profiles::{Caller, Origin, Scope, TokenHash};
 use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
@@ -20,12 +21,15 @@ pub(crate) const HOST: &str = "127.0.0.1:9303";
 pub(crate) const CLINIC: &str = "token of the clinic";
 pub(crate) const CLINIC_ORIGIN: &str = "https://his.example.vn";
 pub(crate) const NOTARY: &str = "token of the notary";
+/// A caller with no scope at all.
+pub(crate) const KIOSK: &str = "token of the kiosk";
 pub(crate) const NOTARY_ORIGIN: &str = "http://127.0.0.1:8080";
 pub(crate) const CARD: &str = "cccd-2021";
 
 pub(crate) struct Desk {
     pub(crate) engine: Engine,
     pub(crate) hand: InProcessReader,
+    pub(crate) scanner: InProcessScanner,
     pub(crate) api: Api,
     router: Router,
 }
@@ -47,18 +51,23 @@ impl Desk {
     }
 
     fn over(sources: Vec<Arc<dyn ReaderSource>>, hand: InProcessReader) -> Self {
-        let engine = Engine::start(sources, EngineOptions::default());
-        let caller = |name: &str, token, origin| Caller {
+        let scanner = InProcessScanner::new();
+        let engine = Engine::start(sources, vec![Arc::new(scanner.clone())], EngineOptions::default());
+        let caller = |name: &str, token, origin, scopes: &[Scope]| Caller {
             name: name.to_owned(),
             token: TokenHash::of(token),
             origins: vec![Origin::parse(origin).unwrap()],
-            scopes: if name == "notary" { vec![Scope::Evidence] } else { Vec::new() },
+            scopes: scopes.to_vec(),
         };
-        let callers = vec![caller("clinic", CLINIC, CLINIC_ORIGIN), caller("notary", NOTARY, NOTARY_ORIGIN)];
+        let callers = vec![
+            caller("clinic", CLINIC, CLINIC_ORIGIN, &[Scope::Scan]),
+            caller("notary", NOTARY, NOTARY_ORIGIN, &[Scope::Evidence, Scope::Scan]),
+            caller("kiosk", KIOSK, CLINIC_ORIGIN, &[]),
+        ];
         let facts = AgentFacts { version: "1.2.3".to_owned(), features: vec!["simulator"] };
         let api = Api::new(engine.handle(), callers, facts);
         let router = api.router(9303);
-        Self { engine, hand, api, router }
+        Self { engine, hand, scanner, api, router }
     }
 
     /// The same, with a key to sign evidence with.
@@ -75,6 +84,14 @@ impl Desk {
         let reader = self.hand.attach(name, ChannelLimits::EXTENDED).unwrap();
         events.coming.recv().await.unwrap();
         reader
+    }
+
+    /// Shows a code to a scanner and waits until the engine knows it; gives the event.
+    pub(crate) async fn show(&self, scanner: &ScannerId, payload: &[u8]) -> EventKind {
+        let mut events =
+            self.engine.handle().subscribe(cccd_engine::CallerId::new("test"), None).await.unwrap();
+        self.scanner.show(scanner, payload);
+        events.coming.recv().await.unwrap().kind
     }
 
     /// Lays the card on a reader and waits until the engine knows it.

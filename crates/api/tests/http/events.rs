@@ -170,6 +170,28 @@ async fn a_listener_too_slow_for_the_journal_is_told_and_goes_on_without_a_gap()
 }
 
 #[tokio::test]
+async fn scans_are_heard_of_and_say_nothing_of_anybody() {
+    let desk = Desk::bare();
+    // Who may not have scans hears of them all the same, as of cards.
+    let mut listener = Listener::start(&desk, crate::desk::KIOSK, None).await;
+    let scanner = desk.scanner.attach("Desk 1");
+    desk.scanner.show(&scanner, crate::desk::card().qr_text().unwrap().as_bytes());
+    desk.scanner.show(&scanner, b" \r\n");
+    desk.scanner.show(&scanner, &[b'1'; 8193]);
+    desk.scanner.garble(&scanner);
+    desk.scanner.detach(&scanner);
+    let attached = listener.next().await;
+    assert_eq!(attached.name, "scanner.attached");
+    assert_eq!(attached.data["data"], value!({ "scanner_id": "desk-1", "name": "Desk 1" }));
+    let received = listener.next().await;
+    let scan = received.data["subject"].clone();
+    assert_eq!(received.name, "scan.received");
+    assert_eq!(received.data["data"], value!({ "scan_id": scan, "scanner_id": "desk-1", "kind": "citizen" }));
+    // Nothing, what no code can hold, and what the scanner itself says is none.
+    assert_eq!(listener.names(4).await, ["scan.garbled", "scan.garbled", "scan.garbled", "scanner.detached"]);
+}
+
+#[tokio::test]
 async fn what_is_no_event_id_is_refused() {
     let desk = Desk::bare();
     for wrong in ["x", "-1", "+1", "1.0", "18446744073709551616"] {

@@ -16,3 +16,5 @@ mod jobs;
 mod readings;
 #[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod scans;
