@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::scanner_settings::{RawScanner, RawScanners};
+use crate::trust_settings::RawTrust;
 use crate::{
-    NotATokenHash, NotAnOrigin, Origin, TokenHash, TrustSettings, TrustSettingsError,
-    trust_settings::RawTrust,
+    NotATokenHash, NotAnOrigin, Origin, ScannerSettings, ScannerSettingsError, TokenHash, TrustSettings,
+    TrustSettingsError,
 };
 
 /// The settings as meant.
@@ -22,6 +24,8 @@ pub struct AgentSettings {
     pub readings: ReadingSettings,
     /// Which readers are used.
     pub readers: ReaderSettings,
+    /// Which scanners are used.
+    pub scanners: ScannerSettings,
     /// Whom the agent trusts to have signed a document, and how that stays up to date.
     pub trust: TrustSettings,
     /// The machine's key and where it lies.
@@ -145,6 +149,9 @@ pub enum SettingsError {
         /// Largest.
         most: u64,
     },
+    /// A scanner is set up wrongly.
+    #[error(transparent)]
+    Scanner(#[from] ScannerSettingsError),
     /// The trust store is set up wrongly.
     #[error(transparent)]
     Trust(#[from] TrustSettingsError),
@@ -168,6 +175,8 @@ struct RawSettings {
     caller: Vec<RawCaller>,
     readings: RawReadings,
     readers: RawReaders,
+    scanners: RawScanners,
+    scanner: Vec<RawScanner>,
     trust: RawTrust,
     evidence: RawEvidence,
     log: RawLog,
@@ -280,6 +289,7 @@ impl TryFrom<RawSettings> for AgentSettings {
             callers,
             readings,
             readers: ReaderSettings { ignore: raw.readers.ignore },
+            scanners: ScannerSettings::of(&raw.scanners, raw.scanner)?,
             trust: raw.trust.try_into()?,
             evidence: EvidenceSettings { key_file: raw.evidence.key_file },
             log: LogSettings { level: raw.log.level, json: raw.log.json },
