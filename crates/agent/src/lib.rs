@@ -22,6 +22,7 @@ mod daemon;
 mod evidence_key;
 mod logging;
 mod read_command;
+mod scanners_command;
 mod table;
 pub mod trust;
 mod verify_command;
