@@ -10,3 +10,5 @@ pub mod lies;
 pub mod personalise;
 pub mod pki;
 pub mod reader;
+#[cfg(target_os = "linux")]
+pub mod scanner;

@@ -18,6 +18,8 @@ use cccd_firmware_sim::personalise::{CardDescription, Issuer, personalise};
 use cccd_firmware_sim::reader::in_process::InProcessReader;
 use cccd_firmware_sim::reader::pcscd::PcscBench;
 use cccd_firmware_sim::reader::scanner::InProcessScanner;
+use cccd_firmware_sim::scanner::SerialScanner;
+use cccd_profiles::ScannerCatalogue;
 use cccd_tests::{AgentUnderTest, CALLER_TOKEN, OTHER_TOKEN, agent::Answer, people};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -181,6 +183,39 @@ fn a_typed_scan_opens_the_card_on_pcscd_over_http() {
             reader.remove();
             agent.wait_for_card("Lane 0", false);
         }
+    }
+}
+
+#[test]
+fn a_scan_on_a_serial_port_and_a_tap_on_pcscd_and_nothing_else() {
+    let bench = PcscBench::start(&["Lane 0"]).unwrap();
+    let folder = TempDir::new().unwrap();
+    let model = ScannerCatalogue::shipped().get("honeywell").unwrap().clone();
+    let scanner = SerialScanner::plugged(&folder.path().join("port"), model).unwrap();
+    let settings =
+        format!("[[scanner]]\nname = 'Desk 1'\nport = '{}'\nprofile = 'honeywell'", scanner.link().display());
+    let agent = AgentUnderTest::start_with(PROGRAM, Some(bench.socket_path()), &settings);
+    agent.wait_for("scanner.attached", || agent.events().iter().any(|(name, _)| name == "scanner.attached"));
+    let reader = bench.reader(0).unwrap();
+    for (scanned, name) in PEOPLE.into_iter().enumerate() {
+        let card = people::card(name);
+        let scans = || -> Vec<Value> {
+            let events = agent.events().into_iter();
+            events
+                .filter(|(name, _)| name == "scan.received")
+                .map(|(_, event)| event["data"].clone())
+                .collect()
+        };
+        scanner.scan(card.qr_text().unwrap().as_bytes()).unwrap();
+        agent.wait_for("the scan", || scans().len() > scanned);
+        let scan = &scans()[scanned];
+        assert_eq!(scan["scanner_id"], "desk-1");
+        let [(image, _), _] = images(&card);
+        reader.insert(Chip::new(image)).unwrap();
+        let result = agent.read(&json!({ "access": { "scan": scan["scan_id"] } })).result();
+        assert_read(name, &card, &result);
+        reader.remove();
+        agent.wait_for_card("Lane 0", false);
     }
 }
 

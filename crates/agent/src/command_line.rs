@@ -9,9 +9,10 @@ use cccd_profiles::{AgentSettings, TokenHash};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use zeroize::Zeroizing;
 
+use crate::scanners_command::ScannersArguments;
 use crate::trust::TrustArguments;
 use crate::verify_command::{self, VerifyArguments};
-use crate::{Agent, daemon, evidence_key, logging, read_command, scan_command, trust};
+use crate::{Agent, daemon, evidence_key, logging, read_command, scan_command, scanners_command, trust};
 
 /// Đọc thẻ Căn cước gắn chip · Reads Vietnamese chip ID cards
 #[derive(Parser)]
@@ -50,6 +51,8 @@ enum Command {
     EvidenceKey,
     /// Liệt kê đầu đọc · List the readers of this machine
     Readers,
+    /// Liệt kê máy quét mã QR · List the scanners of QR codes, or try one
+    Scanners(ScannersArguments),
     /// Tạo mã truy cập cho một phần mềm · Make a token for a program, and the line for the settings
     Token {
         /// The caller's name in the settings
@@ -145,6 +148,7 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         Command::Verify(arguments) => verify_command::verify(&settings, &arguments),
         Command::EvidenceKey => evidence_key(&settings),
         Command::Readers => read_command::list_readers(&settings),
+        Command::Scanners(arguments) => scanners_command::run(&settings, &arguments),
         Command::Token { name } => token(&name),
         Command::Trust(arguments) => trust::run(&settings.trust, &arguments),
         Command::CheckConfig => say(&format!(

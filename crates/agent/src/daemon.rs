@@ -9,8 +9,8 @@ use anyhow::{Context as _, Result};
 use cccd_api::{AgentFacts, Api};
 use cccd_card::{ReaderSource, ScannerSource};
 use cccd_engine::{Engine, EngineOptions, Judge};
-use cccd_profiles::AgentSettings;
-use cccd_readers::{PcscOptions, PcscSource};
+use cccd_profiles::{AgentSettings, UnnamedScanners};
+use cccd_readers::{PcscOptions, PcscSource, SerialOptions, SerialSource};
 use cccd_trust::{Basis, Policy, judge};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
@@ -130,9 +130,13 @@ fn judge_by(settings: &AgentSettings) -> Judge {
     })
 }
 
-/// The scanners of this machine.
-pub(crate) fn scanners(_: &AgentSettings) -> Vec<Arc<dyn ScannerSource>> {
-    Vec::new()
+/// The scanners of this machine, where the settings want any.
+pub(crate) fn scanners(settings: &AgentSettings) -> Vec<Arc<dyn ScannerSource>> {
+    let scanners = settings.scanners.clone();
+    if scanners.named.is_empty() && scanners.unnamed == UnnamedScanners::Left {
+        return Vec::new();
+    }
+    vec![Arc::new(SerialSource::new(SerialOptions { scanners }))]
 }
 
 /// The readers of this machine.

@@ -24,6 +24,7 @@ mod logging;
 mod read_command;
 mod scan_command;
 mod scan_table;
+mod scanners_command;
 mod table;
 pub mod trust;
 mod verify_command;

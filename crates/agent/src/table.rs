@@ -225,6 +225,13 @@ pub(crate) fn of_readers(readers: &[ReaderView]) -> String {
     format!("{table}\n")
 }
 
+/// The scanners: id, where, and what.
+pub(crate) fn of_scanners(rows: impl Iterator<Item = [String; 3]>) -> String {
+    let mut table = table(["id", "cổng · port", "máy quét · scanner"]);
+    table.add_rows(rows);
+    format!("{table}\n")
+}
+
 fn table(header: [&str; 3]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);

@@ -18,17 +18,30 @@
 
 #![forbid(unsafe_code)]
 
+mod code_encoding;
 mod origin;
 mod reader_profile;
+mod scanner_profile;
+mod scanner_settings;
 mod settings;
 mod token;
 mod trust_settings;
+mod usb_id;
 
+pub use code_encoding::CodeEncoding;
 pub use origin::{NotAnOrigin, Origin};
 pub use reader_profile::{ReaderCatalogue, ReaderProfile, ReaderProfileError};
+pub use scanner_profile::{
+    CodeEnd, CodeFraming, CommandAnswer, FlowControl, Parity, ScannerCatalogue, ScannerCommand,
+    ScannerCommands, ScannerProfile, ScannerProfileError, SerialLine, StopBits, SymbologyMark,
+};
+pub use scanner_settings::{
+    DeskScanner, ScannerPlace, ScannerSettings, ScannerSettingsError, UnnamedScanners,
+};
 pub use settings::{
     AgentSettings, ApiSettings, Caller, EvidenceSettings, LogSettings, ReaderSettings, ReadingSettings,
     ScanSettings, Scope, SettingsError,
 };
 pub use token::{NotATokenHash, TokenHash};
 pub use trust_settings::{FetchSettings, FetchUrl, TrustSettings, TrustSettingsError};
+pub use usb_id::UsbId;

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::scanner_settings::{RawScanner, RawScanners};
+use crate::trust_settings::RawTrust;
 use crate::{
-    NotATokenHash, NotAnOrigin, Origin, TokenHash, TrustSettings, TrustSettingsError,
-    trust_settings::RawTrust,
+    NotATokenHash, NotAnOrigin, Origin, ScannerSettings, ScannerSettingsError, TokenHash, TrustSettings,
+    TrustSettingsError,
 };
 
 /// The settings as meant.
@@ -24,6 +26,8 @@ pub struct AgentSettings {
     pub readers: ReaderSettings,
     /// What becomes of scanned codes.
     pub scans: ScanSettings,
+    /// Which scanners are used.
+    pub scanners: ScannerSettings,
     /// Whom the agent trusts to have signed a document, and how that stays up to date.
     pub trust: TrustSettings,
     /// The machine's key and where it lies.
@@ -156,6 +160,9 @@ pub enum SettingsError {
         /// Largest.
         most: u64,
     },
+    /// A scanner is set up wrongly.
+    #[error(transparent)]
+    Scanner(#[from] ScannerSettingsError),
     /// The trust store is set up wrongly.
     #[error(transparent)]
     Trust(#[from] TrustSettingsError),
@@ -180,6 +187,8 @@ struct RawSettings {
     readings: RawReadings,
     readers: RawReaders,
     scans: RawScans,
+    scanners: RawScanners,
+    scanner: Vec<RawScanner>,
     trust: RawTrust,
     evidence: RawEvidence,
     log: RawLog,
@@ -305,6 +314,7 @@ impl TryFrom<RawSettings> for AgentSettings {
             readings,
             readers: ReaderSettings { ignore: raw.readers.ignore },
             scans: ScanSettings { keep: seconds("scans.keep_s", raw.scans.keep_s, 10, 120)? },
+            scanners: ScannerSettings::of(&raw.scanners, raw.scanner)?,
             trust: raw.trust.try_into()?,
             evidence: EvidenceSettings { key_file: raw.evidence.key_file },
             log: LogSettings { level: raw.log.level, json: raw.log.json },

@@ -13,9 +13,17 @@
 //! }, &stop);
 //! ```
 //!
+//! Scanners on serial ports are found, listened to and found again by [`SerialSource`]; [`Splitter`] makes codes of what
+//! comes over their lines, and knows no port.
+//!
 //! Nothing above this crate can tell one kind of reader from another. No call into a driver is trusted to
 //! return, and no answer is trusted to be one.
 
 mod pcsc;
+mod serial;
 
 pub use crate::pcsc::{PcscOptions, PcscSource};
+pub use crate::serial::{
+    Burst, BurstShape, Heard, LONGEST_FRAME, NotSent, PortFault, ScannerOrder, ScannerTrial, SerialOptions,
+    SerialPortFound, SerialSource, Splitter, UsbPort, probe, serial_ports, try_port,
+};

@@ -54,7 +54,16 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ),
     (
         "cccd-fuzz-targets",
-        &["cccd-curve", "cccd-document", "cccd-emrtd", "cccd-evidence", "cccd-firmware-sim", "cccd-trust"],
+        &[
+            "cccd-curve",
+            "cccd-document",
+            "cccd-emrtd",
+            "cccd-evidence",
+            "cccd-firmware-sim",
+            "cccd-profiles",
+            "cccd-readers",
+            "cccd-trust",
+        ],
     ),
     ("cccd-xtask", &[]),
 ];

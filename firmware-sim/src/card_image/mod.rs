@@ -32,7 +32,7 @@ mod light;
 mod person;
 mod pose;
 mod print;
-mod random;
+pub(crate) mod random;
 mod symbol;
 
 pub use conditions::{Conditions, Level};

@@ -5,7 +5,7 @@
 
 /// A stream of numbers that depends on its seed and on nothing else.
 #[derive(Debug, Clone)]
-pub(super) struct Random {
+pub(crate) struct Random {
     state: [u64; 4],
 }
 
@@ -14,7 +14,7 @@ impl Random {
     ///
     /// Each concern of a frame (its person, its pose, its noise) has a stream of its own: one more draw in one
     /// of them leaves the others as they were.
-    pub(super) fn new(seed: u64, index: u64, stream: u64) -> Self {
+    pub(crate) fn new(seed: u64, index: u64, stream: u64) -> Self {
         let mut mixer = split_mix(seed) ^ split_mix(index.wrapping_mul(0x9E6C_63D0_876A_68E5));
         mixer ^= split_mix(stream.wrapping_add(0x5851_F42D_4C95_7F2D));
         let state = std::array::from_fn(|_| {
@@ -25,7 +25,7 @@ impl Random {
     }
 
     /// The next 64 bits (Blackman and Vigna, xoshiro256++ 1.0).
-    pub(super) fn next_u64(&mut self) -> u64 {
+    pub(crate) fn next_u64(&mut self) -> u64 {
         let [a, b, c, d] = self.state;
         let answer = a.wrapping_add(d).rotate_left(23).wrapping_add(a);
         let (c, d) = (c ^ a, d ^ b);
@@ -35,32 +35,32 @@ impl Random {
     }
 
     /// Evenly spread over `0.0..1.0`.
-    pub(super) fn unit(&mut self) -> f32 {
+    pub(crate) fn unit(&mut self) -> f32 {
         (self.next_u64() >> 40) as f32 / (1_u32 << 24) as f32
     }
 
     /// Evenly spread over `low..high`.
-    pub(super) fn range(&mut self, low: f32, high: f32) -> f32 {
+    pub(crate) fn range(&mut self, low: f32, high: f32) -> f32 {
         low + (high - low) * self.unit()
     }
 
     /// True with the given probability.
-    pub(super) fn chance(&mut self, probability: f32) -> bool {
+    pub(crate) fn chance(&mut self, probability: f32) -> bool {
         self.unit() < probability
     }
 
     /// Evenly spread over `0..count`; 0 where `count` is 0.
-    pub(super) fn below(&mut self, count: usize) -> usize {
+    pub(crate) fn below(&mut self, count: usize) -> usize {
         ((u128::from(self.next_u64()) * count as u128) >> 64) as usize
     }
 
     /// One of `choices`.
-    pub(super) fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
+    pub(crate) fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
         &choices[self.below(choices.len())]
     }
 
     /// Close to normal, mean 0, deviation 1: the sum of four 16-bit draws (Irwin-Hall), one draw a call.
-    pub(super) fn bell(&mut self) -> f32 {
+    pub(crate) fn bell(&mut self) -> f32 {
         let bits = self.next_u64();
         let sum = (bits & 0xFFFF) + (bits >> 16 & 0xFFFF) + (bits >> 32 & 0xFFFF) + (bits >> 48);
         // Four uniforms have variance 4/12.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! > {"do":"insert","reader":0,"card":"cccd-2021"}
-//! < {"done":{"readers":[{"number":0,"name":"Simulated reader 1","plugged":true,"card":"cccd-2021"}], …}}
+//! < {"done":{"readers":[{"number":0,"name":"Simulated reader 1","plugged":true,"card":"cccd-2021"}],"scanners":[], …}}
 //! > {"do":"remove","reader":7}
 //! < {"refused":"there is no reader 7"}
 //! ```
@@ -17,6 +17,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use crate::scanner::Glitch;
 
 /// The longest order. A card is named or lies in a file, so nothing long is ever said.
 const MAX_LINE: u64 = 16 * 1024;
@@ -56,8 +58,49 @@ pub enum Order {
         /// Which reader, counted from 0.
         reader: usize,
     },
+    /// Scans a code.
+    Scan {
+        /// Which scanner, counted from 0.
+        scanner: usize,
+        /// What the code says.
+        code: Code,
+        /// When.
+        when: When,
+        /// What goes wrong.
+        glitch: Option<Glitch>,
+    },
+    /// Pulls a scanner's cable.
+    UnplugScanner {
+        /// Which scanner, counted from 0.
+        scanner: usize,
+    },
+    /// Plugs it in again.
+    PlugScanner {
+        /// Which scanner, counted from 0.
+        scanner: usize,
+    },
     /// Only looks.
     Status {},
+}
+
+/// What a code says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Code {
+    /// This.
+    Text(String),
+    /// What is on the back or front of this card: a shipped card's name, or the path of a TOML file.
+    Card(String),
+}
+
+/// When a code is scanned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum When {
+    /// At once, as if by the button.
+    Now,
+    /// When the host triggers the scanner.
+    Triggered,
 }
 
 /// What came of an order.
@@ -79,6 +122,21 @@ pub struct Status {
     pub serving: Option<bool>,
     /// The readers, by number.
     pub readers: Vec<ReaderStatus>,
+    /// The scanners, by number.
+    pub scanners: Vec<ScannerStatus>,
+}
+
+/// One scanner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScannerStatus {
+    /// Counted from 0.
+    pub number: usize,
+    /// The profile it behaves as.
+    pub model: String,
+    /// The name of its serial port.
+    pub port: String,
+    /// Whether its cable is in.
+    pub plugged: bool,
 }
 
 /// One reader.
@@ -210,7 +268,7 @@ mod tests {
         let card = Some("cccd-2021".to_owned());
         let reader = ReaderStatus { number: 0, name: "Desk".into(), plugged: true, card };
         let environment = [("PCSCLITE_CSOCK_NAME".to_owned(), "/somewhere/sock".to_owned())].into();
-        Status { environment, serving: Some(true), readers: vec![reader] }
+        Status { environment, serving: Some(true), readers: vec![reader], scanners: Vec::new() }
     }
 
     fn insert() -> Order {
@@ -223,6 +281,12 @@ mod tests {
         assert_eq!(serde_json::to_string(&insert()).unwrap(), line);
         assert_eq!(serde_json::from_str::<Order>(line).unwrap(), insert());
         assert_eq!(serde_json::from_str::<Order>(r#"{"do":"status"}"#).unwrap(), Order::Status {});
+        let scan =
+            r#"{"do":"scan","scanner":0,"code":{"card":"cccd-2021"},"when":"now","glitch":{"pieces":7}}"#;
+        let code = Code::Card("cccd-2021".into());
+        let order = Order::Scan { scanner: 0, code, when: When::Now, glitch: Some(Glitch::Pieces(7)) };
+        assert_eq!(serde_json::from_str::<Order>(scan).unwrap(), order);
+        assert_eq!(serde_json::to_string(&order).unwrap(), scan);
         assert!(serde_json::from_str::<Order>(r#"{"do":"remove","reader":0,"card":"x"}"#).is_err());
     }
 

@@ -10,6 +10,7 @@ mod chip;
 mod evidence;
 mod proofs;
 mod qr;
+mod scanner;
 #[cfg(feature = "seeds")]
 pub mod seeds;
 mod trust;
@@ -62,6 +63,8 @@ targets! {
     cv_certificate => proofs::cv_certificate,
     /// The text of a QR code.
     qr_payload => qr::payload,
+    /// What comes over the line of a serial scanner.
+    scanner_line => scanner::line,
     /// A certificate.
     certificate => trust::certificate,
     /// A revocation list.

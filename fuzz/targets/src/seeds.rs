@@ -41,6 +41,7 @@ impl Seeds {
     pub fn make() -> Result<Self> {
         let mut seeds = Self::default();
         seeds.chips()?;
+        seeds.scanners()?;
         seeds.security_objects()?;
         seeds.certificates()?;
         seeds.lists()?;
@@ -80,6 +81,25 @@ impl Seeds {
         for plan in ChipAuthenticationPlan::all().into_iter().step_by(EVERY) {
             let card = citizen()?.with_chip_authentication(vec![plan]);
             self.chip(&personalise(&card, &issuer)?)?;
+        }
+        Ok(())
+    }
+
+    /// Codes as a scanner sends them, whole and in pieces.
+    fn scanners(&mut self) -> Result<()> {
+        let code = citizen()?.qr_text().context("no code")?;
+        for (framing, before, behind) in [
+            (0, "", "\r"),
+            (1, "", "\n"),
+            (2, "", "\r\n"),
+            (3, "", "\t"),
+            (4, "\x02", "\x03"),
+            (5, "]Q1", "\r\n"),
+            (6, "", ""),
+        ] {
+            let code = format!("{before}{code}{behind}");
+            self.add("scanner_line", [&[framing, 255], code.as_bytes(), code.as_bytes()].concat());
+            self.add("scanner_line", [&[framing, 7], code.as_bytes()].concat());
         }
         Ok(())
     }

@@ -96,6 +96,12 @@ impl Press {
     }
 }
 
+/// The text of a card's QR code.
+pub(crate) fn qr_text(named: &str) -> anyhow::Result<String> {
+    let (card, _) = split_lie(named)?;
+    describe(card)?.qr_text().with_context(|| format!("{named} has no QR code"))
+}
+
 /// Lists the lies a card can tell.
 pub(crate) fn list_lies(out: &mut impl Write) -> io::Result<()> {
     for lie in Lie::all() {
@@ -256,5 +262,6 @@ mod tests {
     fn an_unknown_card_is_said() {
         let unknown = describe("cccd-1985").unwrap_err().to_string();
         assert!(unknown.starts_with("cccd-1985 is neither a shipped card"), "{unknown}");
+        assert_eq!(qr_text("passport-td3").unwrap_err().to_string(), "passport-td3 has no QR code");
     }
 }

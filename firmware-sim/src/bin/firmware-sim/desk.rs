@@ -1,24 +1,29 @@
-//! The readers of a running simulator, and the orders carried out on them.
+//! The readers and scanners of a running simulator, and the orders carried out on them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use cccd_firmware_sim::reader::control::{Order, ReaderStatus, Reply, Status};
+use cccd_firmware_sim::reader::control::{Code, Order, ReaderStatus, Reply, Status, When};
 use cccd_firmware_sim::reader::pcscd::PcscBench;
 use cccd_firmware_sim::reader::vpcd::VpcdSlot;
+use cccd_firmware_sim::scanner::Glitch;
 
-use crate::cards::{Press, Printed, TrustFiles};
+use crate::cards::{self, Press, Printed, TrustFiles};
+use crate::scanners::Scanners;
 
-/// Readers with cards in them.
+/// Readers with cards in them, and scanners.
 pub(crate) struct Desk {
     readers: Readers,
     press: Press,
     /// What lies in each reader.
     lying: Vec<Option<Printed>>,
+    scanners: Scanners,
 }
 
 enum Readers {
+    /// None, and no service.
+    Absent,
     /// Ours, behind a `pcscd` of ours.
     Own(PcscBench),
     /// Slots of somebody's vpcd.
@@ -26,12 +31,22 @@ enum Readers {
 }
 
 impl Desk {
+    /// No reader at all.
+    pub(crate) fn without_readers(press: Press) -> Self {
+        Self { readers: Readers::Absent, press, lying: Vec::new(), scanners: Scanners::default() }
+    }
+
     /// As many readers behind a service of our own, with its files in `folder`.
     pub(crate) fn with_own_service(folder: &Path, count: usize, press: Press) -> anyhow::Result<Self> {
         let names: Vec<String> = (1..=count).map(|number| format!("Simulated reader {number}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let bench = PcscBench::start_in(folder, &names)?;
-        Ok(Self { readers: Readers::Own(bench), press, lying: vec![None; count] })
+        Ok(Self {
+            readers: Readers::Own(bench),
+            press,
+            lying: vec![None; count],
+            scanners: Scanners::default(),
+        })
     }
 
     /// As many slots of a vpcd, which has them on consecutive ports.
@@ -40,7 +55,18 @@ impl Desk {
         if slots.len() < count {
             bail!("there are no {count} ports from {port} on");
         }
-        Ok(Self { readers: Readers::Vpcd(slots), press, lying: vec![None; count] })
+        Ok(Self {
+            readers: Readers::Vpcd(slots),
+            press,
+            lying: vec![None; count],
+            scanners: Scanners::default(),
+        })
+    }
+
+    /// Puts scanners of these models beside the readers, with their ports in `folder`.
+    pub(crate) fn add_scanners(&mut self, folder: &Path, models: &[String]) -> anyhow::Result<()> {
+        self.scanners = Scanners::plugged(folder, models)?;
+        Ok(())
     }
 
     /// Writes the certificates that the cards lead to.
@@ -66,6 +92,9 @@ impl Desk {
             Order::Swap { reader, card } => self.swap(reader, &card),
             Order::Unplug { reader } => self.unplug(reader),
             Order::Plug { reader } => self.plug(reader),
+            Order::Scan { scanner, code, when, glitch } => self.scan(scanner, code, when, glitch),
+            Order::UnplugScanner { scanner } => self.scanners.unplug(scanner),
+            Order::PlugScanner { scanner } => self.scanners.plug(scanner),
             Order::Status {} => Ok(()),
         };
         match done {
@@ -86,9 +115,18 @@ impl Desk {
                 let (_, slot) = slots.get_mut(number).context("no such reader")?;
                 slot.insert(Box::new(chip))?;
             }
+            Readers::Absent => bail!("no such reader"),
         }
         *self.place(number)? = Some(printed);
         Ok(())
+    }
+
+    fn scan(&self, number: usize, code: Code, when: When, glitch: Option<Glitch>) -> anyhow::Result<()> {
+        let text = match code {
+            Code::Text(text) => text,
+            Code::Card(named) => cards::qr_text(&named)?,
+        };
+        self.scanners.scan(number, text.as_bytes(), when, glitch)
     }
 
     fn remove(&mut self, number: usize) -> anyhow::Result<()> {
@@ -98,6 +136,7 @@ impl Desk {
         match &mut self.readers {
             Readers::Own(bench) => drop(bench.reader(number).and_then(|reader| reader.remove())),
             Readers::Vpcd(slots) => drop(slots.get_mut(number).and_then(|(_, slot)| slot.remove())),
+            Readers::Absent => {}
         }
         Ok(())
     }
@@ -116,6 +155,7 @@ impl Desk {
                 drop(slot.remove());
                 slot.insert(Box::new(chip))?;
             }
+            Readers::Absent => bail!("no such reader"),
         }
         *self.place(number)? = Some(printed);
         Ok(())
@@ -125,7 +165,7 @@ impl Desk {
         self.place(number)?;
         match &self.readers {
             Readers::Own(bench) => bench.reader(number).context("no such reader")?.unplug(),
-            Readers::Vpcd(_) => bail!("a reader of vpcd has no cable to pull"),
+            Readers::Vpcd(_) | Readers::Absent => bail!("a reader of vpcd has no cable to pull"),
         }
         Ok(())
     }
@@ -134,7 +174,7 @@ impl Desk {
         self.place(number)?;
         match &self.readers {
             Readers::Own(bench) => bench.plug(number)?,
-            Readers::Vpcd(_) => bail!("a reader of vpcd has no cable to pull"),
+            Readers::Vpcd(_) | Readers::Absent => bail!("a reader of vpcd has no cable to pull"),
         }
         Ok(())
     }
@@ -142,6 +182,7 @@ impl Desk {
     /// How things stand.
     pub(crate) fn status(&self) -> Status {
         let card = |number: usize| self.lying.get(number)?.as_ref().map(|printed| printed.card.clone());
+        let scanners = self.scanners.status();
         match &self.readers {
             Readers::Own(bench) => {
                 let socket = bench.socket_path().display().to_string();
@@ -155,6 +196,7 @@ impl Desk {
                     environment: [("PCSCLITE_CSOCK_NAME".to_owned(), socket)].into(),
                     serving: Some(bench.is_serving()),
                     readers: readers.collect(),
+                    scanners,
                 }
             }
             Readers::Vpcd(slots) => {
@@ -164,15 +206,19 @@ impl Desk {
                     plugged: true,
                     card: card(number),
                 });
-                Status { environment: BTreeMap::new(), serving: None, readers: readers.collect() }
+                Status { environment: BTreeMap::new(), serving: None, readers: readers.collect(), scanners }
+            }
+            Readers::Absent => {
+                Status { environment: BTreeMap::new(), serving: None, readers: Vec::new(), scanners }
             }
         }
     }
 
     fn place(&mut self, number: usize) -> anyhow::Result<&mut Option<Printed>> {
-        let count = self.lying.len();
-        self.lying.get_mut(number).with_context(|| {
-            format!("there is no reader {number}; they are numbered from 0 to {}", count - 1)
-        })
+        let there = match self.lying.len().checked_sub(1) {
+            Some(last) => format!("they are numbered from 0 to {last}"),
+            None => "there is none at all".to_owned(),
+        };
+        self.lying.get_mut(number).with_context(|| format!("there is no reader {number}; {there}"))
     }
 }

@@ -1,9 +1,10 @@
-//! `firmware-sim`: simulated readers with invented cards in them, for developing against.
+//! `firmware-sim`: simulated readers with invented cards in them, and scanners, for developing against.
 
 #![forbid(unsafe_code)]
 
 mod cards;
 mod desk;
+mod scanners;
 mod trust;
 
 use std::io::{self, Write};
@@ -14,7 +15,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, bail, ensure};
 use cccd_firmware_sim::pki::{DigestKind, SignerKind};
-use cccd_firmware_sim::reader::control::{Order, OrderDesk, ReaderStatus, Reply, Status, give};
+use cccd_firmware_sim::reader::control::{
+    Code, Order, OrderDesk, ReaderStatus, Reply, ScannerStatus, Status, When, give,
+};
+use cccd_firmware_sim::scanner::Glitch;
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -46,16 +50,21 @@ enum CliTask {
     Remove(OnReader),
     /// Puts a card in place of the one that lies in a reader.
     Swap(WithCard),
-    /// Pulls a reader's cable.
-    Unplug(OnReader),
-    /// Plugs a reader in again; the simulated service restarts, as it finds such readers only at its start.
-    Plug(OnReader),
-    /// Lists the readers of a running simulator and what lies in them.
+    /// Scans a code on a scanner of a running simulator.
+    Scan(Scan),
+    /// Pulls the cable of a reader or scanner.
+    Unplug(OnDevice),
+    /// Plugs a reader or scanner in again. For a reader the simulated service restarts, as it finds such readers only
+    /// at its start.
+    Plug(OnDevice),
+    /// Lists the readers and scanners of a running simulator, and what lies in them.
     List(InFolder),
     /// Prints the whole state of a running simulator as JSON.
     Status(InFolder),
     /// Lists the cards that come with the simulator.
     Cards,
+    /// Lists the models a simulated scanner can be.
+    Scanners,
     /// Lists the lies a card can tell; `NAME+LIE` wherever a card is named makes one that does, and writes the
     /// certificates and lists of its true state into the same folder as the others.
     Lies,
@@ -83,9 +92,13 @@ struct Run {
     /// A card for the next reader: a shipped card's name, or a TOML file. May be repeated.
     #[arg(long = "card", value_name = "NAME|FILE")]
     cards: Vec<String>,
-    /// How many readers; as many as cards where not given, and at least one.
-    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=15))]
+    /// How many readers; as many as cards where not given, and at least one unless there is a scanner. With 0 no
+    /// smart-card service is started.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(0..=15))]
     readers: Option<u8>,
+    /// A serial scanner of this model beside the readers. May be repeated.
+    #[arg(long = "scanner", value_name = "MODEL")]
+    scanners: Vec<String>,
     /// Use the slots of a vpcd that listens on 127.0.0.1 from this port on, and no service of our own.
     #[arg(long, value_name = "PORT")]
     vpcd: Option<u16>,
@@ -119,6 +132,43 @@ struct OnReader {
     reader: usize,
     #[command(flatten)]
     folder: InFolder,
+}
+
+#[derive(Args)]
+struct OnDevice {
+    /// Which scanner, counted from 0, and no reader.
+    #[arg(long, value_name = "SCANNER", conflicts_with = "reader")]
+    scanner: Option<usize>,
+    #[command(flatten)]
+    reader: OnReader,
+}
+
+#[derive(Args)]
+struct Scan {
+    #[command(flatten)]
+    code: ScannedCode,
+    /// Which scanner, counted from 0.
+    #[arg(long, default_value_t = 0)]
+    scanner: usize,
+    /// Not at once but when the host triggers the scanner.
+    #[arg(long, conflicts_with = "glitch")]
+    when_triggered: bool,
+    /// What goes wrong: pieces:N, drip:MS, glued, twice, noise:N, wrong-baud, cut:N, no-suffix, overlong:N, breaks.
+    #[arg(long)]
+    glitch: Option<Glitch>,
+    #[command(flatten)]
+    folder: InFolder,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct ScannedCode {
+    /// What the code says. Of nobody who exists.
+    #[arg(long)]
+    text: Option<String>,
+    /// The code on this card: a shipped card's name, or a TOML file.
+    #[arg(long, value_name = "NAME|FILE")]
+    card: Option<String>,
 }
 
 #[derive(Args)]
@@ -168,8 +218,22 @@ fn carry_out(task: CliTask) -> anyhow::Result<()> {
             tell(&reader.folder, &order, &mut out)
         }
         CliTask::Remove(on) => tell(&on.folder, &Order::Remove { reader: on.reader }, &mut out),
-        CliTask::Unplug(on) => tell(&on.folder, &Order::Unplug { reader: on.reader }, &mut out),
-        CliTask::Plug(on) => tell(&on.folder, &Order::Plug { reader: on.reader }, &mut out),
+        CliTask::Scan(Scan { code, scanner, when_triggered, glitch, folder }) => {
+            let code = match (code.card, code.text) {
+                (Some(card), _) => Code::Card(where_it_is(card)?),
+                (None, text) => Code::Text(text.unwrap_or_default()),
+            };
+            let when = if when_triggered { When::Triggered } else { When::Now };
+            tell(&folder, &Order::Scan { scanner, code, when, glitch }, &mut out)
+        }
+        CliTask::Unplug(OnDevice { scanner, reader: OnReader { reader, folder } }) => {
+            let order = scanner.map_or(Order::Unplug { reader }, |scanner| Order::UnplugScanner { scanner });
+            tell(&folder, &order, &mut out)
+        }
+        CliTask::Plug(OnDevice { scanner, reader: OnReader { reader, folder } }) => {
+            let order = scanner.map_or(Order::Plug { reader }, |scanner| Order::PlugScanner { scanner });
+            tell(&folder, &order, &mut out)
+        }
         CliTask::List(folder) => tell(&folder, &Order::Status {}, &mut out),
         CliTask::Status(folder) => {
             writeln!(out, "{}", serde_json::to_string_pretty(&carried_out(&folder, &Order::Status {})?)?)?;
@@ -179,6 +243,7 @@ fn carry_out(task: CliTask) -> anyhow::Result<()> {
             writeln!(out, "{INVENTED}\n")?;
             cards::list(&mut out)
         }
+        CliTask::Scanners => Ok(scanners::list_models(&mut out)?),
         CliTask::Lies => {
             writeln!(out, "{INVENTED}\n")?;
             Ok(cards::list_lies(&mut out)?)
@@ -202,13 +267,17 @@ fn run_until_told(run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
     if give(&folder, &Order::Status {}).is_ok() {
         bail!("a simulator runs in {} already; choose another --dir", folder.display());
     }
-    let count = run.readers.map_or(run.cards.len().max(1), usize::from);
+    let least = usize::from(run.scanners.is_empty());
+    let count = run.readers.map_or(run.cards.len().max(least), usize::from);
+    ensure!(count > 0 || !run.scanners.is_empty(), "no reader and no scanner: nothing to simulate");
     ensure!(run.cards.len() <= count, "{} cards do not fit into {count} readers", run.cards.len());
     let press = Press::new(&folder, run.csca, run.csca_digest)?;
     let mut desk = match run.vpcd {
+        _ if count == 0 => Desk::without_readers(press),
         None => Desk::with_own_service(&folder, count, press)?,
         Some(port) => Desk::with_vpcd(port, count, press)?,
     };
+    desk.add_scanners(&folder, &run.scanners)?;
     for (reader, card) in run.cards.iter().enumerate() {
         desk.insert(reader, card)?;
     }
@@ -258,7 +327,7 @@ fn introduce(ready: &Ready<'_>, out: &mut impl Write) -> io::Result<()> {
     for (name, value) in &ready.status.environment {
         writeln!(out, "A program started with this finds the readers:\n\n    export {name}={value}\n")?;
     }
-    list_readers(&ready.status.readers, out)?;
+    list_devices(&ready.status, out)?;
     for (number, printed) in &ready.printed {
         writeln!(out, "\nOn the card in reader {number} ({}) is printed:", printed.kind)?;
         if let Some(can) = &printed.can {
@@ -285,21 +354,31 @@ fn introduce(ready: &Ready<'_>, out: &mut impl Write) -> io::Result<()> {
         out,
         "    firmware-sim lies lists what a card can lie about: --card cccd-2021+SignedByStranger"
     )?;
+    if let Some(ScannerStatus { port, model, .. }) = ready.status.scanners.first() {
+        writeln!(out, "    firmware-sim scan --card cccd-2021 --glitch pieces:7")?;
+        writeln!(out, "\nAn agent takes the first scanner with these settings:\n")?;
+        writeln!(
+            out,
+            "    [[scanner]]\n    name = \"Simulated\"\n    port = {port:?}\n    profile = {model:?}"
+        )?;
+    }
     writeln!(out, "\nCtrl-C ends it.")
 }
 
-fn list_readers(readers: &[ReaderStatus], out: &mut impl Write) -> io::Result<()> {
-    for reader in readers {
-        let lies = reader.card.as_deref().unwrap_or("empty");
-        let cable = if reader.plugged { "" } else { "  (unplugged)" };
-        writeln!(out, "reader {}  {:24} {lies}{cable}", reader.number, reader.name)?;
+fn list_devices(status: &Status, out: &mut impl Write) -> io::Result<()> {
+    let cable = |plugged: bool| if plugged { "" } else { "  (unplugged)" };
+    for ReaderStatus { number, name, plugged, card } in &status.readers {
+        let lies = card.as_deref().unwrap_or("empty");
+        writeln!(out, "reader {number}  {name:24} {lies}{}", cable(*plugged))?;
+    }
+    for ScannerStatus { number, model, port, plugged } in &status.scanners {
+        writeln!(out, "scanner {number} {model:24} {port}{}", cable(*plugged))?;
     }
     Ok(())
 }
 
 fn tell(folder: &InFolder, order: &Order, out: &mut impl Write) -> anyhow::Result<()> {
-    let status = carried_out(folder, order)?;
-    Ok(list_readers(&status.readers, out)?)
+    Ok(list_devices(&carried_out(folder, order)?, out)?)
 }
 
 fn carried_out(folder: &InFolder, order: &Order) -> anyhow::Result<Status> {
