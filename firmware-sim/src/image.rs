@@ -27,6 +27,8 @@ pub struct ChipImage {
     pub proofs: ProofOffer,
     /// Which command and reply lengths it takes.
     pub lengths: LengthOffer,
+    /// Whether it takes long data in pieces.
+    pub chaining: Chaining,
 }
 
 /// A transparent elementary file.
@@ -165,6 +167,16 @@ impl PaceCipher {
             Self::Aes256 => 4,
         }
     }
+}
+
+/// Whether a chip takes data in pieces under secure messaging (ISO/IEC 7816-4, 5.3.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Chaining {
+    /// It does, for the commands whose data may be long.
+    #[default]
+    Accepted,
+    /// It answers 6884.
+    Refused,
 }
 
 /// Which lengths the chip takes.

@@ -6,7 +6,9 @@
 //! ```
 //! use std::collections::BTreeMap;
 //! use cccd_firmware_sim::chip::Chip;
-//! use cccd_firmware_sim::image::{AccessOffer, ChipImage, LengthOffer, ProofOffer, ReadRule, StoredFile};
+//! use cccd_firmware_sim::image::{
+//!     AccessOffer, Chaining, ChipImage, LengthOffer, ProofOffer, ReadRule, StoredFile,
+//! };
 //!
 //! let directory = StoredFile { content: vec![0x61, 0x00], rule: ReadRule::Free };
 //! let mut chip = Chip::new(ChipImage {
@@ -16,6 +18,7 @@
 //!     access: AccessOffer { bac: true, pace: Vec::new(), can: None, mrz_information: String::new() },
 //!     proofs: ProofOffer::default(),
 //!     lengths: LengthOffer::Short,
+//!     chaining: Chaining::Accepted,
 //! });
 //! // READ BINARY of EF.DIR by its short identifier.
 //! assert_eq!(chip.process(&[0x00, 0xB0, 0x9E, 0x00, 0x00]), [0x61, 0x00, 0x90, 0x00]);
@@ -26,6 +29,7 @@
 mod active_authentication;
 mod apdu;
 mod bac;
+mod chain;
 mod chip_authentication;
 mod crypto;
 mod curve;
@@ -54,9 +58,10 @@ mod terminals;
 
 use cccd_card::StatusWord;
 
-use crate::image::{AfterChipAuthentication, ChipAuthenticationOffer, ChipImage, LengthOffer};
+use crate::image::{AfterChipAuthentication, Chaining, ChipAuthenticationOffer, ChipImage, LengthOffer};
 use crate::reader::Card;
 use apdu::{Answer, Apdu, Refusal, Reply, Request};
+use chain::Chain;
 use chip_authentication::Authenticated;
 use entropy::Entropy;
 use files::{Directory, Selection};
@@ -86,6 +91,8 @@ struct Session {
     /// What MSE:Set AT chose for chip authentication.
     chip_authentication: Option<ChipAuthenticationOffer>,
     secure_messaging: Option<SecureMessaging>,
+    /// Data of which more is to come.
+    chain: Option<Chain>,
     /// The session that takes over once the answer of this command is out, under the keys of before.
     next: Option<SecureMessaging>,
     /// What terminal authentication knows this chip by: Comp(PK) of its key in PACE, or its document number.
@@ -201,10 +208,11 @@ impl Chip {
         let apdu = Apdu::parse(command, self.image.lengths)?;
         let carries = self.longest_field();
         match apdu.cla {
-            0x0C => self.process_protected(&apdu, carries),
+            0x0C | 0x1C => self.process_protected(&apdu, carries),
             0x00 | 0x10 => {
                 // A plain command ends secure messaging (ICAO 9303-11, 9.8.3).
                 self.session.secure_messaging = None;
+                self.session.chain = None;
                 let request = Request {
                     ins: apdu.ins,
                     p1: apdu.p1,
@@ -225,8 +233,6 @@ impl Chip {
             other => {
                 self.session = Session { selection: self.session.selection, ..Session::default() };
                 Err(Refusal(match other {
-                    // Chained under secure messaging: 6884, chaining not supported.
-                    0x1C => StatusWord(0x6884),
                     // Secure messaging that authenticates no header: 6882.
                     0x04 | 0x08 | 0x14 | 0x18 => StatusWord(0x6882),
                     // Another logical channel: 6881.
@@ -249,12 +255,26 @@ impl Chip {
             return Err(Refusal(StatusWord::SM_OBJECT_WRONG));
         };
         let opened = secure_messaging.unwrap(apdu)?;
+        let before = self.session.chain.take();
+        if apdu.cla & 0x10 != 0 {
+            // A piece is answered at once; what it belongs to is carried out with the last.
+            let taken = match self.image.chaining {
+                Chaining::Accepted => Chain::go_on(before, apdu, &opened.data),
+                Chaining::Refused => Err(chain::NOT_SUPPORTED),
+            };
+            let status = taken.as_ref().map_or_else(|refusal| refusal.0, |_| StatusWord::OK);
+            self.session.chain = taken.ok();
+            let answer = secure_messaging.wrap(apdu.ins, &Reply::bare(status))?;
+            self.session.secure_messaging = Some(secure_messaging);
+            return Ok(answer);
+        }
+        let data = Chain::ended(before, apdu, &opened.data);
         let request = Request {
             ins: apdu.ins,
             p1: apdu.p1,
             p2: apdu.p2,
             chained: false,
-            data: &opened.data,
+            data: &data,
             le: opened.le,
             protected: true,
             granted: self.session.terminal_authentication.granted(),

@@ -1,4 +1,4 @@
-//! Numbers modulo a prime: the multiplicative groups of RFC 5114, in OpenSSL's arithmetic.
+//! Numbers modulo a prime: the multiplicative groups of RFC 5114 and others, in OpenSSL's arithmetic.
 
 use cccd_card::SecretBytes;
 use openssl::bn::{BigNum, BigNumContext, BigNumRef};
@@ -15,12 +15,7 @@ pub(super) struct Modp {
 
 impl Modp {
     pub(super) fn new(group: ModpGroup) -> Result<Self, ErrorStack> {
-        let parameters = match group {
-            ModpGroup::Modp1024Order160 => Dh::get_1024_160()?,
-            ModpGroup::Modp2048Order224 => Dh::get_2048_224()?,
-            ModpGroup::Modp2048Order256 => Dh::get_2048_256()?,
-        };
-        Ok(Self { parameters })
+        Ok(Self { parameters: group.numbers()? })
     }
 
     /// The prime.
@@ -33,7 +28,7 @@ impl Modp {
         self.parameters.generator().to_owned()
     }
 
-    /// The prime order of the subgroup. All three groups have one.
+    /// The order of the subgroup. All groups have one.
     pub(super) fn order(&self) -> Result<BigNum, ErrorStack> {
         self.parameters.prime_q().map_or_else(BigNum::new, BigNumRef::to_owned)
     }

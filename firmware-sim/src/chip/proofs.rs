@@ -187,11 +187,7 @@ fn ephemeral(parameters: DomainParameters) -> (BigNum, Vec<u8>) {
             (key.private_key().to_owned().unwrap(), public)
         }
         DomainParameters::Modp(group) => {
-            let domain = match group {
-                ModpGroup::Modp1024Order160 => openssl::dh::Dh::get_1024_160(),
-                ModpGroup::Modp2048Order224 => openssl::dh::Dh::get_2048_224(),
-                ModpGroup::Modp2048Order256 => openssl::dh::Dh::get_2048_256(),
-            };
+            let domain = group.numbers();
             let key = domain.unwrap().generate_key().unwrap();
             (key.private_key().to_owned().unwrap(), key.public_key().to_vec())
         }

@@ -12,8 +12,8 @@ use super::crypto::{self, KeyUse};
 use super::pace::oid_of;
 use super::*;
 use crate::image::{
-    AccessOffer, CanOffer, DomainParameters, NamedCurve, PaceCipher, PaceMapping, PaceOffer, ProofOffer,
-    ReadRule, StoredFile,
+    AccessOffer, CanOffer, Chaining, DomainParameters, NamedCurve, PaceCipher, PaceMapping, PaceOffer,
+    ProofOffer, ReadRule, StoredFile,
 };
 
 pub(super) const MRZ: &str = "090123456290010223001020";
@@ -57,6 +57,7 @@ pub(super) fn image() -> ChipImage {
         },
         proofs: ProofOffer::default(),
         lengths: EXTENDED,
+        chaining: Chaining::Accepted,
     }
 }
 
@@ -138,7 +139,7 @@ impl TerminalSession {
     /// Closes `field` with DO8E and puts the header and lengths around it.
     pub(super) fn seal(&mut self, header: [u8; 4], mut field: Vec<u8>, long: bool) -> Vec<u8> {
         self.count += 1;
-        let header = [0x0C, header[1], header[2], header[3]];
+        let header = [header[0] | 0x0C, header[1], header[2], header[3]];
         let block = crypto::block_size(self.cipher);
         let checksum = self.checksum(&[crypto::pad(header.to_vec(), block), field.clone()].concat());
         field.extend([0x8E, 0x08]);

@@ -299,3 +299,38 @@ fn terminal_authentication_waits_for_chip_authentication() {
     let mut session = bac(&mut chip, MRZ).unwrap();
     assert_eq!(session.say(&mut chip, [0, 0x22, 0x81, 0xB6], &reference, &[]).1, 0x6D00);
 }
+
+#[test]
+fn a_certificate_in_pieces_is_taken_for_a_whole_one() {
+    let [root, verifier, _] = usual();
+    let mut stage = Stage::set(&root);
+    let reference = tlv::object(&[0x83], b"XACVCA00001");
+    let inside = tlv::objects(verifier.certificate()).unwrap()[0].value.to_vec();
+    let (first, rest) = inside.split_at(100);
+    let (second, last) = rest.split_at(50);
+    const PIECE: [u8; 4] = [0x10, 0x2A, 0x00, 0xBE];
+    const LAST: [u8; 4] = [0x00, 0x2A, 0x00, 0xBE];
+    assert_eq!(stage.say([0, 0x22, 0x81, 0xB6], &reference, &[]).1, 0x9000);
+    for (header, piece) in [(PIECE, first), (PIECE, second), (LAST, last)] {
+        assert_eq!(stage.say(header, piece, &[]).1, 0x9000);
+    }
+    // Another command in the middle: what came before it is forgotten.
+    assert_eq!(stage.say([0, 0x22, 0x81, 0xB6], &reference, &[]).1, 0x9000);
+    assert_eq!(stage.say(PIECE, first, &[]).1, 0x9000);
+    assert_eq!(stage.say([0, 0x22, 0x81, 0xB6], &reference, &[]).1, 0x9000);
+    assert_eq!(stage.say(LAST, rest, &[]).1, 0x6A80);
+    // No file is read in pieces, no data are endless, and the session survives both.
+    assert_eq!(stage.say([0x10, 0xB0, 0x83, 0], &[], &[0]).1, 0x6884);
+    let statuses: Vec<u16> = (0..5).map(|_| stage.say(PIECE, &[0x5A; 1000], &[]).1).collect();
+    assert_eq!(statuses, [0x9000, 0x9000, 0x9000, 0x9000, 0x6700]);
+    assert_eq!(stage.read(3), 0x6982);
+}
+
+#[test]
+fn a_chip_that_takes_no_pieces_says_so_and_goes_on() {
+    let [root, verifier, _] = usual();
+    let mut stage = Stage::set(&root);
+    stage.chip.image.chaining = Chaining::Refused;
+    assert_eq!(stage.say([0x10, 0x2A, 0x00, 0xBE], &[0x5A; 100], &[]).1, 0x6884);
+    assert_eq!(stage.show("XACVCA00001", verifier.certificate()), 0x9000);
+}

@@ -1,6 +1,10 @@
 //! Standardised domain parameters: the groups that keys are agreed in.
 
+use openssl::bn::{BigNum, BigNumContext};
+use openssl::dh::Dh;
+use openssl::error::ErrorStack;
 use openssl::nid::Nid;
+use openssl::pkey::Params;
 
 /// A curve with a number among the standardised domain parameters (ICAO 9303-11, table 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,20 +126,72 @@ pub enum ModpGroup {
     Modp2048Order224,
     /// 2048-bit prime, 256-bit order: parameter 2.
     Modp2048Order256,
+    /// None of the table: the safe prime of RFC 3526, 3, of which two generates half the numbers.
+    Safe2048,
+    /// None of the table: the prime and the order of parameter 2, with another generator.
+    OtherGenerator2048,
+    /// No group at all: a number that is no prime stands where the prime belongs.
+    Composite1024,
 }
 
 impl ModpGroup {
+    /// Those that are not in the table, which only a key that spells them out can use.
+    pub fn off_the_table() -> [Self; 3] {
+        [Self::Safe2048, Self::OtherGenerator2048, Self::Composite1024]
+    }
+
     /// Every group of the table.
     pub fn all() -> [Self; 3] {
         [Self::Modp1024Order160, Self::Modp2048Order224, Self::Modp2048Order256]
     }
 
-    /// Its number in the table.
+    /// Its number in the table; off the table 255, which nobody has assigned.
     pub fn parameter_id(self) -> u8 {
         match self {
             Self::Modp1024Order160 => 0,
             Self::Modp2048Order224 => 1,
             Self::Modp2048Order256 => 2,
+            Self::Safe2048 | Self::OtherGenerator2048 | Self::Composite1024 => u8::MAX,
+        }
+    }
+
+    /// Its numbers.
+    pub(crate) fn numbers(self) -> Result<Dh<Params>, ErrorStack> {
+        match self {
+            Self::Modp1024Order160 => Dh::get_1024_160(),
+            Self::Modp2048Order224 => Dh::get_2048_224(),
+            Self::Modp2048Order256 => Dh::get_2048_256(),
+            Self::Safe2048 => {
+                let prime = BigNum::get_rfc3526_prime_2048()?;
+                let mut order = BigNum::new()?;
+                order.rshift1(&prime)?;
+                Dh::from_pqg(prime, Some(order), BigNum::from_u32(2)?)
+            }
+            Self::OtherGenerator2048 => {
+                let known = Dh::get_2048_256()?;
+                let mut generator = BigNum::new()?;
+                generator.mod_sqr(known.generator(), known.prime_p(), &mut *BigNumContext::new()?)?;
+                Dh::from_pqg(
+                    known.prime_p().to_owned()?,
+                    known.prime_q().map(|q| q.to_owned()).transpose()?,
+                    generator,
+                )
+            }
+            Self::Composite1024 => {
+                let known = Dh::get_1024_160()?;
+                let mut prime = known.prime_p().to_owned()?;
+                // An odd multiple of five near by.
+                let rest = u32::try_from(prime.mod_word(5)?).unwrap_or(0);
+                prime.sub_word(rest)?;
+                if !prime.is_bit_set(0) {
+                    prime.add_word(5)?;
+                }
+                Dh::from_pqg(
+                    prime,
+                    known.prime_q().map(|q| q.to_owned()).transpose()?,
+                    known.generator().to_owned()?,
+                )
+            }
         }
     }
 
@@ -145,6 +201,9 @@ impl ModpGroup {
             Self::Modp1024Order160 => "dh-1024-160",
             Self::Modp2048Order224 => "dh-2048-224",
             Self::Modp2048Order256 => "dh-2048-256",
+            Self::Safe2048 => "dh-2048-safe",
+            Self::OtherGenerator2048 => "dh-2048-other-generator",
+            Self::Composite1024 => "dh-1024-composite",
         }
     }
 }

@@ -136,7 +136,7 @@ fn agreement_pair(kind: ChipAuthenticationKind) -> Result<AgreementPair, ErrorSt
             Ok(AgreementPair { key: AgreementKey { parameters, private }, public: point_of(&key)? })
         }
         ChipAuthenticationKind::Dh(group, _) => {
-            let domain = key_info::domain(group)?;
+            let domain = group.numbers()?;
             let order = domain.prime_q().map_or_else(BigNum::new, |order| order.to_owned())?;
             let mut private = BigNum::new()?;
             order.rand_range(&mut private)?;

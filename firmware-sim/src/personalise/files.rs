@@ -7,7 +7,9 @@ use openssl::error::ErrorStack;
 use time::Date;
 use time::macros::date;
 
-use crate::image::{AccessOffer, CanOffer, ChipImage, LengthOffer, ProofOffer, ReadRule, StoredFile};
+use crate::image::{
+    AccessOffer, CanOffer, Chaining, ChipImage, LengthOffer, ProofOffer, ReadRule, StoredFile,
+};
 use crate::pki::{Content, DocumentSigner, ef_cvca, signed_data};
 
 use super::authority::Issuer;
@@ -80,6 +82,7 @@ pub fn personalise_signed_by(
         access,
         proofs: ProofOffer { terminal_trust_points, ..keys.proofs() },
         lengths: card.lengths,
+        chaining: Chaining::Accepted,
     })
 }
 

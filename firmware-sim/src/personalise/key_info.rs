@@ -2,7 +2,6 @@
 //! BSI TR-03110-3, A.2).
 
 use openssl::bn::{BigNum, BigNumContext, BigNumRef};
-use openssl::dh::Dh;
 use openssl::ec::{EcGroup, PointConversionForm};
 use openssl::error::ErrorStack;
 
@@ -39,7 +38,7 @@ pub(super) fn ecdh(curve: NamedCurve, form: EcdhKeyForm, point: &[u8]) -> Result
 
 /// A key for DH: a number.
 pub(super) fn dh(group: ModpGroup, form: DhKeyForm, number: &[u8]) -> Result<Vec<u8>, ErrorStack> {
-    let parameters = domain(group)?;
+    let parameters = group.numbers()?;
     let prime = unsigned(&parameters.prime_p().to_vec());
     let generator = unsigned(&parameters.generator().to_vec());
     let order = parameters.prime_q().map(BigNumRef::to_vec).unwrap_or_default();
@@ -51,15 +50,6 @@ pub(super) fn dh(group: ModpGroup, form: DhKeyForm, number: &[u8]) -> Result<Vec
         DhKeyForm::Standardised => standardised(DomainParameters::Modp(group)),
     };
     Ok(sequence(&[algorithm, bits(&unsigned(number), 0)]))
-}
-
-/// A group of RFC 5114.
-pub(super) fn domain(group: ModpGroup) -> Result<Dh<openssl::pkey::Params>, ErrorStack> {
-    match group {
-        ModpGroup::Modp1024Order160 => Dh::get_1024_160(),
-        ModpGroup::Modp2048Order224 => Dh::get_2048_224(),
-        ModpGroup::Modp2048Order256 => Dh::get_2048_256(),
-    }
 }
 
 /// id-ecPublicKey.
@@ -182,7 +172,7 @@ mod tests {
     #[test]
     fn openssl_reads_both_written_forms_of_dh() {
         for group in ModpGroup::all() {
-            let parameters = domain(group).unwrap();
+            let parameters = group.numbers().unwrap();
             let number = parameters.generator().to_vec();
             for form in [DhKeyForm::Pkcs3, DhKeyForm::X942] {
                 let key = PKey::public_key_from_der(&dh(group, form, &number).unwrap()).unwrap();

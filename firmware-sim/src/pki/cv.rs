@@ -138,6 +138,23 @@ impl CvPlan {
     }
 }
 
+/// A public key of which nobody here has the private half.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CvPublicKey {
+    /// A point of the issuer's curve, uncompressed.
+    Ecdsa {
+        /// The point.
+        point: Vec<u8>,
+    },
+    /// Numbers, big-endian.
+    Rsa {
+        /// The modulus.
+        modulus: Vec<u8>,
+        /// The public exponent.
+        exponent: Vec<u8>,
+    },
+}
+
 /// Why a CV certificate could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -180,6 +197,18 @@ impl CvAuthority {
         Ok(Self { plan, key, certificate })
     }
 
+    /// The certificate of a holder below this one whose private key lies elsewhere, such as in a token: a verifier's
+    /// or a terminal's. `plan.signer` says what kind of key it is.
+    pub fn certify_key(&self, plan: &CvPlan, key: &CvPublicKey) -> Result<Vec<u8>, CvError> {
+        let parts = match key {
+            CvPublicKey::Ecdsa { point } => vec![plan.algorithm()?, tlv(0x86, point)],
+            CvPublicKey::Rsa { modulus, exponent } => {
+                vec![plan.algorithm()?, tlv(0x81, modulus), tlv(0x82, exponent)]
+            }
+        };
+        signed(plan, constructed(0x7F49, &parts), &self.plan, &self.key)
+    }
+
     /// Its certificate, with its tag.
     pub fn certificate(&self) -> &[u8] {
         &self.certificate
@@ -212,12 +241,16 @@ pub fn ef_cvca<'a>(roots: impl IntoIterator<Item = &'a CvAuthority>) -> Vec<u8> 
 
 /// BSI TR-03110-3, C.1 and D.2.
 fn certify(holder: &CvPlan, key: &SigningKey, by: &CvPlan, with: &SigningKey) -> Result<Vec<u8>, CvError> {
+    signed(holder, public_key(holder, key)?, by, with)
+}
+
+fn signed(holder: &CvPlan, key: Vec<u8>, by: &CvPlan, with: &SigningKey) -> Result<Vec<u8>, CvError> {
     let body = constructed(
         0x7F4E,
         &[
             tlv(0x5F29, &[0]),
             tlv(0x42, by.reference.as_bytes()),
-            public_key(holder, key)?,
+            key,
             tlv(0x5F20, holder.reference.as_bytes()),
             holder.authorisation(),
             tlv(0x5F25, &day(holder.effective)),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use openssl::bn::{BigNum, BigNumContext};
+use openssl::bn::{BigNum, BigNumContext, BigNumRef};
 use openssl::ec::{Asn1Flag, EcGroup, EcKey, PointConversionForm};
 use openssl::error::ErrorStack;
 use openssl::hash::{MessageDigest, hash};
@@ -133,36 +133,52 @@ impl SigningKey {
 /// An RSA key whose modulus is a product of primes of about 1024 bits (RFC 8017, 3.2).
 fn rsa_of_short_factors(bits: u32, exponent: u32) -> Result<Rsa<Private>, ErrorStack> {
     let factors = (bits / 1024).max(2);
+    let count = usize::try_from(factors).unwrap_or(2);
     let length = i32::try_from(bits / factors).unwrap_or(1024);
     let wanted = i32::try_from(bits).unwrap_or(i32::MAX);
     let mut context = BigNumContext::new()?;
     loop {
         let (mut modulus, mut totient) = (BigNum::from_u32(1)?, BigNum::from_u32(1)?);
-        let mut found = 0;
-        while found < factors {
+        let mut primes = Vec::new();
+        while primes.len() < count {
             let mut prime = BigNum::new()?;
             prime.generate_prime(length, false, None, None)?;
             // The exponent, a prime, has an inverse unless it divides the totient.
             if prime.mod_word(exponent)? == 1 {
                 continue;
             }
-            found += 1;
             let mut product = BigNum::new()?;
             product.checked_mul(&modulus, &prime, &mut context)?;
             modulus = product;
-            prime.sub_word(1)?;
+            let mut less = prime.to_owned()?;
+            less.sub_word(1)?;
             let mut product = BigNum::new()?;
-            product.checked_mul(&totient, &prime, &mut context)?;
+            product.checked_mul(&totient, &less, &mut context)?;
             totient = product;
+            primes.push(prime);
         }
         // The product of many may fall a bit short.
         if modulus.num_bits() == wanted {
             let public = BigNum::from_u32(exponent)?;
             let mut private = BigNum::new()?;
             private.mod_inverse(&public, &totient, &mut context)?;
-            return Ok(RsaPrivateKeyBuilder::new(modulus, public, private)?.build());
+            let key = RsaPrivateKeyBuilder::new(modulus, public, private.to_owned()?)?;
+            // Two are the usual number, and then the key can be written with all that belongs to it.
+            let Ok([p, q]) = <[BigNum; 2]>::try_from(primes) else { return Ok(key.build()) };
+            let exponents = (remainder(&private, &p)?, remainder(&private, &q)?);
+            let mut coefficient = BigNum::new()?;
+            coefficient.mod_inverse(&q, &p, &mut context)?;
+            return Ok(key.set_factors(p, q)?.set_crt_params(exponents.0, exponents.1, coefficient)?.build());
         }
     }
+}
+
+/// A private exponent as far as one of the primes is concerned.
+fn remainder(private: &BigNumRef, prime: &BigNumRef) -> Result<BigNum, ErrorStack> {
+    let (mut less, mut rest) = (prime.to_owned()?, BigNum::new()?);
+    less.sub_word(1)?;
+    rest.nnmod(private, &less, &mut *BigNumContext::new()?)?;
+    Ok(rest)
 }
 
 impl fmt::Debug for SigningKey {

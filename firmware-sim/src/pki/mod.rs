@@ -36,7 +36,7 @@ pub use cms::{
 pub(crate) use cms::{Content, ID_DATA, signed_data};
 pub use crl::CrlPlan;
 pub use csca::{Csca, CscaPlan, ExtraExtension};
-pub use cv::{CvAuthority, CvError, CvPlan, CvRights, CvRole, ef_cvca};
+pub use cv::{CvAuthority, CvError, CvPlan, CvPublicKey, CvRights, CvRole, ef_cvca};
 pub use document_signer::{DocumentSigner, DocumentSignerPlan, SignerUsage};
 pub use forgery::Forgery;
 pub use key::SigningKey;
