@@ -8,11 +8,13 @@ use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::image::ChipImage;
 use cccd_firmware_sim::lies::Lie;
 use cccd_firmware_sim::personalise::{
-    Bearer, CardDescription, CitizenCard, Issuer, IssuingState, personalise, shipped, shipped_card,
+    Bearer, CardDescription, CitizenCard, Fingerprints, Issuer, IssuingState, personalise, shipped,
+    shipped_card,
 };
 use cccd_firmware_sim::pki::{CrlPlan, DigestKind, SignerKind};
 use serde::Serialize;
 
+use crate::stations::{StationFiles, Stations};
 use crate::trust::TrustFolder;
 
 /// What a person sees who holds the card in the hand: everything invented.
@@ -33,6 +35,8 @@ pub(crate) struct Printed {
 /// Makes cards, all honest ones under the same invented authorities.
 pub(crate) struct Press {
     issuer: Issuer,
+    /// Who may have a chip open the fingerprints in it.
+    stations: Stations,
     /// Where the certificates and lists go that the cards lead to.
     trust: TrustFolder,
 }
@@ -51,7 +55,7 @@ impl Press {
     pub(crate) fn new(folder: &Path, signer: SignerKind, digest: DigestKind) -> anyhow::Result<Self> {
         let issuer =
             Issuer::of_kind(signer, digest).context("cannot make the invented signing authorities")?;
-        Ok(Self { issuer, trust: TrustFolder::new(folder) })
+        Ok(Self { issuer, stations: Stations::new()?, trust: TrustFolder::new(folder) })
     }
 
     /// Makes the card that `named` names: a shipped one, or the TOML file there, and with `+Lie` behind it one
@@ -63,7 +67,10 @@ impl Press {
 
     fn image(&mut self, named: &str) -> anyhow::Result<(ChipImage, Printed)> {
         let (card, lie) = split_lie(named)?;
-        let description = describe(card)?;
+        let mut description = describe(card)?;
+        if description.chip().fingerprints != Fingerprints::Absent {
+            description = description.with_terminal_authentication(vec![self.stations.root().clone()]);
+        }
         let image = match lie {
             None => personalise(&description, &self.issuer)
                 .with_context(|| format!("cannot make the card {named}"))?,
@@ -90,7 +97,12 @@ impl Press {
         Ok(files)
     }
 
-    /// Takes away all that was written for trust stores.
+    /// Writes certificates and keys of stations, of which some may have the cards open their fingerprints.
+    pub(crate) fn write_stations(&mut self) -> anyhow::Result<Vec<StationFiles>> {
+        self.stations.write(&mut self.trust)
+    }
+
+    /// Takes away all that was written for agents.
     pub(crate) fn clear_trust(&mut self) {
         self.trust.clear();
     }
@@ -161,6 +173,9 @@ pub(crate) fn write_image(named: &str, folder: &Path, out: &mut impl Write) -> a
     for list in files.revocation_lists {
         writeln!(out, "revocation list {list}")?;
     }
+    for files in press.write_stations()? {
+        writeln!(out, "station         {}  ({})", files.certificates, files.outcome)?;
+    }
     Ok(())
 }
 
@@ -206,6 +221,7 @@ fn emrtd_name(id: u16) -> String {
     match id {
         0x011E => "EF.COM".to_owned(),
         0x011D => "EF.SOD".to_owned(),
+        0x011C => "EF.CVCA".to_owned(),
         0x0101..=0x0110 => format!("EF.DG{}", id - 0x0100),
         other => format!("LDS1-{other:04X}"),
     }
@@ -228,9 +244,17 @@ mod tests {
     fn an_image_has_a_file_for_each_file_of_the_chip_and_overwrites_none() {
         let dir = tempfile::tempdir().unwrap();
         write_image("cccd-2021", dir.path(), &mut Vec::new()).unwrap();
-        for name in
-            ["EF.CardAccess.bin", "EF.COM.bin", "EF.SOD.bin", "EF.DG1.bin", "EF.DG13.bin", "csca-vnm.der"]
-        {
+        for name in [
+            "EF.CardAccess.bin",
+            "EF.COM.bin",
+            "EF.SOD.bin",
+            "EF.CVCA.bin",
+            "EF.DG1.bin",
+            "EF.DG13.bin",
+            "csca-vnm.der",
+            "stations/certified/station.cvcert",
+            "stations/expired/key.pem",
+        ] {
             assert!(std::fs::metadata(dir.path().join(name)).unwrap().len() > 0, "{name}");
         }
         let again = write_image("cccd-2021", dir.path(), &mut Vec::new()).unwrap_err();

@@ -11,6 +11,7 @@ use cccd_firmware_sim::scanner::Glitch;
 
 use crate::cards::{self, Press, Printed, TrustFiles};
 use crate::scanners::Scanners;
+use crate::stations::StationFiles;
 
 /// Readers with cards in them, and scanners.
 pub(crate) struct Desk {
@@ -74,7 +75,12 @@ impl Desk {
         self.press.write_trust()
     }
 
-    /// Takes away all that was written for trust stores.
+    /// Writes certificates and keys of stations.
+    pub(crate) fn write_stations(&mut self) -> anyhow::Result<Vec<StationFiles>> {
+        self.press.write_stations()
+    }
+
+    /// Takes away all that was written for agents.
     pub(crate) fn clear_trust(&mut self) {
         self.press.clear_trust();
     }

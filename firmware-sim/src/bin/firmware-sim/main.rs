@@ -5,6 +5,7 @@
 mod cards;
 mod desk;
 mod scanners;
+mod stations;
 mod trust;
 
 use std::io::{self, Write};
@@ -26,6 +27,7 @@ use signal_hook::iterator::Signals;
 
 use cards::{Press, Printed, TrustFiles};
 use desk::Desk;
+use stations::StationFiles;
 
 const INVENTED: &str = "Everything here is invented: the people, the numbers, the authorities that signed. \
 No card of this simulator proves anything.";
@@ -192,6 +194,8 @@ struct Ready<'a> {
     /// Files for a trust store.
     #[serde(flatten)]
     trust: TrustFiles,
+    /// Certificates and keys for the `[terminal]` of an agent.
+    stations: Vec<StationFiles>,
 }
 
 fn main() -> ExitCode {
@@ -282,6 +286,7 @@ fn run_until_told(run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
         desk.insert(reader, card)?;
     }
     let trust = desk.write_trust()?;
+    let stations = desk.write_stations()?;
     let desk = Arc::new(Mutex::new(desk));
     let taking = Arc::clone(&desk);
     let orders = OrderDesk::open(&folder, move |order| {
@@ -291,7 +296,7 @@ fn run_until_told(run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
     {
         let desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
         let printed = desk.printed().collect();
-        let ready = Ready { ready: true, folder: &folder, status: desk.status(), printed, trust };
+        let ready = Ready { ready: true, folder: &folder, status: desk.status(), printed, trust, stations };
         let line = serde_json::to_string(&ready)?;
         if let Some(file) = &run.ready_file {
             // Whoever waits for the file must not find half of it.
@@ -343,6 +348,10 @@ fn introduce(ready: &Ready<'_>, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "\nThe cards lead to these trust anchors, which revoke nobody:")?;
     for file in ready.trust.trust_anchors.iter().chain(&ready.trust.revocation_lists) {
         writeln!(out, "    {file}")?;
+    }
+    writeln!(out, "\nStations, each for the [terminal] of an agent (certificates, key_file):")?;
+    for files in &ready.stations {
+        writeln!(out, "    {}  {}\n        {}", files.certificates, files.key_file, files.outcome)?;
     }
     let folder = ready.folder.display();
     writeln!(out, "\nIn another terminal, each with --dir {folder}:")?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -24,8 +25,35 @@ impl TrustFolder {
 
     /// Writes a file and says where it is.
     pub(crate) fn write(&mut self, name: &str, content: &[u8]) -> anyhow::Result<String> {
-        let path = self.folder.join(name);
-        std::fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
+        self.write_with(std::fs::OpenOptions::new(), name, content)
+    }
+
+    /// The same for a key, which nobody else may read.
+    pub(crate) fn write_private(&mut self, name: &str, content: &[u8]) -> anyhow::Result<String> {
+        let mut options = std::fs::OpenOptions::new();
+        options.mode(0o600);
+        self.write_with(options, name, content)
+    }
+
+    /// Where a file of this name goes.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    fn write_with(
+        &mut self,
+        mut options: std::fs::OpenOptions,
+        name: &str,
+        content: &[u8],
+    ) -> anyhow::Result<String> {
+        let path = self.path(name);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+        let opened = options.write(true).create(true).truncate(true).open(&path);
+        opened
+            .and_then(|mut file| file.write_all(content))
+            .with_context(|| format!("cannot write {}", path.display()))?;
         let shown = path.display().to_string();
         self.written.insert(path);
         Ok(shown)
@@ -49,7 +77,11 @@ impl TrustFolder {
     pub(crate) fn clear(&mut self) {
         for path in std::mem::take(&mut self.written) {
             // Somebody may have taken it away already.
-            let _ = std::fs::remove_file(path);
+            let _ = std::fs::remove_file(&path);
+            // Folders of ours go with the last file in them.
+            for folder in path.ancestors().skip(1).take_while(|folder| *folder != self.folder) {
+                let _ = std::fs::remove_dir(folder);
+            }
         }
     }
 }
