@@ -5,17 +5,17 @@
 //! before (card quirk 47).
 
 use cccd_card::tlv::{Tag, encode};
-use cccd_card::{CardChannel, Command, ExpectedLength, StatusWord};
+use cccd_card::{CardChannel, Command, ExpectedLength};
 use cccd_document::security_infos::{ChipAuthenticationInfo, ChipAuthenticationPublicKeyInfo};
 use cccd_document::{ChipAuthenticationRun, Cipher, FileId, ProofOutcome, SecurityInfos};
 use zeroize::Zeroize;
 
 use crate::entropy::Entropy;
-use crate::exchange::ExchangeError;
+use crate::exchange::{ExchangeError, Long};
 use crate::group::{DomainParameters, EphemeralKey, Group, InGroup};
 use crate::key_derivation::KeyPair;
 use crate::proof::ProofError;
-use crate::public_key::{AgreementKey, KeyAgreement};
+use crate::public_key::{AgreementKey, KeyAgreement, KeyGroup};
 use crate::read::UnlockedChip;
 use crate::secure_messaging::SecureMessaging;
 
@@ -36,7 +36,15 @@ pub(crate) fn run<C: CardChannel>(
     let mut outcome = ProofOutcome::Unsupported;
     for candidate in candidates(infos) {
         let work = Run { chip: &mut *chip, candidate: &candidate, entropy: &mut *entropy };
-        match candidate.key.parameters.run(work)? {
+        let done = match &candidate.key.group {
+            KeyGroup::Known(parameters) => parameters.run(work)?,
+            // What is no group is nothing the chip can be blamed for before DG14's signature is judged.
+            KeyGroup::SpelledOut(numbers) => match numbers.group() {
+                Some(group) => work.on(&group)?,
+                None => ProofOutcome::Unsupported,
+            },
+        };
+        match done {
             // Refused under protection: the session lives, and another key may do.
             ProofOutcome::Refused(status) => outcome = ProofOutcome::Refused(status),
             ProofOutcome::Unsupported => {}
@@ -85,7 +93,7 @@ fn candidates(infos: &SecurityInfos) -> Vec<Candidate<'_>> {
         }));
     }
     found.sort_by_key(|candidate| {
-        let curve = matches!(candidate.key.parameters, DomainParameters::Curve(_));
+        let curve = matches!(candidate.key.group, KeyGroup::Known(DomainParameters::Curve(_)));
         std::cmp::Reverse((candidate.cipher != Cipher::TripleDes, curve))
     });
     found
@@ -125,9 +133,12 @@ impl<C: CardChannel> InGroup for Run<'_, C> {
         let Ok(shared) = ours.agree(group, &candidate.key.public) else {
             return Ok(ProofOutcome::Unsupported);
         };
-        let status = candidate.send(chip, ours.public())?;
-        if !status.is_ok() {
-            return Ok(ProofOutcome::Refused(status));
+        match candidate.send(chip, ours.public())? {
+            Long::NotInPieces(_) => return Ok(ProofOutcome::Unsupported),
+            Long::Answered(reply) if !reply.status().is_ok() => {
+                return Ok(ProofOutcome::Refused(reply.status()));
+            }
+            Long::Answered(_) => {}
         }
         // The counter starts from zero (9.8.6.3 and 9.8.7.3).
         let keys = KeyPair::derive(candidate.cipher, &group.shared_secret(&shared));
@@ -151,29 +162,25 @@ impl<C: CardChannel> InGroup for Run<'_, C> {
 impl Candidate<'_> {
     /// Our public key to the chip: in one command with 3DES, in two with AES (6.2.4). Chips that know 3DES
     /// only in the second form are taken too.
-    fn send<C: CardChannel>(
-        &self,
-        chip: &mut UnlockedChip<C>,
-        public: &[u8],
-    ) -> Result<StatusWord, ProofError> {
+    fn send<C: CardChannel>(&self, chip: &mut UnlockedChip<C>, public: &[u8]) -> Result<Long, ProofError> {
         let key_id = self.key_id.map(|id| encode(Tag(0x84), &number(id))).unwrap_or_default();
         if self.cipher == Cipher::TripleDes {
             let template = [encode(Tag(0x91), public), key_id.clone()].concat();
             let command = Command::new(0x00, 0x22, 0x41, 0xA6).data(&template);
-            let status = chip.transact_long(&command)?.status();
-            if status.is_ok() {
-                return Ok(status);
+            let reply = chip.transact_long(&command)?;
+            if reply.status().is_ok() {
+                return Ok(reply);
             }
         }
         let oid = [&ID_CA[..], &[self.key.agreement().arc(), arc(self.cipher)]].concat();
         let template = [encode(Tag(0x80), &oid), key_id].concat();
-        let status = chip.transact(&Command::new(0x00, 0x22, 0x41, 0xA4).data(&template))?.status();
-        if !status.is_ok() {
-            return Ok(status);
+        let reply = chip.transact(&Command::new(0x00, 0x22, 0x41, 0xA4).data(&template))?;
+        if !reply.status().is_ok() {
+            return Ok(Long::Answered(reply));
         }
         let data = encode(Tag(0x7C), &encode(Tag(0x80), public));
         let command = Command::new(0x00, 0x86, 0x00, 0x00).data(&data);
-        Ok(chip.transact_long(&command.expect(ExpectedLength::new(64)))?.status())
+        Ok(chip.transact_long(&command.expect(ExpectedLength::new(64)))?)
     }
 }
 

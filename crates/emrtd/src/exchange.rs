@@ -1,6 +1,6 @@
 //! One protected command of an opened chip, whatever it is for.
 
-use cccd_card::{CardChannel, ChannelLimits, Command, ExpectedLength, Response, TransportError};
+use cccd_card::{CardChannel, ChannelLimits, Command, ExpectedLength, Response, StatusWord, TransportError};
 use cccd_document::Cipher;
 
 use crate::read::UnlockedChip;
@@ -37,6 +37,29 @@ pub(crate) fn is_loss(error: &TransportError) -> bool {
     )
 }
 
+/// What came of data that may go in pieces.
+pub(crate) enum Long {
+    /// The chip's answer to the whole.
+    Answered(Response),
+    /// The whole does not fit, and the chip takes no pieces: this is no word about what was in them.
+    NotInPieces(StatusWord),
+}
+
+impl Long {
+    /// The status word, whichever it was.
+    pub(crate) fn status(&self) -> StatusWord {
+        match self {
+            Self::Answered(reply) => reply.status(),
+            Self::NotInPieces(status) => *status,
+        }
+    }
+}
+
+/// 6884: chaining is not supported; 6883: the last of a chain was expected; 6E00: the class byte is unknown; 6700.
+fn wants_no_pieces(status: StatusWord) -> bool {
+    matches!(status, StatusWord(0x6883 | 0x6884) | StatusWord::CLA_NOT_SUPPORTED | StatusWord::WRONG_LENGTH)
+}
+
 impl<C: CardChannel> UnlockedChip<C> {
     /// Sends a command under secure messaging. The session is put back only when the reply was good.
     pub(crate) fn transact(&mut self, command: &Command) -> Result<Response, ExchangeError> {
@@ -53,32 +76,35 @@ impl<C: CardChannel> UnlockedChip<C> {
         })
     }
 
-    /// The same for data that may be too long for one short command: where the channel has no extended
-    /// lengths, it goes in pieces (ISO/IEC 7816-4, 5.3.3).
+    /// The same for data that may be too long for one short command: where card or channel has no extended
+    /// lengths, it goes in pieces (ISO/IEC 7816-4, 5.3.3; card quirk 48).
     ///
-    /// A piece that is refused ends it; its status is that of the whole.
-    pub(crate) fn transact_long(&mut self, command: &Command) -> Result<Response, ExchangeError> {
+    /// A piece that is refused ends it.
+    pub(crate) fn transact_long(&mut self, command: &Command) -> Result<Long, ExchangeError> {
         let piece = longest_short_command(self.cipher());
         if command.payload().len() <= piece || self.limits().allow_extended() {
-            return self.transact(command);
+            return self.transact(command).map(Long::Answered);
         }
         let mut pieces = command.payload().chunks(piece).peekable();
         let [cla, ins, p1, p2] = command.header();
         while let Some(data) = pieces.next() {
             if pieces.peek().is_none() {
                 let last = Command::new(cla, ins, p1, p2).data(data);
-                return self.transact(&match command.expected() {
+                let last = match command.expected() {
                     Some(expected) => last.expect(expected),
                     None => last,
-                });
+                };
+                return self.transact(&last).map(Long::Answered);
             }
             let reply = self.transact(&Command::new(cla | 0x10, ins, p1, p2).data(data))?;
-            if !reply.status().is_ok() {
-                return Ok(reply);
+            match reply.status() {
+                status if status.is_ok() => {}
+                status if wants_no_pieces(status) => return Ok(Long::NotInPieces(status)),
+                _ => return Ok(Long::Answered(reply)),
             }
         }
         // Unreachable: data longer than a piece has a last one. The whole command is right all the same.
-        self.transact(command)
+        self.transact(command).map(Long::Answered)
     }
 
     fn run_in(

@@ -2,6 +2,7 @@
 
 mod elliptic;
 mod modp;
+mod spelled_out;
 
 use cccd_card::tlv::Tag;
 use cccd_curve::{CurveId, IcaoCurve, OnCurve};
@@ -10,6 +11,7 @@ use zeroize::Zeroizing;
 use crate::entropy::{Entropy, NoEntropy};
 pub(crate) use elliptic::Elliptic;
 pub(crate) use modp::{ModpGroup, ModpId};
+pub(crate) use spelled_out::SpelledOut;
 
 /// What is wrong with a public key the chip sent, or with what came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -215,7 +217,7 @@ mod tests {
             assert_eq!(secret, group.shared_secret(&theirs.agree(group, ours.public()).unwrap()));
             assert_eq!(secret.len(), width);
             assert_eq!(ours.agree(group, ours.public()).err(), Some(PublicKeyFault::Reflected));
-            assert_eq!(ours.agree(group, &[0]).err(), Some(PublicKeyFault::Encoding));
+            assert_eq!(ours.agree(group, &[]).err(), Some(PublicKeyFault::Encoding));
             secret.to_vec()
         }
     }

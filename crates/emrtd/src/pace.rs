@@ -31,6 +31,8 @@ pub(crate) struct Established {
     pub(crate) mapping: ProofOutcome<ChipAuthenticationMappingRun>,
     /// ID_PICC: the chip's ephemeral key, compressed.
     pub(crate) identity: Vec<u8>,
+    /// Our ephemeral key, compressed, where the chip has proven itself with it (ICAO 9303-11, 7.1.2).
+    pub(crate) our_key: Option<Vec<u8>>,
 }
 
 /// Runs PACE once (ICAO 9303-11, 4.4.1).
@@ -97,7 +99,8 @@ impl InGroup for Run<'_> {
             ),
         };
         let identity = group.compress(&chip_public);
-        Ok(Established { session: SecureMessaging::new(keys), mapping, identity })
+        let our_key = variant.proves_chip().then(|| group.compress(ephemeral.public()));
+        Ok(Established { session: SecureMessaging::new(keys), mapping, identity, our_key })
     }
 }
 

@@ -174,8 +174,9 @@ impl<C: CardChannel> UnlockedChip<C> {
         self,
         mapping: ProofOutcome<ChipAuthenticationMappingRun>,
         identity: Vec<u8>,
+        our_key: Option<Vec<u8>>,
     ) -> Self {
-        Self { mapping, identity, ..self }
+        Self { mapping, identity, agreed_with: our_key, ..self }
     }
 
     /// ID_PICC, by which terminal authentication names the chip (BSI TR-03110-1, 3.5.2).
@@ -183,7 +184,7 @@ impl<C: CardChannel> UnlockedChip<C> {
         &self.identity
     }
 
-    /// Our key of chip authentication, compressed, once that has run.
+    /// Our key of chip authentication, or of PACE where that was mapped by it, compressed.
     pub(crate) fn agreed_with(&self) -> Option<&[u8]> {
         self.agreed_with.as_deref()
     }
@@ -447,7 +448,7 @@ fn is_past_the_end(status: StatusWord) -> bool {
     matches!(status, StatusWord::WRONG_OFFSET | StatusWord::END_OF_FILE)
 }
 
-fn outcome_of(status: StatusWord) -> FileOutcome {
+pub(crate) fn outcome_of(status: StatusWord) -> FileOutcome {
     if status.is_not_found() {
         FileOutcome::Absent(status)
     } else if status.is_locked() {

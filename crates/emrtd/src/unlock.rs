@@ -140,7 +140,7 @@ impl<C: CardChannel> LockedChip<C> {
             card_access: card_access.into_bytes(),
         };
         let chip = UnlockedChip::new(self.channel, opened.session, access, limits, opened.application);
-        Ok(chip.after_access(opened.mapping, opened.identity))
+        Ok(chip.after_access(opened.mapping, opened.identity, opened.our_key))
     }
 }
 
@@ -153,6 +153,7 @@ struct Opened {
     application: Application,
     mapping: ProofOutcome<ChipAuthenticationMappingRun>,
     identity: Vec<u8>,
+    our_key: Option<Vec<u8>>,
 }
 
 /// What has been tried on one card, and what came of it.
@@ -201,6 +202,7 @@ impl<'a> Tries<'a> {
                             application: Application::NotSelected,
                             mapping,
                             identity: run.identity,
+                            our_key: run.our_key,
                         }));
                     }
                     Err(error) => error,
@@ -243,6 +245,7 @@ impl<'a> Tries<'a> {
                         application: Application::Selected,
                         mapping: std::mem::take(&mut self.mapping),
                         identity: document_number(mrz),
+                        our_key: None,
                     }));
                 }
                 Err(error) => {

@@ -185,7 +185,9 @@ pub(crate) struct ModpGroup {
     parameters: BoxedMontyParams,
     generator: BoxedUint,
     order: NonZero<BoxedUint>,
+    /// Of the prime, rounded up to whole bytes.
     bits: u32,
+    /// Of the order.
     order_bits: u32,
 }
 
@@ -208,7 +210,16 @@ impl ModpGroup {
         }
     }
 
-    fn power(&self, base: &BoxedUint, exponent: &BoxedUint) -> BoxedUint {
+    /// A group of numbers that were found to be one. `None` where they cannot be.
+    pub(super) fn of_numbers(prime: &BoxedUint, generator: &BoxedUint, order: &BoxedUint) -> Option<Self> {
+        let bits = prime.bits_vartime().next_multiple_of(8);
+        let parameters = BoxedMontyParams::new_vartime(prime.to_odd().into_option()?);
+        let order_bits = order.bits_vartime();
+        let order = order.to_nz().into_option()?;
+        Some(Self { parameters, generator: generator.clone(), order, bits, order_bits })
+    }
+
+    pub(super) fn power(&self, base: &BoxedUint, exponent: &BoxedUint) -> BoxedUint {
         BoxedMontyForm::new(base.clone(), &self.parameters).pow(exponent).retrieve()
     }
 
@@ -240,12 +251,17 @@ impl Group for ModpGroup {
     const PUBLIC_KEY_TAG: Tag = Tag(0x84);
 
     fn draw(&self, entropy: &mut dyn Entropy) -> Result<Zeroizing<BoxedUint>, NoEntropy> {
-        let bytes = usize::try_from(self.order_bits / 8).unwrap_or(0);
-        // The least order is half of what its bits can say: a hundred draws above it happen once in 2^100.
+        let bytes = usize::try_from(self.order_bits.div_ceil(8)).unwrap_or(0);
+        let surplus = self.order_bits.next_multiple_of(8) - self.order_bits;
+        // An order is at least half of what its bits can say: a hundred draws above it happen once in 2^100.
         for _ in 0..100 {
             let mut draw = Zeroizing::new(vec![0; bytes]);
             entropy.fill(&mut draw)?;
-            let Ok(number) = BoxedUint::from_be_slice(&draw, self.order_bits).map(Zeroizing::new) else {
+            if let Some(first) = draw.first_mut() {
+                *first &= 0xFF >> surplus;
+            }
+            let precision = self.order.as_ref().bits_precision();
+            let Ok(number) = BoxedUint::from_be_slice(&draw, precision).map(Zeroizing::new) else {
                 return Err(NoEntropy);
             };
             if *number < *self.order.as_ref() && !bool::from(number.is_zero()) {
@@ -284,7 +300,7 @@ impl Group for ModpGroup {
     /// bit (RFC 2631, 2.1.5).
     fn decode(&self, bytes: &[u8]) -> Result<Self::Element, PublicKeyFault> {
         let number = BoxedUint::from_be_slice(bytes, self.bits).map_err(|_| PublicKeyFault::Encoding)?;
-        if bytes.len() < 2 {
+        if bytes.is_empty() {
             return Err(PublicKeyFault::Encoding);
         }
         let last = self.prime().wrapping_sub(self.one());
@@ -295,8 +311,12 @@ impl Group for ModpGroup {
         Err(PublicKeyFault::NotInGroup)
     }
 
+    /// Without leading zeros (9.4.2): a chip that reads the number and writes it anew, to make a token over it or
+    /// to compress it, comes to the same bytes.
     fn encode(&self, element: &Self::Element) -> Vec<u8> {
-        self.shared_secret(element).to_vec()
+        let padded = self.shared_secret(element);
+        let zeros = padded.iter().take_while(|byte| **byte == 0).count();
+        padded.get(zeros..).unwrap_or_default().to_vec()
     }
 
     fn shared_secret(&self, element: &Self::Element) -> Zeroizing<Vec<u8>> {
@@ -372,6 +392,20 @@ mod tests {
         assert!(group.decode(&group.encode(&mapped)).is_ok());
         assert!(group.map_integrated(&[]).is_none());
         assert!(group.map_integrated(&[1]).is_none());
+    }
+
+    #[test]
+    fn a_public_key_has_no_leading_zeros_and_a_shared_secret_keeps_them() {
+        let group = ModpGroup::standard(ModpId::Bits1024);
+        let keys = (1..4000_u32).map(|secret| group.repeat(&group.generator(), &BoxedUint::from(secret)));
+        // One key in 256 is a byte shorter than the prime.
+        let short = keys.into_iter().find(|key| group.encode(key).len() < 128).unwrap();
+        let (encoded, secret) = (group.encode(&short), group.shared_secret(&short));
+        assert_ne!(encoded[0], 0);
+        assert_eq!((secret.len(), secret[0]), (128, 0));
+        assert!(secret.ends_with(&encoded));
+        // A chip may send it either way.
+        assert!(*group.decode(&encoded).unwrap() == *short && *group.decode(&secret).unwrap() == *short);
     }
 
     #[test]
