@@ -1,5 +1,6 @@
 //! The files of the logical data structure, from bytes to types (ICAO 9303-10, 4).
 
+pub mod biometrics;
 pub mod dg1;
 pub mod dg11;
 pub mod dg12;
@@ -10,6 +11,7 @@ pub mod dg2;
 pub mod ef_com;
 pub mod ef_sod;
 
+pub use biometrics::{Biometric, BiometricGroup, BiometricImage, Biometrics};
 pub use dg1::DataGroup1;
 pub use dg2::DataGroup2;
 pub use dg11::DataGroup11;

@@ -64,7 +64,7 @@ pub use evidence::{
 pub use expectation::{Comparison, Expectation, ExpectedField, FieldMatch};
 pub use file::{DataGroupNumber, FileId};
 pub use lds::{
-    DataGroup1, DataGroup2, DataGroup11, DataGroup12, DataGroup13, DataGroup14, DataGroup15, EfCom, EfSod,
+    Biometric, BiometricGroup, BiometricImage, Biometrics, DataGroup1, DataGroup2, DataGroup11, DataGroup12, DataGroup13, DataGroup14, DataGroup15, EfCom, EfSod,
 };
 pub use malformed::MalformedFile;
 pub use mrz::{Mrz, MrzError, MrzFinding, MrzFormat, Sex};

@@ -35,6 +35,8 @@ pub enum MediaType {
     J2c,
     /// `image/png`: never on a chip, but what JPEG 2000 is shown as.
     Png,
+    /// `image/x-wsq`: wavelet scalar quantisation, for fingerprints. No face is stored so.
+    Wsq,
     /// None of these.
     Unknown,
 }
@@ -57,6 +59,7 @@ impl MediaType {
             Self::Jp2 => "image/jp2",
             Self::J2c => "image/j2c",
             Self::Png => "image/png",
+            Self::Wsq => "image/x-wsq",
             Self::Unknown => "application/octet-stream",
         }
     }
@@ -119,7 +122,7 @@ impl Portrait {
         match self.media_type {
             MediaType::Jpeg => checked_jpeg(&self.bytes),
             MediaType::Jp2 | MediaType::J2c => png_of_jpeg_2000(self.bytes.expose()),
-            MediaType::Png | MediaType::Unknown => Err(NotDisplayable::UnknownFormat),
+            MediaType::Png | MediaType::Wsq | MediaType::Unknown => Err(NotDisplayable::UnknownFormat),
         }
     }
 }

@@ -5,8 +5,8 @@ use std::hint::black_box;
 
 use cccd_document::record::{CitizenRecord, RecordSources};
 use cccd_document::{
-    AccessProtocol, AccessRun, ChipProofs, DataGroup13, DataGroup14, DataGroup15, EfCom, EfSod, Evidence,
-    FileId, FileOutcome, PasswordKind, PublicKey, SecurityInfos,
+    AccessProtocol, AccessRun, Biometric, BiometricGroup, ChipProofs, DataGroup13, DataGroup14, DataGroup15,
+    EfCom, EfSod, Evidence, FileId, FileOutcome, PasswordKind, PublicKey, SecurityInfos,
 };
 use cccd_trust::rsa::RsaPublicKey;
 use cccd_trust::{
@@ -31,6 +31,15 @@ pub(crate) fn ef_sod(bytes: &[u8]) -> Option<()> {
     let sod = EfSod::parse(bytes).ok()?;
     black_box(format!("{sod:?}"));
     judge(&reading([(FileId::EfSod, bytes), (FileId::DG1, b"\x61\x00")]));
+    Some(())
+}
+
+pub(crate) fn dg3(bytes: &[u8]) -> Option<()> {
+    let irises = BiometricGroup::parse(Biometric::Irises, bytes);
+    let group = BiometricGroup::parse(Biometric::Fingerprints, bytes).or(irises).ok()?;
+    for image in &group.images {
+        black_box((image.position.code(), image.media_type.as_str(), image.bytes.len()));
+    }
     Some(())
 }
 

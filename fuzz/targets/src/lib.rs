@@ -51,6 +51,8 @@ targets! {
     ef_com => chip::ef_com,
     /// EF.SOD: the signed message, and the hashes in it.
     ef_sod => chip::ef_sod,
+    /// DG3 and DG4: fingers and irises.
+    dg3 => chip::dg3,
     /// DG13: the citizen's record.
     dg13 => chip::dg13,
     /// DG14: security options and keys.

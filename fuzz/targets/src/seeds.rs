@@ -108,6 +108,7 @@ impl Seeds {
         for (target, file) in [
             ("ef_com", FileId::EfCom),
             ("ef_sod", FileId::EfSod),
+            ("dg3", FileId::DG3),
             ("dg13", FileId::DG13),
             ("dg14", FileId::DG14),
             ("dg15", FileId::DG15),
