@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use cccd_card::{ChannelLimits, ReaderId, ScannerId};
-use cccd_document::{AccessPlan, AccessProtocol, PasswordKind};
+use cccd_document::{AccessPlan, AccessProtocol, Biometrics, PasswordKind};
 use cccd_engine::{
     CallerId, Engine, EngineOptions, EventKind, PortraitWish, ReadRequest, ScanReach, Subscription,
 };
@@ -93,6 +93,7 @@ fn reading(access: AccessPlan, reader: Option<ReaderId>) -> ReadRequest {
         reader,
         access,
         portrait: PortraitWish::Leave,
+        biometrics: Biometrics::NONE,
         nonce: None,
         expect: None,
         wait_for_card: None,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
+use cccd_document::Biometric;
 use cccd_profiles::{AgentSettings, TokenHash};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use zeroize::Zeroizing;
@@ -12,7 +13,9 @@ use zeroize::Zeroizing;
 use crate::scanners_command::ScannersArguments;
 use crate::trust::TrustArguments;
 use crate::verify_command::{self, VerifyArguments};
-use crate::{Agent, daemon, evidence_key, logging, read_command, scan_command, scanners_command, trust};
+use crate::{
+    Agent, daemon, evidence_key, logging, read_command, scan_command, scanners_command, station, trust,
+};
 
 /// Đọc thẻ Căn cước gắn chip · Reads Vietnamese chip ID cards
 #[derive(Parser)]
@@ -111,12 +114,33 @@ pub(crate) struct ReadArguments {
     /// Write the face to this file, as the chip holds it
     #[arg(long, value_name = "FILE")]
     pub(crate) portrait: Option<PathBuf>,
+    /// Ask for fingerprints, irises or both (with a comma); it takes a [terminal] in the settings
+    #[arg(long, value_name = "KINDS", value_delimiter = ',')]
+    pub(crate) biometrics: Vec<BiometricArgument>,
+    /// Write the pictures of fingerprints and irises into this folder, as the chip holds them
+    #[arg(long, value_name = "DIR", requires = "biometrics")]
+    pub(crate) biometrics_out: Option<PathBuf>,
     /// Print the result as JSON, as the API gives it
     #[arg(long)]
     pub(crate) json: bool,
     /// Seconds to wait for a card, and for a scan before it
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600))]
     pub(crate) wait: Option<u64>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum BiometricArgument {
+    Fingerprints,
+    Irises,
+}
+
+impl From<BiometricArgument> for Biometric {
+    fn from(argument: BiometricArgument) -> Self {
+        match argument {
+            BiometricArgument::Fingerprints => Self::Fingerprints,
+            BiometricArgument::Irises => Self::Irises,
+        }
+    }
 }
 
 /// The program.
@@ -151,11 +175,7 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         Command::Scanners(arguments) => scanners_command::run(&settings, &arguments),
         Command::Token { name } => token(&name),
         Command::Trust(arguments) => trust::run(&settings.trust, &arguments),
-        Command::CheckConfig => say(&format!(
-            "cấu hình dùng được · settings can be used: {} caller(s), API on {}\n",
-            settings.callers.len(),
-            settings.api.listen
-        )),
+        Command::CheckConfig => check_config(&settings),
         Command::Openapi => say(&cccd_api::openapi_json()),
     }
 }
@@ -179,6 +199,19 @@ fn load(path: Option<&Path>) -> Result<AgentSettings> {
     let shown = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
     AgentSettings::parse(&text).with_context(|| format!("{shown} cannot be used"))
+}
+
+/// Says what the settings come to; a station that cannot be used is a mistake in them.
+fn check_config(settings: &AgentSettings) -> Result<ExitCode> {
+    let station = match &settings.terminal {
+        None => String::new(),
+        Some(terminal) => station::check(terminal, daemon::now().date())?,
+    };
+    say(&format!(
+        "cấu hình dùng được · settings can be used: {} caller(s), API on {}\n{station}",
+        settings.callers.len(),
+        settings.api.listen
+    ))
 }
 
 fn serve(settings: &AgentSettings) -> Result<ExitCode> {

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::evidence_key;
 use crate::trust::TrustHandle;
+use crate::{evidence_key, station};
 use anyhow::{Context as _, Result};
 use cccd_api::{AgentFacts, Api};
 use cccd_card::{ReaderSource, ScannerSource};
 use cccd_engine::{Engine, EngineOptions, Judge};
-use cccd_profiles::{AgentSettings, UnnamedScanners};
+use cccd_profiles::{AgentSettings, TerminalSettings, UnnamedScanners};
 use cccd_readers::{PcscOptions, PcscSource, SerialOptions, SerialSource};
 use cccd_trust::{Basis, Policy, judge};
 use time::OffsetDateTime;
@@ -40,6 +40,9 @@ impl Agent {
             .enable_all()
             .build()
             .context("cannot start the runtime")?;
+        if let Some(terminal) = &settings.terminal {
+            start_as_station(terminal)?;
+        }
         let listen = settings.api.listen;
         let listener = runtime.block_on(TcpListener::bind(listen)).with_context(|| {
             format!("cannot listen on {listen}; is another agent running, or another program on this port?")
@@ -109,7 +112,23 @@ pub(crate) fn engine_options(settings: &AgentSettings) -> EngineOptions {
         queue: settings.readings.queue,
         clock: Arc::new(now),
         judge: judge_by(settings),
+        station: station::of(settings.terminal.clone()),
     }
+}
+
+/// A station that is set up wrongly does not start: whoever set it up shall hear of it now. One whose certificates
+/// are merely out of date does, since cards can be read all the same and a renewal counts at once.
+fn start_as_station(settings: &TerminalSettings) -> Result<()> {
+    let terminal = station::load(settings).context("[terminal] cannot be used")?;
+    for own in terminal.own() {
+        let rights = terminal.rights(own);
+        let (fingerprints, irises) = (rights.fingerprints, rights.irises);
+        tracing::info!(station = own.holder(), expires = %own.expires(), fingerprints, irises, "certified");
+    }
+    if let Err(error) = terminal.valid_on(now().date()) {
+        tracing::error!(%error, "fingerprints and irises stay locked until the certificates are renewed");
+    }
+    Ok(())
 }
 
 /// Judges by the trust store as it is at that moment. A store that cannot be read trusts nothing: readings go

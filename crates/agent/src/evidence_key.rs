@@ -4,9 +4,11 @@ use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use cccd_evidence::AgentKey;
 use zeroize::Zeroizing;
+
+use crate::private_file::require_private;
 
 /// A key file is a few hundred bytes.
 const LARGEST: u64 = 4096;
@@ -54,24 +56,6 @@ fn make(path: &Path) -> Result<AgentKey> {
         }
         Err(error) => Err(error).with_context(|| format!("cannot make {shown}")),
     }
-}
-
-/// A key that others may read is anybody's.
-#[cfg(unix)]
-fn require_private(file: &File, path: &Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode =
-        file.metadata().with_context(|| format!("cannot look at {}", path.display()))?.permissions().mode();
-    if mode & 0o077 != 0 {
-        bail!("{} may be read by others (mode {:03o}); make it 600", path.display(), mode & 0o777);
-    }
-    Ok(())
-}
-
-/// On Windows the folder's access list decides, which the installer sets.
-#[cfg(not(unix))]
-fn require_private(_: &File, _: &Path) -> Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `cccd-agent read` and `cccd-agent readers`: the engine at a terminal, without the API.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use cccd_api::Problem;
 use cccd_card::ReaderId;
+use cccd_document::{Biometric, MediaType};
 use cccd_engine::{
     CallerId, Engine, EngineHandle, EventKind, Phase, PortraitWish, ReadFailure, ReadId, ReadRequest, Reading,
 };
@@ -49,6 +51,7 @@ pub(crate) fn read(settings: &AgentSettings, arguments: &ReadArguments) -> Resul
         reader: arguments.reader.as_deref().map(ReaderId::from_name),
         access,
         portrait: PortraitWish::Read,
+        biometrics: arguments.biometrics.iter().copied().map(Biometric::from).collect(),
         nonce: None,
         expect: None,
         wait_for_card: arguments.wait.map(Duration::from_secs),
@@ -61,11 +64,35 @@ pub(crate) fn read(settings: &AgentSettings, arguments: &ReadArguments) -> Resul
         std::fs::write(path, portrait.bytes.expose())
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
+    if let Some(folder) = &arguments.biometrics_out {
+        write_pictures(&reading, folder)?;
+    }
     if arguments.json {
         say(&cccd_api::result_json(read, &reading))
     } else {
         say(&table::of_reading(&reading))
     }
+}
+
+/// Writes each picture as `fingerprints-1-right-index.wsq`: what it is, and of nobody's name.
+fn write_pictures(reading: &Reading, folder: &Path) -> Result<()> {
+    for found in &reading.biometrics {
+        for (at, image) in found.images().iter().enumerate() {
+            let ending = match image.media_type {
+                MediaType::Wsq => "wsq",
+                MediaType::Jpeg => "jpg",
+                MediaType::Jp2 => "jp2",
+                MediaType::J2c => "j2k",
+                MediaType::Png => "png",
+                _ => "bin",
+            };
+            let name = format!("{}-{}-{}.{ending}", found.kind, at + 1, image.position.code());
+            let path = folder.join(name);
+            std::fs::write(&path, image.bytes.expose())
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Lists the readers of this machine.

@@ -2,10 +2,11 @@
 
 use cccd_card::Transport;
 use cccd_document::{
-    AccessProtocol, Cipher, Field, FileOutcome, PasswordKind, Personal, RecordNote, Sex, StatedDate, Validity,
+    AccessProtocol, Biometric, Cipher, Field, FileOutcome, PasswordKind, Personal, RecordNote, Sex,
+    StatedDate, Validity,
 };
-use cccd_engine::{ReaderView, Reading};
-use cccd_trust::{Check, CheckState, HashState, Reason, Summary, Verdict};
+use cccd_engine::{BiometricOutcome, ReaderView, Reading};
+use cccd_trust::{Check, CheckName, CheckState, HashState, Reason, Summary, Verdict};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{ContentArrangement, Table};
 
@@ -48,6 +49,8 @@ fn footer(reading: &Reading) -> String {
         format!("Mở chip · opened by: {}", opened_by(reading)),
         format!("Ảnh · portrait: {}", portrait(reading)),
         format!("Tệp · files: {}", files(reading)),
+        format!("Vân tay · fingerprints: {}", biometric(reading, Biometric::Fingerprints)),
+        format!("Mống mắt · irises: {}", biometric(reading, Biometric::Irises)),
         hashes(reading),
         format!(
             "{} ms, {} APDU, {} B gửi · sent, {} B nhận · received",
@@ -139,6 +142,38 @@ fn portrait(reading: &Reading) -> String {
     match &reading.portrait {
         Some(portrait) => format!("{}, {} B", portrait.media_type.as_str(), portrait.bytes.len()),
         None => "không có · none".to_owned(),
+    }
+}
+
+/// What became of fingerprints or irises, and why.
+fn biometric(reading: &Reading, kind: Biometric) -> String {
+    let found = reading.biometrics.iter().find(|found| found.kind == kind);
+    match found.map(|found| &found.outcome) {
+        None | Some(BiometricOutcome::NotAsked) => "không yêu cầu · not asked for".to_owned(),
+        Some(BiometricOutcome::Absent) => "thẻ không có · the card has none".to_owned(),
+        Some(BiometricOutcome::Locked(status)) => {
+            let check = reading.verdict.check(CheckName::TerminalAuthentication);
+            let reason = match check.map(|check| check.state) {
+                Some(CheckState::NotPossible(reason)) => reason,
+                _ => Reason::StationNotEntitled,
+            };
+            let words = cccd_api::of_reason(reason);
+            format!("bị khóa · locked ({status}): {} · {} [{}]", words.vi, words.en, reason.code())
+        }
+        Some(BiometricOutcome::Read(images)) => {
+            let each = images.iter().map(|image| {
+                format!("{} {} {} B", image.position.code(), image.media_type.as_str(), image.bytes.len())
+            });
+            let pictures: Vec<String> = each.collect();
+            if pictures.is_empty() {
+                "đã đọc, trống · read, empty".to_owned()
+            } else {
+                pictures.join(", ")
+            }
+        }
+        Some(BiometricOutcome::Refused(Some(status))) => format!("chip từ chối · refused ({status})"),
+        Some(BiometricOutcome::Refused(None)) => "chip ngắt giữa chừng · the chip broke off".to_owned(),
+        Some(BiometricOutcome::Malformed) => "hỏng · malformed".to_owned(),
     }
 }
 

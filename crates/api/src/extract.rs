@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use cccd_card::ReaderId;
+use cccd_document::Biometric;
 use cccd_engine::{CallerId, ReadFailure, ReadId, ScanId, ScanReach};
 use cccd_profiles::Scope;
 use futures_util::StreamExt;
@@ -41,9 +42,17 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// The caller's name, if it may do this beyond reading cards.
-    pub(crate) fn with(self, scope: Scope) -> Result<CallerId, Refusal> {
-        if self.scopes.contains(&scope) { Ok(self.id) } else { Err(Fault::ScopeMissing.into()) }
+    /// Nothing, if the caller may do this beyond reading cards.
+    pub(crate) fn require(&self, scope: Scope) -> Result<(), Refusal> {
+        if self.scopes.contains(&scope) { Ok(()) } else { Err(Fault::ScopeMissing.into()) }
+    }
+
+    /// The same for what it may ask chips for.
+    pub(crate) fn require_for(&self, kind: Biometric) -> Result<(), Refusal> {
+        self.require(match kind {
+            Biometric::Fingerprints => Scope::Fingerprints,
+            Biometric::Irises => Scope::Irises,
+        })
     }
 
     /// Which scans it may have.
@@ -131,6 +140,32 @@ async fn named<S: Send + Sync, T: ToString>(
     let Path(text) = Path::<String>::from_request_parts(parts, state).await.ok()?;
     // One spelling only: two addresses for one thing are one too many.
     parse(&text).filter(|id| id.to_string() == text)
+}
+
+/// A picture of a reading that a path names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BiometricName {
+    pub(crate) read: ReadId,
+    pub(crate) kind: Biometric,
+    /// Counted from 1.
+    pub(crate) number: usize,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for BiometricName {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        type Names = (String, String, String);
+        let Ok(Path((read, kind, number))) = Path::<Names>::from_request_parts(parts, state).await else {
+            return Err(Fault::ReadNotFound.into());
+        };
+        let known = ReadId::parse(&read).filter(|known| known.to_string() == read);
+        let read = known.ok_or_else(|| Refusal::from(Fault::ReadNotFound))?;
+        let kind = Biometric::ALL.into_iter().find(|known| known.code() == kind);
+        let counted = number.parse::<usize>().ok().filter(|counted| counted.to_string() == number);
+        let (Some(kind), Some(number)) = (kind, counted) else { return Err(Fault::NotFound.into()) };
+        Ok(Self { read, kind, number })
+    }
 }
 
 /// A body that is one JSON object. Its bytes are wiped once it is understood.

@@ -38,6 +38,7 @@ pub(crate) fn routes() -> (OpenApiRouter<Desk>, OpenApiRouter<Desk>) {
         .routes(routes!(reads::read_result))
         .routes(routes!(reads::read_partial))
         .routes(routes!(reads::read_portrait))
+        .routes(routes!(reads::read_biometric))
         .routes(routes!(evidence::read_evidence))
         .routes(routes!(scans::list_scanners))
         .routes(routes!(scans::create_scans))
@@ -183,6 +184,14 @@ fn problems_of(operation: &str) -> Vec<&'static Problem> {
             Fault::PortraitAbsent,
             Fault::PortraitUndisplayable,
         ],
+        "read_biometric" => &[
+            Fault::NotFound,
+            Fault::ScopeMissing,
+            Fault::ReadNotFound,
+            Fault::ReadNotOver,
+            Fault::ReadExpired,
+            Fault::BiometricAbsent,
+        ],
         "read_evidence" => &[
             Fault::ParameterInvalid,
             Fault::ScopeMissing,
@@ -207,9 +216,8 @@ fn problems_of(operation: &str) -> Vec<&'static Problem> {
     };
     let failures: &[ReadFailure] = match operation {
         // The outcome of a reading is any of them.
-        "create_read" | "read_result" | "read_partial" | "read_portrait" | "read_evidence" => {
-            &ReadFailure::ALL
-        }
+        "create_read" | "read_result" | "read_partial" | "read_portrait" | "read_biometric"
+        | "read_evidence" => &ReadFailure::ALL,
         "take_lease" => &[ReadFailure::ReaderNotFound, ReadFailure::ReaderBusy, ReadFailure::AgentStopping],
         "end_lease" => &[ReadFailure::ReaderNotFound, ReadFailure::AgentStopping],
         // What asks the engine hears when it has stopped.

@@ -106,6 +106,7 @@ pub(crate) enum Fault {
     ReadExpired,
     PortraitAbsent,
     PortraitUndisplayable,
+    BiometricAbsent,
     ScopeMissing,
     EvidenceUnavailable,
     ImageUnusable,
@@ -118,7 +119,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 26] = [
+    pub(crate) const ALL: [Self; 27] = [
         Self::TokenMissing,
         Self::TokenWrong,
         Self::OriginNotAllowed,
@@ -137,6 +138,7 @@ impl Fault {
         Self::ReadExpired,
         Self::PortraitAbsent,
         Self::PortraitUndisplayable,
+        Self::BiometricAbsent,
         Self::ScopeMissing,
         Self::EvidenceUnavailable,
         Self::ImageUnusable,
@@ -167,6 +169,7 @@ impl Fault {
             Self::ReadExpired => "read-expired",
             Self::PortraitAbsent => "portrait-absent",
             Self::PortraitUndisplayable => "portrait-undisplayable",
+            Self::BiometricAbsent => "biometric-absent",
             Self::ScopeMissing => "scope-missing",
             Self::EvidenceUnavailable => "evidence-unavailable",
             Self::ImageUnusable => "image-unusable",
@@ -815,6 +818,21 @@ pub static PROBLEMS: &[Problem] = &[
         remedy: Text {
             vi: "Lấy nguyên bản bằng `Accept: image/jp2`.",
             en: "Fetch the original with `Accept: image/jp2`.",
+        },
+    },
+    Problem {
+        code: "biometric-absent",
+        status: 404,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Lượt đọc không có hình này", en: "Reading has no such picture" },
+        cause: Text {
+            vi: "Vân tay hoặc mống mắt không được yêu cầu, chip không có, hoặc chip không mở cho máy này.",
+            en: "Fingerprints or irises were not asked for, the chip has none, or it does not open them to this machine.",
+        },
+        remedy: Text {
+            vi: "Xem `biometrics` trong kết quả: trạng thái, lý do, và địa chỉ của từng hình.",
+            en: "See `biometrics` of the result: its state, why, and the address of each picture.",
         },
     },
     Problem {

@@ -76,6 +76,10 @@ pub fn of_check(name: CheckName) -> Text {
             vi: "Chip tự chứng minh không phải bản sao (PACE-CAM)",
             en: "The chip shows that it is no copy (PACE with chip authentication mapping)",
         },
+        CheckName::TerminalAuthentication => Text {
+            vi: "Chip cho trạm này đọc vân tay hoặc mống mắt (TA)",
+            en: "The chip lets this station read fingerprints or irises (terminal authentication)",
+        },
         _ => Text { vi: "Bước kiểm tra khác", en: "Another check" },
     }
 }
@@ -479,6 +483,47 @@ const WORDS: &[(Reason, Text)] = &[
         Reason::CardSecurityForged,
         "Tệp EF.CardSecurity bị giả mạo. Không được tin dùng.",
         "EF.CardSecurity is not signed by whom it says: forged. Do not rely on the card.",
+    ),
+    words(
+        Reason::StationNotSetUp,
+        "Máy này chưa được cấu hình làm trạm đọc vân tay: cần chứng thư của cơ quan nhà nước.",
+        "This machine is not set up to read fingerprints: that takes a certificate from the state's authority.",
+    ),
+    words(
+        Reason::StationUnusable,
+        "Không dùng được chứng thư hoặc khóa của trạm; `cccd-agent check-config` nói lý do.",
+        "The station's certificates or its key cannot be used; `cccd-agent check-config` says why.",
+    ),
+    words(
+        Reason::StationOutOfDate,
+        "Chứng thư của trạm đã hết hạn hoặc chưa có hiệu lực: cần chứng thư mới, hoặc chỉnh đồng hồ máy.",
+        "The station's certificates have expired or are not valid yet: renew them, or set this machine's clock.",
+    ),
+    words(
+        Reason::StationForeign,
+        "Chip chỉ tin cơ quan khác: không chứng thư nào của trạm dẫn từ cơ quan đó đến trạm.",
+        "The chip trusts another authority: no certificate of the station leads from there to it.",
+    ),
+    words(Reason::StationKeySilent, "Khóa của trạm không ký được.", "The station's key did not sign."),
+    words(
+        Reason::StationNotCarried,
+        "Đầu đọc không chuyển được chứng thư của trạm tới chip.",
+        "The reader did not carry the station's proof to the chip.",
+    ),
+    words(
+        Reason::StationRefused,
+        "Chip từ chối chứng thư hoặc chữ ký của trạm.",
+        "The chip refused the station's certificates or its signature.",
+    ),
+    words(
+        Reason::StationNotEntitled,
+        "Chứng thư của trạm không cho quyền đọc phần này.",
+        "The station's certificates do not grant what was asked for.",
+    ),
+    words(
+        Reason::StationBroken,
+        "Chip ngắt giữa chừng khi kiểm tra trạm.",
+        "The chip broke off while it checked the station.",
     ),
     words(
         Reason::NoRevocationList,

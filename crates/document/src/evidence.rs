@@ -81,7 +81,7 @@ pub struct ChipProofs {
     pub chip_authentication_mapping: ProofOutcome<ChipAuthenticationMappingRun>,
     /// Terminal authentication (TR-03110-1, 3.5): the terminal's proof, told here because DG3 and DG4
     /// hang on it.
-    pub terminal_authentication: ProofOutcome<TerminalAuthenticationRun>,
+    pub terminal_authentication: TerminalAuthentication,
 }
 
 /// What came of asking for a proof.
@@ -194,6 +194,72 @@ impl fmt::Debug for ChipAuthenticationMappingRun {
             .field("parameter_id", &self.parameter_id)
             .finish_non_exhaustive()
     }
+}
+
+/// What came of terminal authentication. It says nothing about the chip being genuine: it is the station that
+/// proves itself, to the chip.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum TerminalAuthentication {
+    /// Nothing that it opens was wanted.
+    #[default]
+    NotAsked,
+    /// The chip has nothing that it opens, or agrees no key to tie the station to.
+    NotOffered,
+    /// This machine is no certified station: why.
+    NoStation(StationLack),
+    /// The chip trusts authorities from which none of the station's certificates lead to it.
+    NoChain,
+    /// The station's key did not sign.
+    NoSignature,
+    /// Reader or driver did not carry it.
+    NotCarried,
+    /// The chip refused, within its rights.
+    Refused {
+        /// What it refused.
+        step: TerminalStep,
+        /// Its status word.
+        status: StatusWord,
+    },
+    /// The chip's answer is none, or its session broke off.
+    Broken,
+    /// The chip took the station for what its certificates say.
+    Done(TerminalAuthenticationRun),
+}
+
+impl TerminalAuthentication {
+    /// What was done, if it ran to its end.
+    pub fn done(&self) -> Option<&TerminalAuthenticationRun> {
+        match self {
+            Self::Done(run) => Some(run),
+            _ => None,
+        }
+    }
+}
+
+/// Why a machine is no certified station.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StationLack {
+    /// Nobody has set it up as one.
+    NotSetUp,
+    /// It is set up as one, and its certificates or its key cannot be used.
+    Unusable,
+    /// Its certificates are valid no more, or not yet.
+    OutOfDate,
+}
+
+/// A step of terminal authentication that a chip may refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TerminalStep {
+    /// Reading EF.CVCA, which names whom the chip trusts.
+    TrustPoint,
+    /// Taking in one of the certificates.
+    Certificate,
+    /// Choosing the station's own.
+    Station,
+    /// Giving a challenge.
+    Challenge,
+    /// Believing the signature over it.
+    Signature,
 }
 
 /// Terminal authentication that the chip accepted.

@@ -58,13 +58,14 @@ pub use access_key::{AccessKey, Can, MrzKey, NotAnAccessKey, PasswordKind};
 pub use date::{PartialDate, StatedDate};
 pub use evidence::{
     AccessProtocol, AccessRun, ActiveAuthenticationRun, ChipAuthenticationMappingRun, ChipAuthenticationRun,
-    ChipProofs, Cipher, Downgrade, Evidence, FileOutcome, Mapping, ProofOutcome, SelectedPace,
-    TerminalAuthenticationRun,
+    ChipProofs, Cipher, Downgrade, Evidence, FileOutcome, Mapping, ProofOutcome, SelectedPace, StationLack,
+    TerminalAuthentication, TerminalAuthenticationRun, TerminalStep,
 };
 pub use expectation::{Comparison, Expectation, ExpectedField, FieldMatch};
 pub use file::{DataGroupNumber, FileId};
 pub use lds::{
-    Biometric, BiometricGroup, BiometricImage, Biometrics, DataGroup1, DataGroup2, DataGroup11, DataGroup12, DataGroup13, DataGroup14, DataGroup15, EfCom, EfSod,
+    Biometric, BiometricGroup, BiometricImage, Biometrics, DataGroup1, DataGroup2, DataGroup11, DataGroup12,
+    DataGroup13, DataGroup14, DataGroup15, EfCom, EfSod,
 };
 pub use malformed::MalformedFile;
 pub use mrz::{Mrz, MrzError, MrzFinding, MrzFormat, Sex};

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cccd_card::CardChannel;
-use cccd_document::{DataGroupNumber, EfCom, EfSod, Evidence, FileId, FileOutcome};
+use cccd_document::{Biometric, DataGroupNumber, EfCom, EfSod, Evidence, FileId, FileOutcome, StationLack};
 use rand_core::TryCryptoRng;
 
 use crate::entropy::Source;
 use crate::proof::{self, ProofPlan};
-use crate::read::{Progress, ReadError, UnlockedChip};
+use crate::read::{Progress, ReadError, UnlockedChip, outcome_of};
+use crate::start::is_about_length;
 use crate::terminal_authentication::Terminal;
 
 /// Which files to read, in this order.
@@ -60,6 +61,16 @@ impl ReadPlan {
         ])
     }
 
+    /// The same and these, if the chip lists them.
+    pub fn and(mut self, files: impl IntoIterator<Item = FileId>) -> Self {
+        for file in files {
+            if !self.files.contains(&file) {
+                self.files.push(file);
+            }
+        }
+        self
+    }
+
     /// The same, and `file` is asked for whatever the chip lists; at the end, if it was not in the plan.
     pub fn requiring(mut self, file: FileId) -> Self {
         if !self.files.contains(&file) {
@@ -72,13 +83,9 @@ impl ReadPlan {
     /// The same, and the chip is asked for these proofs after its files. The files with the keys for them
     /// are read too, if the chip lists them.
     pub fn proving(mut self, proofs: ProofPlan) -> Self {
-        for file in proofs.files() {
-            if !self.files.contains(&file) {
-                self.files.push(file);
-            }
-        }
+        let files: Vec<_> = proofs.files().collect();
         self.proofs = proofs;
-        self
+        self.and(files)
     }
 
     /// The same, and goes on from an earlier reading that the card was taken away from: `known` is what was read
@@ -113,7 +120,7 @@ impl ReadPlan {
     }
 }
 
-/// Reads the files of `plan`, then asks for its proofs.
+/// Reads the files of `plan`, then asks for its proofs; DG3 and DG4, which chips keep locked, come last.
 ///
 /// A file that is locked or absent is an outcome among the others, and so is a proof that the chip refuses or
 /// breaks its session over; an error means that the card left, or that the chip ended or broke the session
@@ -124,14 +131,14 @@ pub fn read_document<C: CardChannel, R: TryCryptoRng + ?Sized>(
     rng: &mut R,
     tell: &mut dyn FnMut(ReadStep<'_>),
 ) -> Result<Evidence, ReadError> {
-    read_document_as(None, chip, plan, rng, tell)
+    read_document_as(Err(StationLack::NotSetUp), chip, plan, rng, tell)
 }
 
-/// The same for a station that an authority has certified: terminal authentication follows the other proofs,
-/// and what it opens, DG3 and DG4, is read last. Where it comes to nothing they are asked for all the same,
-/// and answered as what they are.
+/// The same for a station that an authority has certified: where DG3 or DG4 is in the plan and the chip lists it,
+/// terminal authentication follows the other proofs. Where it comes to nothing, or there is no station, they are
+/// asked for all the same, and answered as what they are.
 pub fn read_document_as<C: CardChannel, R: TryCryptoRng + ?Sized>(
-    terminal: Option<&Terminal>,
+    station: Result<&Terminal, StationLack>,
     chip: &mut UnlockedChip<C>,
     plan: &ReadPlan,
     rng: &mut R,
@@ -143,7 +150,7 @@ pub fn read_document_as<C: CardChannel, R: TryCryptoRng + ?Sized>(
     // EF.CardSecurity holds the key that the mapping is judged with. PACE leaves the master file selected, so
     // it costs least before all others.
     let first = chip.mapping().done().map(|_| FileId::CardSecurity);
-    let after_proofs = |file: &FileId| terminal.is_some() && matches!(*file, FileId::DG3 | FileId::DG4);
+    let after_proofs = |file: &FileId| Biometric::in_file(*file).is_some();
     for file in first.into_iter().chain(plan.files.iter().copied()).filter(|file| !after_proofs(file)) {
         if files.contains_key(&file) || !plan.wants(file, listed.as_ref()) {
             continue;
@@ -171,20 +178,21 @@ pub fn read_document_as<C: CardChannel, R: TryCryptoRng + ?Sized>(
         tell(ReadStep::File(file, &outcome));
         files.insert(file, outcome);
     }
-    let proofs = proof::ask(chip, &plan.proofs, terminal, &files, &mut Source(rng))?;
-    for file in plan.files.iter().copied().filter(after_proofs) {
-        if files.contains_key(&file) || !plan.wants(file, listed.as_ref()) {
-            continue;
-        }
-        match chip.read_with(file, &mut |piece| tell(ReadStep::Piece(piece))) {
-            Ok(outcome) => {
-                tell(ReadStep::File(file, &outcome));
-                files.insert(file, outcome)
-            }
+    let mut locked = plan.files.clone();
+    locked.retain(|file| after_proofs(file) && plan.wants(*file, listed.as_ref()));
+    let station = (!locked.is_empty()).then_some(station);
+    let proofs = proof::ask(chip, &plan.proofs, station, &files, &mut Source(rng))?;
+    for file in locked {
+        let outcome = match chip.read_with(file, &mut |piece| tell(ReadStep::Piece(piece))) {
+            Ok(outcome) => outcome,
             // A proof has ended the session: what was read before it stands.
             Err(ReadError::NoSession { .. }) => break,
+            // So does it where a chip ends its session over a file that it keeps locked.
+            Err(ReadError::SessionEnded { status, .. }) if !is_about_length(status) => outcome_of(status),
             Err(error) => return Err(error),
         };
+        tell(ReadStep::File(file, &outcome));
+        files.insert(file, outcome);
     }
     Ok(Evidence { access: chip.access().clone(), files, proofs })
 }
@@ -214,7 +222,7 @@ fn groups_in_sod(bytes: &[u8]) -> Option<BTreeSet<DataGroupNumber>> {
 mod tests {
     use cccd_card::tlv::{Tag, encode};
     use cccd_card::{ChannelLimits, Command};
-    use cccd_document::{AccessProtocol, AccessRun, Cipher, PasswordKind};
+    use cccd_document::{AccessProtocol, AccessRun, Cipher, PasswordKind, TerminalAuthentication};
 
     use super::*;
     use crate::read::Application;
@@ -303,6 +311,23 @@ mod tests {
         let evidence = read_document(&mut chip, &plan, &mut no_draws(), &mut |_| {}).unwrap();
         assert!(evidence.bytes(FileId::DG11).is_some());
         assert!(matches!(evidence.files[&FileId::DG3], FileOutcome::Locked(_)));
+    }
+
+    #[test]
+    fn a_session_that_ends_over_a_locked_file_costs_nothing_of_what_was_read() {
+        let mut files = Files::new(&[com("61 63 76"), group(FileId::DG11)]);
+        let mut chip = opened(|command| match command.header() {
+            [_, 0xB0, 0x83, _] => Says::Naked(0x6982),
+            _ => files.answer(command),
+        });
+        // Whatever their place in the plan, they come last.
+        let plan = ReadPlan::new([FileId::EfCom, FileId::DG3, FileId::DG4]).requiring(FileId::DG11);
+        let evidence = read_document(&mut chip, &plan, &mut no_draws(), &mut |_| {}).unwrap();
+        assert!(evidence.bytes(FileId::DG11).is_some());
+        assert!(matches!(evidence.files[&FileId::DG3], FileOutcome::Locked(_)));
+        assert!(!evidence.files.contains_key(&FileId::DG4), "there was no session left to ask in");
+        let lack = TerminalAuthentication::NoStation(StationLack::NotSetUp);
+        assert_eq!(evidence.proofs.terminal_authentication, lack);
     }
 
     #[test]

@@ -76,6 +76,7 @@ pub use proof::{Proof, ProofPlan};
 pub use read::{Progress, ReadError, UnlockedChip};
 pub use secure_messaging::SmFault;
 pub use terminal_authentication::{
-    CvCertificate, CvCertificateError, EcdsaTerminalKey, KeyFileError, SigningError, Terminal, TerminalKey,
+    CvCertificate, CvCertificateError, CvRights, CvRole, FileTerminalKey, KeyFileError, SigningError,
+    Terminal, TerminalError, TerminalKey, TerminalPublicKey,
 };
 pub use unlock::{LockedChip, UnlockError};

@@ -2,12 +2,16 @@
 //!
 //! Active authentication comes before chip authentication: some chips do the first no more after the second
 //! (card quirk 46). Both come after the files, so that a chip that breaks its session over a proof has given
-//! its files already.
+//! its files already. Terminal authentication comes last, under the keys of chip authentication; only what it
+//! opens is read after it.
 
 use std::fmt;
 
 use cccd_card::{CardChannel, TransportError};
-use cccd_document::{ChipProofs, DataGroup14, DataGroup15, FileId, FileOutcome, ProofOutcome};
+use cccd_document::{
+    ChipProofs, DataGroup14, DataGroup15, FileId, FileOutcome, ProofOutcome, StationLack,
+    TerminalAuthentication,
+};
 
 use crate::active_authentication::{self, Challenge};
 use crate::chip_authentication;
@@ -98,11 +102,12 @@ impl From<NoEntropy> for ProofError {
     }
 }
 
-/// Asks for each proof of the plan with the keys among `files`.
+/// Asks for each proof of the plan with the keys among `files`; and where something that it opens is wanted, for
+/// terminal authentication, if this machine is a station.
 pub(crate) fn ask<C: CardChannel>(
     chip: &mut UnlockedChip<C>,
     plan: &ProofPlan,
-    terminal: Option<&Terminal>,
+    station: Option<Result<&Terminal, StationLack>>,
     files: &std::collections::BTreeMap<FileId, FileOutcome>,
     entropy: &mut dyn Entropy,
 ) -> Result<ChipProofs, ReadError> {
@@ -121,7 +126,7 @@ pub(crate) fn ask<C: CardChannel>(
         };
     }
     // Terminal authentication needs it, planned or not.
-    if plan.chip_authentication || terminal.is_some() {
+    if plan.chip_authentication || matches!(station, Some(Ok(_))) {
         proofs.chip_authentication = match key_file(files, FileId::DG14) {
             Err(outcome) => outcome,
             Ok(bytes) => match DataGroup14::parse(bytes) {
@@ -133,17 +138,33 @@ pub(crate) fn ask<C: CardChannel>(
             },
         };
     }
-    if let Some(terminal) = terminal {
-        proofs.terminal_authentication = match chip.agreed_with().map(<[u8]>::to_vec) {
-            Some(our_key) if proofs.chip_authentication.done().is_some() => settle(
-                Proof::TerminalAuthentication,
-                terminal_authentication::run(chip, terminal, &our_key, entropy),
-            )?,
-            // A chip that does not agree a key has nothing to tie the terminal to.
-            _ => ProofOutcome::NotOffered,
-        };
-    }
+    proofs.terminal_authentication = match (station, chip.agreed_with().map(<[u8]>::to_vec)) {
+        (None, _) => TerminalAuthentication::NotAsked,
+        (Some(Err(lack)), _) => TerminalAuthentication::NoStation(lack),
+        // A chip that agrees no key has nothing to tie the station to.
+        (Some(Ok(_)), None) => TerminalAuthentication::NotOffered,
+        (Some(Ok(terminal)), Some(our_key)) => {
+            settle_station(terminal_authentication::run(chip, terminal, &our_key, entropy))?
+        }
+    };
     Ok(proofs)
+}
+
+/// The same for terminal authentication.
+fn settle_station(
+    result: Result<TerminalAuthentication, ProofError>,
+) -> Result<TerminalAuthentication, ReadError> {
+    let mut ran = TerminalAuthentication::Broken;
+    let result = result.map(|outcome| {
+        ran = outcome;
+        ProofOutcome::Done(())
+    });
+    Ok(match settle(Proof::TerminalAuthentication, result)? {
+        ProofOutcome::Unsupported => TerminalAuthentication::NotCarried,
+        ProofOutcome::Done(()) => ran,
+        // A bare status in the middle of it ends the session: which step it answers is not known for sure.
+        _ => TerminalAuthentication::Broken,
+    })
 }
 
 /// The file a proof's key stands in, or what its absence makes of the proof.

@@ -6,70 +6,27 @@
 //! name, and our ephemeral key of chip authentication.
 
 mod cv_certificate;
+mod file_key;
 mod key;
+mod rsa;
+mod station;
 
 use cccd_card::tlv::{Tag, TlvReader, encode};
-use cccd_card::{CardChannel, Command, ExpectedLength, StatusWord};
-use cccd_document::{ProofOutcome, TerminalAuthenticationRun};
+use cccd_card::{CardChannel, Command, ExpectedLength, Response, StatusWord};
+use cccd_document::{TerminalAuthentication, TerminalAuthenticationRun, TerminalStep};
 
 use crate::entropy::{Draws, Entropy};
 use crate::proof::ProofError;
 use crate::read::UnlockedChip;
-pub use cv_certificate::{CvCertificate, CvCertificateError};
-pub use key::{EcdsaTerminalKey, KeyFileError, SigningError, TerminalKey};
+pub use cv_certificate::{CvCertificate, CvCertificateError, CvRights, CvRole};
+pub use file_key::{FileTerminalKey, KeyFileError};
+pub use key::{SigningError, TerminalKey, TerminalPublicKey};
+pub use station::{Terminal, TerminalError};
 
 /// The short identifier of EF.CVCA (ICAO 9303-10, 4.7.17).
 const EF_CVCA: u8 = 0x1C;
 /// EF.CVCA has 36 bytes.
 const EF_CVCA_SIZE: usize = 36;
-/// Roots in a row, link certificates, a verifier and a terminal: no chain is longer.
-const LONGEST_CHAIN: usize = 8;
-
-/// A station that an authority has certified: certificates and the private key to the last of them.
-pub struct Terminal {
-    certificates: Vec<CvCertificate>,
-    key: Box<dyn TerminalKey>,
-}
-
-impl std::fmt::Debug for Terminal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Terminal").field("certificates", &self.certificates.len()).finish_non_exhaustive()
-    }
-}
-
-impl Terminal {
-    /// Certificates in any order, of which more may be there than one chip needs: links between roots, and
-    /// one of each authority that certified the station. `key` belongs to the certificate of the terminal.
-    pub fn new(certificates: Vec<CvCertificate>, key: Box<dyn TerminalKey>) -> Self {
-        Self { certificates, key }
-    }
-
-    /// The certificates that lead from what the chip trusts to a terminal, if there is such a chain.
-    fn chain(&self, trusted: &str) -> Option<Vec<&CvCertificate>> {
-        let mut chain = Vec::new();
-        self.go_on(trusted, &mut chain).then_some(chain)
-    }
-
-    fn go_on<'a>(&'a self, from: &str, chain: &mut Vec<&'a CvCertificate>) -> bool {
-        if chain.len() == LONGEST_CHAIN {
-            return false;
-        }
-        for next in self.certificates.iter().filter(|next| next.authority() == from) {
-            // A root's own certificate leads nowhere, and no certificate leads on twice.
-            if next.holder() == from || chain.contains(&next) {
-                continue;
-            }
-            chain.push(next);
-            if next.is_terminal() || self.go_on(next.holder(), chain) {
-                return true;
-            }
-            chain.pop();
-        }
-        false
-    }
-}
-
-type Outcome = ProofOutcome<TerminalAuthenticationRun>;
 
 /// Runs it, under the session of chip authentication, whose compressed ephemeral key of ours is `our_key`.
 pub(crate) fn run<C: CardChannel>(
@@ -77,17 +34,20 @@ pub(crate) fn run<C: CardChannel>(
     terminal: &Terminal,
     our_key: &[u8],
     entropy: &mut dyn Entropy,
-) -> Result<Outcome, ProofError> {
-    let read = Command::new(0x00, 0xB0, 0x80 | EF_CVCA, 0x00).expect(ExpectedLength::new(EF_CVCA_SIZE));
-    let reply = chip.transact(&read)?;
+) -> Result<TerminalAuthentication, ProofError> {
+    let reply = trust_file(chip)?;
+    if reply.status().is_not_found() {
+        // A chip without trust points lets nobody in.
+        return Ok(TerminalAuthentication::NotOffered);
+    }
     if !reply.status().carries_data() {
-        return Ok(refused(reply.status()));
+        return Ok(refused(TerminalStep::TrustPoint, reply.status()));
     }
     let trusted = trust_points(reply.data());
     let Some((authority, chain)) = trusted.iter().find_map(|name| Some((name, terminal.chain(name)?))) else {
-        return Ok(ProofOutcome::Unsupported);
+        return Ok(TerminalAuthentication::NoChain);
     };
-    let Some(own) = chain.last() else { return Ok(ProofOutcome::Unsupported) };
+    let Some(own) = chain.last() else { return Ok(TerminalAuthentication::NoChain) };
 
     for certificate in &chain {
         let template = encode(Tag(0x83), certificate.authority().as_bytes());
@@ -98,39 +58,54 @@ pub(crate) fn run<C: CardChannel>(
         for command in commands {
             let status = chip.transact_long(&command)?.status();
             if !status.is_ok() {
-                return Ok(refused(status));
+                return Ok(refused(TerminalStep::Certificate, status));
             }
         }
     }
     let template = encode(Tag(0x83), own.holder().as_bytes());
     let status = chip.transact(&Command::new(0x00, 0x22, 0x81, 0xA4).data(&template))?.status();
     if !status.is_ok() {
-        return Ok(refused(status));
+        return Ok(refused(TerminalStep::Station, status));
     }
     let reply = chip.transact(&Command::new(0x00, 0x84, 0x00, 0x00).expect(ExpectedLength::new(8)))?;
     if !reply.status().is_ok() {
-        return Ok(refused(reply.status()));
+        return Ok(refused(TerminalStep::Challenge, reply.status()));
     }
     if reply.data().len() != 8 {
-        return Ok(ProofOutcome::Broken);
+        return Ok(TerminalAuthentication::Broken);
     }
     // ID_PICC, r_PICC, Comp(PK) (TR-03110-1, 3.5.2).
     let message = [chip.identity(), reply.data(), our_key].concat();
-    let Ok(signature) = terminal.key.sign(own.algorithm(), &message, &mut Draws(entropy)) else {
-        return Ok(ProofOutcome::Unsupported);
+    let Ok(signature) = terminal.key().sign(own.algorithm(), &message, &mut Draws(entropy)) else {
+        return Ok(TerminalAuthentication::NoSignature);
     };
     let status = chip.transact_long(&Command::new(0x00, 0x82, 0x00, 0x00).data(&signature))?.status();
     if !status.is_ok() {
-        return Ok(refused(status));
+        return Ok(refused(TerminalStep::Signature, status));
     }
-    Ok(ProofOutcome::Done(TerminalAuthenticationRun {
+    Ok(TerminalAuthentication::Done(TerminalAuthenticationRun {
         authority: authority.clone(),
         certificates: chain.len(),
     }))
 }
 
-fn refused(status: StatusWord) -> Outcome {
-    ProofOutcome::Refused(status)
+/// EF.CVCA by its short identifier, or by its identifier where a chip does not speak short ones.
+fn trust_file<C: CardChannel>(chip: &mut UnlockedChip<C>) -> Result<Response, ProofError> {
+    let size = ExpectedLength::new(EF_CVCA_SIZE);
+    let reply = chip.transact(&Command::new(0x00, 0xB0, 0x80 | EF_CVCA, 0x00).expect(size))?;
+    if reply.status().carries_data() || reply.status().is_locked() {
+        return Ok(reply);
+    }
+    let select = Command::new(0x00, 0xA4, 0x02, 0x0C).data(&[0x01, EF_CVCA]);
+    let selected = chip.transact(&select)?;
+    if !selected.status().is_ok() {
+        return Ok(selected);
+    }
+    Ok(chip.transact(&Command::new(0x00, 0xB0, 0x00, 0x00).expect(size))?)
+}
+
+fn refused(step: TerminalStep, status: StatusWord) -> TerminalAuthentication {
+    TerminalAuthentication::Refused { step, status }
 }
 
 /// The references in EF.CVCA, the newest first; zeros fill it up.

@@ -11,15 +11,15 @@ use cccd_card::{ChannelLimits, StatusWord};
 use cccd_document::evidence::challenge_from_nonce;
 use cccd_document::{
     AccessKey, ChipAuthenticationRun, ChipProofs, Cipher, DataGroup14, Evidence, FileId, FileOutcome, MrzKey,
-    ProofOutcome, TerminalAuthenticationRun,
+    ProofOutcome, StationLack, TerminalAuthentication, TerminalStep,
 };
 use cccd_emrtd::{
-    Challenge, CvCertificate, EcdsaTerminalKey, LockedChip, ProofPlan, ReadPlan, Terminal, read_document,
+    Challenge, CvCertificate, FileTerminalKey, LockedChip, ProofPlan, ReadPlan, Terminal, read_document,
     read_document_as,
 };
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::image::{
-    ActiveAuthenticationKey, AfterChipAuthentication, ChipAuthenticationCommands, ChipImage,
+    ActiveAuthenticationKey, AfterChipAuthentication, Chaining, ChipAuthenticationCommands, ChipImage,
     DomainParameters, LengthOffer, LongAnswer, ModpGroup, NamedCurve, PaceCipher, PaceMapping, PaceOffer,
     SignatureHash,
 };
@@ -28,7 +28,7 @@ use cccd_firmware_sim::personalise::{
     ChipAuthenticationKind, ChipAuthenticationPlan, DhKeyForm, EcdhKeyForm, Issuer, personalise,
     shipped_card,
 };
-use cccd_firmware_sim::pki::{CvAuthority, CvPlan, CvRights};
+use cccd_firmware_sim::pki::{Curve, CvAuthority, CvPlan, CvRights, DigestKind, PssParameters, SignerKind};
 use cccd_firmware_sim::reader::in_process::DirectChannel;
 use getrandom::SysRng;
 
@@ -224,8 +224,8 @@ fn station(rights: CvRights) -> (CvAuthority, Terminal) {
     let own = verifier.certify(CvPlan { rights, ..CvPlan::terminal("UTTERM00001") }).unwrap();
     let certificates =
         [&own, &root, &verifier].map(|holder| CvCertificate::parse(holder.certificate()).unwrap()).to_vec();
-    let key = EcdsaTerminalKey::from_pkcs8(&own.private_key_pkcs8().unwrap()).unwrap();
-    (root, Terminal::new(certificates, Box::new(key)))
+    let key = FileTerminalKey::from_pkcs8(&own.private_key_pkcs8().unwrap()).unwrap();
+    (root, Terminal::new(certificates, Box::new(key)).unwrap())
 }
 
 /// The fingerprints and what came of terminal authentication.
@@ -233,13 +233,13 @@ fn fingerprints(
     card: &CardDescription,
     limits: ChannelLimits,
     terminal: &Terminal,
-) -> (FileOutcome, ProofOutcome<TerminalAuthenticationRun>) {
+) -> (FileOutcome, TerminalAuthentication) {
     let key = card.mrz_key();
     let key = AccessKey::Mrz(MrzKey::new(&key.document_number, &key.birth, &key.expiry).unwrap());
     let channel = DirectChannel::new(Chip::new(made(card)), limits).unwrap();
     let mut chip = LockedChip::new(channel).unlock(&[key], &mut SysRng).unwrap();
     let plan = ReadPlan::new([FileId::DG14]).requiring(FileId::DG3);
-    let evidence = read_document_as(Some(terminal), &mut chip, &plan, &mut SysRng, &mut |_| {}).unwrap();
+    let evidence = read_document_as(Ok(terminal), &mut chip, &plan, &mut SysRng, &mut |_| {}).unwrap();
     let file = evidence.files.get(&FileId::DG3).cloned().unwrap();
     (file, evidence.proofs.terminal_authentication)
 }
@@ -272,8 +272,8 @@ fn a_link_certificate_leads_from_an_old_root_to_the_new() {
     let certificates = [own.certificate(), &link, verifier.certificate()]
         .map(|bytes| CvCertificate::parse(bytes).unwrap())
         .to_vec();
-    let key = EcdsaTerminalKey::from_pkcs8(&own.private_key_pkcs8().unwrap()).unwrap();
-    let terminal = Terminal::new(certificates, Box::new(key));
+    let key = FileTerminalKey::from_pkcs8(&own.private_key_pkcs8().unwrap()).unwrap();
+    let terminal = Terminal::new(certificates, Box::new(key)).unwrap();
     let card = card().with_lengths(EXTENDED).with_terminal_authentication(vec![old]);
     let (file, proof) = fingerprints(&card, ChannelLimits::EXTENDED, &terminal);
     assert_eq!(proof.done().map(|run| run.certificates), Some(3), "{proof:?}");
@@ -288,13 +288,17 @@ fn whoever_is_not_certified_for_this_chip_finds_the_fingerprints_locked() {
     let other = CvAuthority::root(CvPlan::root("XACVCA00001")).unwrap();
     let foreign = card.clone().with_terminal_authentication(vec![other]);
     let (file, proof) = fingerprints(&foreign, ChannelLimits::EXTENDED, &terminal);
-    assert_eq!(proof, ProofOutcome::Unsupported);
+    assert_eq!(proof, TerminalAuthentication::NoChain);
     assert!(matches!(file, FileOutcome::Locked(_)), "{file:?}");
     // It trusts another root of the same name: the chip refuses the certificates.
     let namesake = CvAuthority::root(CvPlan::root("UTCVCA00001")).unwrap();
     let deceived = card.clone().with_terminal_authentication(vec![namesake]);
     let (file, proof) = fingerprints(&deceived, ChannelLimits::EXTENDED, &terminal);
-    assert!(matches!(proof, ProofOutcome::Refused(_)), "{proof:?}");
+    let refused = TerminalAuthentication::Refused {
+        step: TerminalStep::Certificate,
+        status: StatusWord::VERIFICATION_FAILED,
+    };
+    assert_eq!(proof, refused);
     assert!(matches!(file, FileOutcome::Locked(_)), "{file:?}");
     // The certificate grants nothing.
     let (bare_root, bare) = station(CvRights::Neither);
@@ -303,4 +307,113 @@ fn whoever_is_not_certified_for_this_chip_finds_the_fingerprints_locked() {
     assert!(proof.done().is_some(), "{proof:?}");
     assert!(matches!(file, FileOutcome::Locked(_)), "{file:?}");
     drop(root);
+}
+
+/// A root and a station with keys of these kinds.
+fn station_of(signer: SignerKind, digest: DigestKind) -> (CvAuthority, Terminal) {
+    let kind = |plan| CvPlan { signer, digest, ..plan };
+    let root = CvAuthority::root(kind(CvPlan::root("UTCVCA00001"))).unwrap();
+    let verifier = root.certify(kind(CvPlan::document_verifier("UTDVCA00001"))).unwrap();
+    let own = verifier.certify(kind(CvPlan::terminal("UTTERM00001"))).unwrap();
+    let certificates =
+        [&verifier, &own].map(|holder| CvCertificate::parse(holder.certificate()).unwrap()).to_vec();
+    let key = FileTerminalKey::from_pkcs8(&own.private_key_pkcs8().unwrap()).unwrap();
+    (root, Terminal::new(certificates, Box::new(key)).unwrap())
+}
+
+#[test]
+fn every_algorithm_of_terminal_authentication_opens_the_fingerprints_with_long_and_with_short_commands() {
+    let pkcs1 = SignerKind::RsaPkcs1 { bits: 2048 };
+    let pss = SignerKind::RsaPss { bits: 2048, parameters: PssParameters::Usual };
+    let odd = SignerKind::RsaPss { bits: 1032, parameters: PssParameters::Usual };
+    for (signer, digest) in [
+        (pkcs1, DigestKind::Sha1),
+        (pkcs1, DigestKind::Sha256),
+        (pkcs1, DigestKind::Sha512),
+        (pss, DigestKind::Sha1),
+        (pss, DigestKind::Sha256),
+        (pss, DigestKind::Sha512),
+        (odd, DigestKind::Sha256),
+        (SignerKind::named(Curve::BrainpoolP224r1), DigestKind::Sha224),
+        (SignerKind::named(Curve::BrainpoolP384r1), DigestKind::Sha384),
+        (SignerKind::named(Curve::P521), DigestKind::Sha512),
+        (SignerKind::named(Curve::BrainpoolP256r1), DigestKind::Sha1),
+    ] {
+        let (root, terminal) = station_of(signer, digest);
+        let card = card().with_lengths(EXTENDED).with_terminal_authentication(vec![root]);
+        // Certificates and signatures of RSA are too long for one short command: they go in pieces.
+        let short = card.clone().with_lengths(LengthOffer::Short);
+        for (card, limits) in [
+            (&card, ChannelLimits::EXTENDED),
+            (&card, ChannelLimits::SHORT),
+            (&short, ChannelLimits::EXTENDED),
+        ] {
+            let (file, proof) = fingerprints(card, limits, &terminal);
+            assert!(proof.done().is_some(), "{signer:?} {digest:?} {limits:?}: {proof:?}");
+            assert!(matches!(file, FileOutcome::Read(_)), "{signer:?} {digest:?} {limits:?}: {file:?}");
+        }
+    }
+}
+
+#[test]
+fn pace_with_chip_authentication_mapping_is_enough_of_a_proof_to_tie_the_station_to() {
+    let (root, terminal) = station(CvRights::Fingerprints);
+    let cam = PaceOffer {
+        mapping: PaceMapping::ChipAuthentication,
+        cipher: PaceCipher::Aes128,
+        parameters: DomainParameters::Curve(NamedCurve::BrainpoolP256r1),
+    };
+    let card = card()
+        .with_lengths(EXTENDED)
+        .with_access(false, vec![cam])
+        .with_chip_authentication(Vec::new())
+        .with_terminal_authentication(vec![root]);
+    let (file, proof) = fingerprints(&card, ChannelLimits::EXTENDED, &terminal);
+    assert!(proof.done().is_some(), "{proof:?}");
+    assert!(matches!(file, FileOutcome::Read(_)), "{file:?}");
+}
+
+#[test]
+fn without_a_station_or_a_wish_the_chip_is_not_asked_to_open_anything() {
+    let description = card();
+    let plan = ReadPlan::new([FileId::EfSod]).and([FileId::DG3]);
+    let evidence = read(&description, made(&description), ChannelLimits::SHORT, &plan);
+    assert!(matches!(evidence.files[&FileId::DG3], FileOutcome::Locked(_)));
+    let lack = TerminalAuthentication::NoStation(StationLack::NotSetUp);
+    assert_eq!(evidence.proofs.terminal_authentication, lack);
+    // EF.SOD lists no irises: no command is wasted on them.
+    let plan = ReadPlan::new([FileId::EfSod]).and([FileId::DG4]);
+    let evidence = read(&description, made(&description), ChannelLimits::SHORT, &plan);
+    assert!(!evidence.files.contains_key(&FileId::DG4));
+    assert_eq!(evidence.proofs.terminal_authentication, TerminalAuthentication::NotAsked);
+}
+
+#[test]
+fn a_long_key_goes_in_pieces_where_lengths_are_short_and_a_chip_that_takes_none_is_not_blamed() {
+    for cipher in [PaceCipher::TripleDes, PaceCipher::Aes128] {
+        let kind = ChipAuthenticationKind::Dh(ModpGroup::Modp2048Order256, DhKeyForm::X942);
+        let plan = ChipAuthenticationPlan::standard(kind, cipher);
+        let card = card().with_lengths(LengthOffer::Short).with_chip_authentication(vec![plan]);
+        let asked = ReadPlan::new([FileId::DG14]).proving(ProofPlan::none().with_chip_authentication());
+        let whole = read(&card, made(&card), ChannelLimits::EXTENDED, &asked);
+        assert!(whole.proofs.chip_authentication.done().is_some(), "{:?}", whole.proofs);
+        let mut image = made(&card);
+        image.chaining = Chaining::Refused;
+        let refused = read(&card, image, ChannelLimits::EXTENDED, &asked);
+        assert_eq!(refused.proofs.chip_authentication, ProofOutcome::Unsupported, "{cipher:?}");
+    }
+}
+
+#[test]
+fn a_group_that_a_key_spells_out_is_computed_in_and_nonsense_is_not() {
+    for group in ModpGroup::off_the_table() {
+        for form in [DhKeyForm::Pkcs3, DhKeyForm::X942] {
+            let kind = ChipAuthenticationKind::Dh(group, form);
+            let card = chip_authentication(ChipAuthenticationPlan::standard(kind, PaceCipher::Aes128));
+            let proofs = proofs(&card, ChannelLimits::EXTENDED, ProofPlan::none().with_chip_authentication());
+            let run = proofs.chip_authentication.done();
+            let sound = group != ModpGroup::Composite1024;
+            assert_eq!(run.is_some(), sound, "{group:?} {form:?}: {:?}", proofs.chip_authentication);
+        }
+    }
 }

@@ -8,17 +8,19 @@ use cccd_card::{
     Atr, CardChannel, ChannelLimits, ReaderId, ReaderSource, SecretBytes, StatusWord, TransportError,
 };
 use cccd_document::{
-    CitizenRecord, DataGroup1, DataGroup2, DataGroup11, DataGroup12, DataGroup13, Evidence, FileId,
-    FileOutcome, MalformedFile, RecordNote, RecordSources,
+    Biometric, CitizenRecord, DataGroup1, DataGroup2, DataGroup11, DataGroup12, DataGroup13, Evidence,
+    FileId, FileOutcome, MalformedFile, RecordNote, RecordSources, StationLack,
 };
 use cccd_emrtd::{
-    AccessStep, Challenge, LockedChip, Metered, ProofPlan, ReadError, ReadPlan, ReadStep, UnlockError,
-    read_document,
+    AccessStep, Challenge, LockedChip, Metered, ProofPlan, ReadError, ReadPlan, ReadStep, Terminal,
+    UnlockError, read_document_as,
 };
 
 use crate::engine::Message;
 use crate::owner::{CallOff, Job};
-use crate::{Effort, EngineOptions, PartialReading, Phase, PortraitWish, ReadFailure, Reading};
+use crate::{
+    BiometricReading, Effort, EngineOptions, PartialReading, Phase, PortraitWish, ReadFailure, Reading,
+};
 use time::Date;
 
 /// Reads the card on `reader` and decodes what it holds.
@@ -53,9 +55,15 @@ fn converse_and_judge(
 
     let plan = plan(job);
     let mut effort = Effort::default();
+    // Certificates and key are fetched only where something shall be opened with them.
+    let station = match job.biometrics.is_empty() {
+        true => Err(StationLack::NotSetUp),
+        false => (options.station)((options.clock)()),
+    };
+    let wish = Wish { plan: &plan, station: station.as_ref().map_err(|lack| *lack) };
     let today = (options.clock)().date();
     let mut early = EarlyTeller { job, reader, inbox, today, told: false };
-    let evidence = converse(&mut channel, job, &plan, &mut progress, kept, &mut early, || {
+    let evidence = converse(&mut channel, job, wish, &mut progress, kept, &mut early, || {
         effort.unlocked_after = start.elapsed();
         tracing::debug!(%reader, "chip open");
     })?;
@@ -74,6 +82,7 @@ fn converse_and_judge(
     let scan_agrees = job.access.scanned.as_ref().map(|scan| record.compare_scan(scan));
     let portrait =
         decoded(&evidence.files, FileId::DG2, DataGroup2::parse).and_then(|dg2| dg2.portrait().cloned());
+    let biometrics = Biometric::ALL.map(|kind| BiometricReading::of(kind, job.biometrics, &evidence)).into();
     let hashes = cccd_trust::compare_hashes(&evidence);
     let verdict = (options.judge)(&evidence, finished);
     tracing::info!(
@@ -87,6 +96,7 @@ fn converse_and_judge(
         reader: reader.clone(),
         record,
         portrait,
+        biometrics,
         verdict,
         hashes,
         scan_agrees,
@@ -135,7 +145,14 @@ fn plan(job: &Job) -> ReadPlan {
             ReadPlan::new(whole.files().iter().copied().filter(|file| *file != FileId::DG2))
         }
     };
-    files.proving(ProofPlan::all(challenge))
+    files.and(job.biometrics.iter().map(Biometric::file)).proving(ProofPlan::all(challenge))
+}
+
+/// What is wanted of a chip, and as whom.
+#[derive(Clone, Copy)]
+struct Wish<'a> {
+    plan: &'a ReadPlan,
+    station: Result<&'a Terminal, StationLack>,
 }
 
 /// Opens the chip and reads its files. A chip that ends its session over the length of an answer is opened
@@ -144,7 +161,7 @@ fn plan(job: &Job) -> ReadPlan {
 fn converse<C: CardChannel>(
     channel: &mut Metered<C>,
     job: &Job,
-    plan: &ReadPlan,
+    wish: Wish<'_>,
     progress: &mut ProgressTeller<'_>,
     kept: &mut BTreeMap<FileId, FileOutcome>,
     early: &mut EarlyTeller<'_>,
@@ -170,18 +187,21 @@ fn converse<C: CardChannel>(
         progress.tell(Phase::Reading, 20);
         opened();
         let mut measure = Measure::default();
-        let plan = plan.clone().going_on_from(kept.clone());
-        let read = read_document(&mut chip, &plan, &mut getrandom::SysRng, &mut |step| match step {
+        let plan = wish.plan.clone().going_on_from(kept.clone());
+        let mut told = |step: ReadStep<'_>| match step {
             ReadStep::Piece(piece) => {
                 if piece.file == FileId::DG2 {
                     early.tell(kept);
                 }
                 progress.tell(Phase::Reading, measure.percent(piece));
             }
+            // Fingerprints and irises are kept for nobody but the result.
+            ReadStep::File(file, _) if Biometric::in_file(file).is_some() => {}
             ReadStep::File(file, outcome) => {
                 kept.insert(file, outcome.clone());
             }
-        });
+        };
+        let read = read_document_as(wish.station, &mut chip, &plan, &mut getrandom::SysRng, &mut told);
         match read {
             Ok(evidence) => return Ok(evidence),
             Err(ReadError::SessionEnded { file, status }) if is_about_length(status) => {

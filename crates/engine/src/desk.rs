@@ -357,6 +357,7 @@ impl Desk {
                 nonce: request.nonce,
                 portrait: request.portrait,
                 expect: request.expect,
+                biometrics: request.biometrics,
                 call_off: call_off.clone(),
                 kept: BTreeMap::new(),
             })),

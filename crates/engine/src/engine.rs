@@ -11,7 +11,8 @@ use cccd_card::{
     ReaderEvent, ReaderId, ReaderInfo, ReaderSource, ScannerEvent, ScannerInfo, ScannerSource, SecretBytes,
     StopSignal,
 };
-use cccd_document::{AccessPlan, Evidence, QrPayload};
+use cccd_document::{AccessPlan, Evidence, QrPayload, StationLack};
+use cccd_emrtd::Terminal;
 use cccd_trust::Verdict;
 use time::OffsetDateTime;
 use tokio::sync::{oneshot, watch};
@@ -29,6 +30,10 @@ pub type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
 
 /// Judges what was read, with the trust anchors it has, at a moment.
 pub type Judge = Arc<dyn Fn(&Evidence, OffsetDateTime) -> Verdict + Send + Sync>;
+
+/// The certified station this machine is at a moment, or why it is none. Asked for each reading that wants
+/// fingerprints or irises: certificates of stations are renewed often, and a key need not lie in memory between.
+pub type Station = Arc<dyn Fn(OffsetDateTime) -> Result<Terminal, StationLack> + Send + Sync>;
 
 /// How the engine behaves.
 #[derive(Clone)]
@@ -49,6 +54,8 @@ pub struct EngineOptions {
     pub clock: Clock,
     /// What judges a reading.
     pub judge: Judge,
+    /// The station this machine is.
+    pub station: Station,
 }
 
 impl Default for EngineOptions {
@@ -65,6 +72,7 @@ impl Default for EngineOptions {
             clock: Arc::new(|| OffsetDateTime::UNIX_EPOCH),
             // Without a judge nothing was checked, and nothing is confirmed.
             judge: Arc::new(|_, _| Verdict::of(Vec::new())),
+            station: Arc::new(|_| Err(StationLack::NotSetUp)),
         }
     }
 }

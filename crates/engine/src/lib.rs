@@ -7,7 +7,7 @@
 //! ```
 //! use std::sync::Arc;
 //! use cccd_engine::{CallerId, Engine, EngineOptions, PortraitWish, ReadRequest};
-//! use cccd_document::{AccessKey, Can};
+//! use cccd_document::{AccessKey, Biometrics, Can};
 //!
 //! // No kind of reader or scanner at all: a real program hands over `cccd_readers::PcscSource`.
 //! let engine = Engine::start(Vec::new(), Vec::new(), EngineOptions::default());
@@ -16,6 +16,7 @@
 //!     reader: None,
 //!     access: AccessKey::Can(Can::new("123456")?).into(),
 //!     portrait: PortraitWish::Leave,
+//!     biometrics: Biometrics::NONE,
 //!     nonce: None,
 //!     expect: None,
 //!     wait_for_card: None,
@@ -30,6 +31,7 @@
 
 #![forbid(unsafe_code)]
 
+mod biometrics;
 mod conversation;
 mod desk;
 mod engine;
@@ -43,7 +45,8 @@ mod reading;
 mod request;
 mod scan;
 
-pub use engine::{Clock, Engine, EngineHandle, EngineOptions, Judge, NotHere, ReaderView, Refused};
+pub use biometrics::{BiometricOutcome, BiometricReading};
+pub use engine::{Clock, Engine, EngineHandle, EngineOptions, Judge, NotHere, ReaderView, Refused, Station};
 pub use event::{Audience, Event, EventKind, Subscription};
 pub use failure::ReadFailure;
 pub use lease::{LEASE_SECONDS, LeaseEnd, LeaseView, NoLease};

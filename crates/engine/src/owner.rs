@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use cccd_card::{ReaderId, ReaderSource};
-use cccd_document::{AccessPlan, Expectation, FileId, FileOutcome};
+use cccd_document::{AccessPlan, Biometrics, Expectation, FileId, FileOutcome};
 
 use crate::conversation;
 use crate::engine::Message;
@@ -35,6 +35,7 @@ pub(crate) struct Job {
     pub(crate) nonce: Option<Vec<u8>>,
     pub(crate) portrait: PortraitWish,
     pub(crate) expect: Option<Expectation>,
+    pub(crate) biometrics: Biometrics,
     pub(crate) call_off: CallOff,
     /// What was read before the card was lifted.
     pub(crate) kept: BTreeMap<FileId, FileOutcome>,

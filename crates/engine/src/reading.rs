@@ -7,7 +7,7 @@ use cccd_document::{CitizenRecord, Comparison, Evidence, Portrait};
 use cccd_trust::{GroupHash, Verdict};
 use time::OffsetDateTime;
 
-use crate::{CallerId, ReadFailure, ReadId};
+use crate::{BiometricReading, CallerId, ReadFailure, ReadId};
 
 /// A reading as seen from outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +80,8 @@ pub struct Reading {
     pub record: CitizenRecord,
     /// The face, where it was wanted and is there.
     pub portrait: Option<Portrait>,
+    /// What became of fingerprints and irises, one of each.
+    pub biometrics: Vec<BiometricReading>,
     /// Whether it is genuine.
     pub verdict: Verdict,
     /// Each group's hash against the one in EF.SOD.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cccd_card::ReaderId;
-use cccd_document::{AccessPlan, Expectation};
+use cccd_document::{AccessPlan, Biometrics, Expectation};
 
 /// Who asked. Results and events of a reading go to its owner alone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -42,6 +42,9 @@ pub struct ReadRequest {
     pub access: AccessPlan,
     /// Whether the face is wanted.
     pub portrait: PortraitWish,
+    /// Which of fingerprints and irises are wanted. Those that are not are left untouched; for the others the
+    /// machine must be a certified station, or they stay locked.
+    pub biometrics: Biometrics,
     /// What the chip shall sign over in active authentication: whoever drew it learns that the chip was
     /// present for this reading. Without one the challenge is drawn here.
     pub nonce: Option<Vec<u8>>,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cccd_card::{ChannelLimits, ReaderId};
-use cccd_document::{AccessKey, Can, Expectation, ExpectedField, FieldMatch, Personal};
+use cccd_document::{AccessKey, Biometrics, Can, Expectation, ExpectedField, FieldMatch, Personal};
 use cccd_engine::{
     CallerId, Engine, EngineHandle, EngineOptions, EventKind, LeaseEnd, NoLease, NotHere, PortraitWish,
     ReadFailure, ReadId, ReadRequest, ReadState, Subscription,
@@ -65,6 +65,7 @@ impl Desk {
             reader: Some(self.reader.clone()),
             access: AccessKey::Can(Can::new(description().can().unwrap()).unwrap()).into(),
             portrait: PortraitWish::Read,
+            biometrics: Biometrics::NONE,
             nonce: None,
             expect: None,
             wait_for_card: None,

@@ -6,8 +6,9 @@ use base64ct::{Base64, Encoding};
 use cccd_card::StatusWord;
 use cccd_curve::NoEntropy;
 use cccd_document::{
-    AccessProtocol, AccessRun, ActiveAuthenticationRun, ChipAuthenticationMappingRun, ChipAuthenticationRun,
-    ChipProofs, EfSod, Evidence, FileId, FileOutcome, ProofOutcome, SelectedPace, TerminalAuthenticationRun,
+    AccessProtocol, AccessRun, ActiveAuthenticationRun, Biometric, Biometrics, ChipAuthenticationMappingRun,
+    ChipAuthenticationRun, ChipProofs, EfSod, Evidence, FileId, FileOutcome, ProofOutcome, SelectedPace,
+    StationLack, TerminalAuthentication, TerminalAuthenticationRun,
 };
 use cccd_trust::{CheckState, HashAlgorithm, Verdict};
 use rand_core::TryCryptoRng;
@@ -30,10 +31,22 @@ const LARGEST: usize = 4 << 20;
 /// always in it: without them nothing can be judged, and they say nothing about the person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Groups {
-    /// Their bytes: the file holds personal data.
-    Included,
+    /// Their bytes: the file holds personal data. Fingers and irises only where they are among these: a record
+    /// that names somebody is one thing, prints that outlive every password another.
+    Included(Biometrics),
     /// Their hashes.
     HashesOnly,
+}
+
+impl Groups {
+    /// Whether the bytes of `file` may go into the file.
+    fn include(self, file: FileId) -> bool {
+        match (self, Biometric::in_file(file)) {
+            (Self::Included(allowed), Some(kind)) => allowed.contains(kind),
+            (Self::Included(_), None) => true,
+            (Self::HashesOnly, _) => impersonal(file),
+        }
+    }
 }
 
 /// What the file says of the reading itself.
@@ -240,7 +253,7 @@ fn file_twin(file: FileId, outcome: &FileOutcome, groups: Groups, algorithm: Has
     };
     let (word, status) = match outcome {
         FileOutcome::Read(bytes) => {
-            if groups == Groups::Included || impersonal(file) {
+            if groups.include(file) {
                 twin.content = Some(base64(bytes));
             } else {
                 let value = hex::encode(algorithm.hash(bytes));
@@ -352,12 +365,56 @@ fn proofs_twin(proofs: &ChipProofs) -> ProofsTwin {
             authentication_data: Some(base64(&run.authentication_data)),
             ..ProofTwin::default()
         }),
-        terminal_authentication: proof_twin(&proofs.terminal_authentication, |run| ProofTwin {
+        terminal_authentication: station_twin(&proofs.terminal_authentication),
+    }
+}
+
+fn station_twin(outcome: &TerminalAuthentication) -> ProofTwin {
+    let word = |word: &str| ProofTwin { outcome: word.to_owned(), ..ProofTwin::default() };
+    match outcome {
+        TerminalAuthentication::NotAsked => word("not-asked"),
+        TerminalAuthentication::NotOffered => word("not-offered"),
+        TerminalAuthentication::NoStation(StationLack::NotSetUp) => word("not-set-up"),
+        TerminalAuthentication::NoStation(StationLack::Unusable) => word("unusable"),
+        TerminalAuthentication::NoStation(StationLack::OutOfDate) => word("out-of-date"),
+        TerminalAuthentication::NoChain => word("foreign"),
+        TerminalAuthentication::NoSignature => word("key-silent"),
+        TerminalAuthentication::NotCarried => word("not-carried"),
+        TerminalAuthentication::Broken => word("broken"),
+        TerminalAuthentication::Refused { step, status } => ProofTwin {
+            status: Some(status.to_string()),
+            step: Some(step.word().to_owned()),
+            ..word("refused")
+        },
+        TerminalAuthentication::Done(run) => ProofTwin {
             authority: Some(run.authority.clone()),
             certificates: Some(run.certificates),
-            ..ProofTwin::default()
-        }),
+            ..word("done")
+        },
     }
+}
+
+fn station_of(twin: &ProofTwin) -> Option<TerminalAuthentication> {
+    Some(match twin.outcome.as_str() {
+        "not-asked" => TerminalAuthentication::NotAsked,
+        "not-offered" => TerminalAuthentication::NotOffered,
+        "not-set-up" => TerminalAuthentication::NoStation(StationLack::NotSetUp),
+        "unusable" => TerminalAuthentication::NoStation(StationLack::Unusable),
+        "out-of-date" => TerminalAuthentication::NoStation(StationLack::OutOfDate),
+        "foreign" => TerminalAuthentication::NoChain,
+        "key-silent" => TerminalAuthentication::NoSignature,
+        "not-carried" => TerminalAuthentication::NotCarried,
+        "broken" => TerminalAuthentication::Broken,
+        "refused" => TerminalAuthentication::Refused {
+            step: Word::of_word(twin.step.as_ref()?)?,
+            status: status_of(twin.status.as_ref())?,
+        },
+        "done" => TerminalAuthentication::Done(TerminalAuthenticationRun {
+            authority: twin.authority.clone()?,
+            certificates: twin.certificates?,
+        }),
+        _ => return None,
+    })
 }
 
 fn proofs_of(twin: &ProofsTwin) -> Option<ChipProofs> {
@@ -389,12 +446,7 @@ fn proofs_of(twin: &ProofsTwin) -> Option<ChipProofs> {
                 authentication_data: bytes(&twin.authentication_data)?,
             })
         })?,
-        terminal_authentication: proof_of(&twin.terminal_authentication, |twin| {
-            Some(TerminalAuthenticationRun {
-                authority: twin.authority.clone()?,
-                certificates: twin.certificates?,
-            })
-        })?,
+        terminal_authentication: station_of(&twin.terminal_authentication)?,
     })
 }
 
@@ -419,7 +471,7 @@ fn verdict_twin(verdict: &Verdict) -> VerdictTwin {
 
 #[cfg(test)]
 mod tests {
-    use cccd_document::{Cipher, Mapping, PasswordKind};
+    use cccd_document::{Cipher, Mapping, PasswordKind, TerminalStep};
     use cccd_firmware_sim::personalise::{Issuer, personalise, shipped_card};
     use proptest::prelude::*;
     use time::macros::datetime;
@@ -467,7 +519,10 @@ mod tests {
                     mapping_public_key: vec![4; 65],
                     authentication_data: vec![5; 32],
                 }),
-                terminal_authentication: ProofOutcome::Refused(StatusWord(0x6300)),
+                terminal_authentication: TerminalAuthentication::Refused {
+                    step: TerminalStep::Signature,
+                    status: StatusWord(0x6300),
+                },
             },
         }
     }
@@ -496,7 +551,7 @@ mod tests {
     #[test]
     fn what_goes_in_comes_out() {
         let key = key();
-        let opened = open(&signed(Groups::Included, &key), Some(&key.key_id())).unwrap();
+        let opened = open(&signed(Groups::Included(Biometrics::NONE), &key), Some(&key.key_id())).unwrap();
         let (ours, theirs) = (evidence_once(), opened.evidence);
         assert_eq!(theirs.files, ours.files);
         assert_eq!(theirs.access, ours.access);
@@ -522,6 +577,61 @@ mod tests {
         let payload = String::from_utf8(payload).unwrap();
         let dg1 = evidence_once().bytes(FileId::DG1).unwrap().to_vec();
         assert!(!payload.contains(&base64(&dg1)) && !payload.contains("000090123456"));
+    }
+
+    #[test]
+    fn fingers_and_irises_go_in_only_where_they_are_allowed_each_by_itself() {
+        let mut evidence = evidence_once();
+        for file in [FileId::DG3, FileId::DG4] {
+            evidence.files.insert(file, FileOutcome::Read(Zeroizing::new(vec![0x5A; 40])));
+        }
+        let fingers = Biometrics::from_iter([Biometric::Fingerprints]);
+        for (groups, dg1, dg3, dg4) in [
+            (Groups::HashesOnly, false, false, false),
+            (Groups::Included(Biometrics::NONE), true, false, false),
+            (Groups::Included(fingers), true, true, false),
+            (Groups::Included(Biometrics::from_iter(Biometric::ALL)), true, true, true),
+        ] {
+            let facts = ReadFacts {
+                read_id: "x",
+                agent_version: "0.1.0",
+                read_at: datetime!(2026-11-20 08:30:15 UTC),
+            };
+            let file = EvidenceFile::new(facts, &evidence, &Verdict::of(Vec::new()), groups);
+            let opened = open(&file.sign(&key(), &mut getrandom::SysRng).unwrap(), None).unwrap();
+            for (file, there) in [(FileId::DG1, dg1), (FileId::DG3, dg3), (FileId::DG4, dg4)] {
+                assert_eq!(opened.evidence.bytes(file).is_some(), there, "{groups:?} {file}");
+                assert_eq!(opened.digests.contains_key(&file), !there, "{groups:?} {file}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_came_of_the_station_comes_out_as_it_went_in() {
+        let run = TerminalAuthenticationRun { authority: "UTCVCA00001".to_owned(), certificates: 3 };
+        let mut outcomes = vec![
+            TerminalAuthentication::NotAsked,
+            TerminalAuthentication::NotOffered,
+            TerminalAuthentication::NoChain,
+            TerminalAuthentication::NoSignature,
+            TerminalAuthentication::NotCarried,
+            TerminalAuthentication::Broken,
+            TerminalAuthentication::Done(run),
+        ];
+        outcomes.extend(
+            [StationLack::NotSetUp, StationLack::Unusable, StationLack::OutOfDate]
+                .map(TerminalAuthentication::NoStation),
+        );
+        outcomes.extend(
+            TerminalStep::WORDS
+                .iter()
+                .map(|&(step, _)| TerminalAuthentication::Refused { step, status: StatusWord(0x6300) }),
+        );
+        for outcome in outcomes {
+            assert_eq!(station_of(&station_twin(&outcome)), Some(outcome));
+        }
+        let nonsense = ProofTwin { outcome: "unsupported".to_owned(), ..ProofTwin::default() };
+        assert_eq!(station_of(&nonsense), None);
     }
 
     #[test]

@@ -13,7 +13,7 @@
 //! let key = AgentKey::generate(&mut getrandom::SysRng)?;
 //! let facts = ReadFacts { read_id: "5f0c3a9b", agent_version: "0.1.0", read_at };
 //!
-//! let file = EvidenceFile::new(facts, &evidence, &verdict, Groups::Included).sign(&key, &mut getrandom::SysRng)?;
+//! let file = EvidenceFile::new(facts, &evidence, &verdict, Groups::HashesOnly).sign(&key, &mut getrandom::SysRng)?;
 //!
 //! let opened = open(&file, Some(&key.key_id()))?;
 //! assert_eq!(opened.read_at, read_at);

@@ -1,6 +1,6 @@
 //! The words of the file for our types, and back.
 
-use cccd_document::{Cipher, DataGroupNumber, Downgrade, FileId, Mapping, PasswordKind};
+use cccd_document::{Cipher, DataGroupNumber, Downgrade, FileId, Mapping, PasswordKind, TerminalStep};
 use cccd_trust::HashAlgorithm;
 
 /// A type that has a word for each of its values.
@@ -34,6 +34,16 @@ impl Word for Mapping {
         (Self::Generic, "generic"),
         (Self::Integrated, "integrated"),
         (Self::ChipAuthentication, "chip-authentication"),
+    ];
+}
+
+impl Word for TerminalStep {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::TrustPoint, "trust-point"),
+        (Self::Certificate, "certificate"),
+        (Self::Station, "station"),
+        (Self::Challenge, "challenge"),
+        (Self::Signature, "signature"),
     ];
 }
 
@@ -85,6 +95,7 @@ mod tests {
             assert_eq!(T::of_word(""), None);
         }
         both_ways::<Cipher>();
+        both_ways::<TerminalStep>();
         both_ways::<Mapping>();
         both_ways::<PasswordKind>();
         both_ways::<Downgrade>();

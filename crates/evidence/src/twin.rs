@@ -73,10 +73,13 @@ pub(crate) struct ProofsTwin {
 #[derive(Serialize, Deserialize, Zeroize, Default)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProofTwin {
-    /// `not-asked`, `not-offered`, `unsupported`, `refused`, `broken` or `done`.
+    /// `not-asked`, `not-offered`, `unsupported`, `refused`, `broken` or `done`; of the station's proof also why there
+    /// was none.
     pub(crate) outcome: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) status: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) step: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) challenge: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -24,6 +24,7 @@ mod reader_profile;
 mod scanner_profile;
 mod scanner_settings;
 mod settings;
+mod terminal_settings;
 mod token;
 mod trust_settings;
 mod usb_id;
@@ -42,6 +43,7 @@ pub use settings::{
     AgentSettings, ApiSettings, Caller, EvidenceSettings, LogSettings, ReaderSettings, ReadingSettings,
     ScanSettings, Scope, SettingsError,
 };
+pub use terminal_settings::{TerminalSettings, TerminalSettingsError};
 pub use token::{NotATokenHash, TokenHash};
 pub use trust_settings::{FetchSettings, FetchUrl, TrustSettings, TrustSettingsError};
 pub use usb_id::UsbId;

@@ -7,10 +7,11 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::scanner_settings::{RawScanner, RawScanners};
+use crate::terminal_settings::RawTerminal;
 use crate::trust_settings::RawTrust;
 use crate::{
-    NotATokenHash, NotAnOrigin, Origin, ScannerSettings, ScannerSettingsError, TokenHash, TrustSettings,
-    TrustSettingsError,
+    NotATokenHash, NotAnOrigin, Origin, ScannerSettings, ScannerSettingsError, TerminalSettings,
+    TerminalSettingsError, TokenHash, TrustSettings, TrustSettingsError,
 };
 
 /// The settings as meant.
@@ -30,6 +31,8 @@ pub struct AgentSettings {
     pub scanners: ScannerSettings,
     /// Whom the agent trusts to have signed a document, and how that stays up to date.
     pub trust: TrustSettings,
+    /// The certificates and the key with which chips open fingerprints and irises; without them they stay locked.
+    pub terminal: Option<TerminalSettings>,
     /// The machine's key and where it lies.
     pub evidence: EvidenceSettings,
     /// What is written to the log.
@@ -65,6 +68,10 @@ pub enum Scope {
     Evidence,
     /// Have what the scanners of the desk scan. What a caller posts itself needs no scope.
     Scan,
+    /// Ask for fingerprints.
+    Fingerprints,
+    /// Ask for irises.
+    Irises,
 }
 
 /// How readings run.
@@ -166,6 +173,9 @@ pub enum SettingsError {
     /// The trust store is set up wrongly.
     #[error(transparent)]
     Trust(#[from] TrustSettingsError),
+    /// The station is set up by halves.
+    #[error(transparent)]
+    Terminal(#[from] TerminalSettingsError),
     /// A log level nobody knows.
     #[error("log.level = {0:?}: error, warn, info, debug or trace is possible")]
     LogLevel(String),
@@ -190,6 +200,7 @@ struct RawSettings {
     scanners: RawScanners,
     scanner: Vec<RawScanner>,
     trust: RawTrust,
+    terminal: RawTerminal,
     evidence: RawEvidence,
     log: RawLog,
 }
@@ -316,6 +327,7 @@ impl TryFrom<RawSettings> for AgentSettings {
             scans: ScanSettings { keep: seconds("scans.keep_s", raw.scans.keep_s, 10, 120)? },
             scanners: ScannerSettings::of(&raw.scanners, raw.scanner)?,
             trust: raw.trust.try_into()?,
+            terminal: raw.terminal.try_into()?,
             evidence: EvidenceSettings { key_file: raw.evidence.key_file },
             log: LogSettings { level: raw.log.level, json: raw.log.json },
         })
@@ -394,6 +406,9 @@ mod tests {
             ("[log]\nlevel = 'loud'", "log.level"),
             ("[trust]\nallow_fetching = true", "unknown field `allow_fetching`"),
             ("[trust]\nfetch_within_s = 0", "trust.fetch_within_s = 0: 1 to 600"),
+            ("[terminal]\nkey_file = 'x'", "terminal.certificates"),
+            ("[terminal]\ncertificates = ['x']", "terminal.key_file"),
+            ("[terminal]\npin = '1234'", "unknown field `pin`"),
             ("[readings]\nkeep_result_s = 86400", "readings.keep_result_s = 86400: 10 to 120"),
             ("[scans]\nkeep_s = 121", "scans.keep_s = 121: 10 to 120"),
             ("[[caller]]\nname = 'a b'\ntoken_sha256 = ''", "letters, digits"),

@@ -88,6 +88,9 @@ pub enum CheckName {
     ChipAuthentication,
     /// The chip has shown the same within PACE.
     ChipAuthenticationMapping,
+    /// The chip took this machine for a certified station, which may read fingerprints and irises. It says
+    /// nothing about the document: it never fails and is never in the way.
+    TerminalAuthentication,
 }
 
 impl CheckName {
@@ -106,6 +109,7 @@ impl CheckName {
             Self::ActiveAuthentication => "active-authentication",
             Self::ChipAuthentication => "chip-authentication",
             Self::ChipAuthenticationMapping => "chip-authentication-mapping",
+            Self::TerminalAuthentication => "terminal-authentication",
         }
     }
 }
@@ -312,6 +316,26 @@ reasons! {
     CardSecurityMalformed => "card-security-malformed",
     /// EF.CardSecurity is not signed by whom it says.
     CardSecurityForged => "card-security-forged",
+
+    // The station, to the chip
+    /// Nobody has set this machine up as a certified station.
+    StationNotSetUp => "station-not-set-up",
+    /// The station's certificates or its key cannot be used.
+    StationUnusable => "station-unusable",
+    /// The station's certificates are valid no more, or not yet.
+    StationOutOfDate => "station-out-of-date",
+    /// None of the station's certificates leads to it from an authority that the chip trusts.
+    StationForeign => "station-foreign",
+    /// The station's key did not sign.
+    StationKeySilent => "station-key-silent",
+    /// Reader or driver did not carry the station's proof.
+    StationNotCarried => "station-not-carried",
+    /// The chip refused the station.
+    StationRefused => "station-refused",
+    /// The chip believed the station, whose certificates do not grant what was asked for.
+    StationNotEntitled => "station-not-entitled",
+    /// The chip broke off over the station's proof.
+    StationBroken => "station-broken",
 
     // Revocation
     /// No list of revoked certificates is at hand for the authority that issued the signer's certificate.

@@ -52,7 +52,7 @@ impl Verdict {
     /// 1. A failed check: not genuine, whatever else passed.
     /// 2. Otherwise genuine, if EF.SOD, hashes, signature, signer's certificate, chain, validity and issuing
     ///    state passed, EF.CardAccess passed or is not offered, revocation passed or there is no list to look
-    ///    into, and one proof of the chip passed.
+    ///    into, and one proof of the chip passed. What the chip thinks of the station makes no difference.
     /// 3. Otherwise unconfirmed. A check that is missing altogether has not passed.
     pub fn of(mut checks: Vec<Check>) -> Self {
         checks.sort_by_key(|check| check.name);
@@ -115,6 +115,8 @@ fn stands_in_the_way(checks: &[Check], check: &Check) -> bool {
             !checks.iter().any(|check| CHIP_PROOFS.contains(&check.name) && passed(check))
         }
         CheckName::CardAccess => check.state != CheckState::NotOffered,
+        // The station's proof to the chip: what the chip thinks of us makes it neither genuine nor fake.
+        CheckName::TerminalAuthentication => false,
         // Most desks have no list of revoked certificates; that there was none stands in the verdict.
         CheckName::Revocation => check.state != CheckState::NotPossible(Reason::NoRevocationList),
         _ => true,
@@ -136,6 +138,7 @@ mod tests {
         checks.push(Check::passed(CheckName::ActiveAuthentication));
         checks.push(Check::new(CheckName::ChipAuthentication, CheckState::NotOffered));
         checks.push(Check::new(CheckName::ChipAuthenticationMapping, CheckState::NotOffered));
+        checks.push(Check::passed(CheckName::TerminalAuthentication));
         checks
     }
 
@@ -194,6 +197,17 @@ mod tests {
             checks.push(Check::passed(CheckName::ChipAuthentication));
             assert_eq!(Verdict::of(checks).summary(), Summary::Genuine, "{state:?}");
         }
+    }
+
+    #[test]
+    fn what_the_chip_thinks_of_the_station_makes_no_difference() {
+        for state in OTHERS {
+            let verdict = with(CheckName::TerminalAuthentication, state);
+            assert_eq!((verdict.summary(), verdict.decisive()), (Summary::Genuine, None), "{state:?}");
+        }
+        let mut without = good();
+        without.retain(|check| check.name != CheckName::TerminalAuthentication);
+        assert_eq!(Verdict::of(without).summary(), Summary::Genuine);
     }
 
     #[test]

@@ -29,6 +29,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
             "cccd-api",
             "cccd-card",
             "cccd-document",
+            "cccd-emrtd",
             "cccd-engine",
             "cccd-evidence",
             "cccd-profiles",

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use cccd_document::{
     AccessProtocol, ActiveAuthenticationRun, ChipAuthenticationMappingRun, ChipAuthenticationRun, ChipProofs,
-    Cipher, DataGroup14, FileId, Mapping, ProofOutcome, SelectedPace,
+    Cipher, DataGroup14, FileId, Mapping, ProofOutcome, SelectedPace, TerminalAuthentication,
 };
 use cccd_emrtd::CvCertificate;
 use cccd_trust::{CardSecurity, Reason, chip_checks};
@@ -51,7 +51,7 @@ pub(crate) fn answers(bytes: &[u8]) -> Option<()> {
             mapping_public_key: answers.public_key.to_vec(),
             authentication_data: answers.authentication_data.to_vec(),
         }),
-        terminal_authentication: ProofOutcome::NotAsked,
+        terminal_authentication: TerminalAuthentication::NotAsked,
     };
     let options = DataGroup14::parse(answers.dg14).ok().map(|group| group.security_infos);
     let signed = options.map_or(CardSecurity::NotTrusted(Reason::NoVerifiedSigner), CardSecurity::Signed);
@@ -60,9 +60,11 @@ pub(crate) fn answers(bytes: &[u8]) -> Option<()> {
 }
 
 pub(crate) fn cv_certificate(bytes: &[u8]) -> Option<()> {
-    let certificate = CvCertificate::parse(bytes).ok()?;
-    black_box((certificate.authority(), certificate.holder(), certificate.is_terminal()));
-    black_box(certificate.algorithm());
+    let certificates = CvCertificate::parse_all(bytes).ok().filter(|found| !found.is_empty())?;
+    for certificate in &certificates {
+        black_box((certificate.authority(), certificate.holder(), certificate.role(), certificate.rights()));
+        black_box((certificate.algorithm_name(), certificate.effective(), certificate.expires()));
+    }
     Some(())
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use cccd_document::{
-    ActiveAuthenticationRun, ChipAuthenticationMappingRun, ChipAuthenticationRun, ChipProofs, Cipher, FileId,
-    ProofOutcome,
+    ActiveAuthenticationRun, Biometrics, ChipAuthenticationMappingRun, ChipAuthenticationRun, ChipProofs,
+    Cipher, FileId, ProofOutcome, TerminalAuthentication, TerminalAuthenticationRun,
 };
 use cccd_evidence::{AgentKey, EvidenceFile, Groups, ReadFacts};
 use cccd_firmware_sim::image::ChipImage;
@@ -248,7 +248,10 @@ impl Seeds {
                 mapping_public_key: vec![4; 65],
                 authentication_data: vec![5; 32],
             }),
-            terminal_authentication: ProofOutcome::NotOffered,
+            terminal_authentication: TerminalAuthentication::Done(TerminalAuthenticationRun {
+                authority: "UTCVCA00001".to_owned(),
+                certificates: 2,
+            }),
         };
         let key = AgentKey::generate(&mut getrandom::SysRng)?;
         let facts = || ReadFacts {
@@ -256,7 +259,7 @@ impl Seeds {
             agent_version: "0.1.0",
             read_at: datetime!(2026-11-20 08:30:15 UTC),
         };
-        for groups in [Groups::Included, Groups::HashesOnly] {
+        for groups in [Groups::Included(Biometrics::NONE), Groups::HashesOnly] {
             let file = EvidenceFile::new(facts(), &evidence, &Verdict::of(Vec::new()), groups);
             let text = file.sign(&key, &mut getrandom::SysRng)?;
             let payload = text.split('.').nth(1).context("no payload")?;

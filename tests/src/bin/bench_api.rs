@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use cccd_api::{AgentFacts, Api, serve};
 use cccd_card::{ChannelLimits, ReaderId};
-use cccd_document::{AccessKey, Can};
+use cccd_document::{AccessKey, Biometrics, Can};
 use cccd_engine::{CallerId, Engine, EngineOptions, PortraitWish, ReadRequest};
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::personalise::{Issuer, personalise};
@@ -189,6 +189,7 @@ impl Bench {
             reader: Some(self.readers[0].clone()),
             access: AccessKey::Can(Can::new(can)?).into(),
             portrait: PortraitWish::Read,
+            biometrics: Biometrics::NONE,
             nonce: None,
             expect: None,
             wait_for_card: None,

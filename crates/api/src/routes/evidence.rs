@@ -3,6 +3,7 @@
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use cccd_document::Biometric;
 use cccd_engine::ReadFailure;
 use cccd_evidence::{EvidenceFile, Groups, ReadFacts};
 use cccd_profiles::Scope;
@@ -22,7 +23,8 @@ const JOSE: &str = "application/jose";
 /// card and network. It needs the scope `evidence`.
 ///
 /// It holds EF.SOD, the chip's keys, what the chip proved and the verdict; the data groups themselves, which
-/// are personal, only where they are asked for.
+/// are personal, only where they are asked for; of fingerprints and irises the hashes, unless the caller has their
+/// scope too.
 #[utoipa::path(
     get,
     path = "/v1/reads/{id}/evidence",
@@ -41,12 +43,16 @@ pub(crate) async fn read_evidence(
     ReadName(read): ReadName,
     EvidenceWish(groups): EvidenceWish,
 ) -> Result<Response, Refusal> {
-    let owner = caller.with(Scope::Evidence)?;
-    let reading = desk.engine.result(owner, read).await?.map_err(|not_here| about(not_here, read))?;
+    caller.require(Scope::Evidence)?;
+    let allowed = Biometric::ALL.into_iter().filter(|kind| caller.require_for(*kind).is_ok());
+    let groups = match groups {
+        true => Groups::Included(allowed.collect()),
+        false => Groups::HashesOnly,
+    };
+    let reading = desk.engine.result(caller.id, read).await?.map_err(|not_here| about(not_here, read))?;
     let key =
         desk.evidence_key.clone().ok_or_else(|| Refusal::from(Fault::EvidenceUnavailable).about(read))?;
     let version = desk.facts.version.clone();
-    let groups = if groups { Groups::Included } else { Groups::HashesOnly };
     let failed = || Refusal::from(ReadFailure::AgentFault).about(read);
     // Hashing and signing take milliseconds of a processor.
     let signed = tokio::task::spawn_blocking(move || {

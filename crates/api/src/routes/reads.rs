@@ -4,7 +4,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use cccd_document::{AccessPlan, MediaType};
+use cccd_document::{AccessPlan, Biometric, Biometrics, MediaType};
 use cccd_engine::{
     CallerId, EngineHandle, NotHere, PortraitWish, ReadFailure, ReadId, ReadRequest, ReadView, Refused,
     ScanId,
@@ -15,12 +15,14 @@ use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use crate::api::Desk;
-use crate::extract::{Caller, JsonBody, ReadName, reader_named};
+use crate::extract::{BiometricName, Caller, JsonBody, ReadName, reader_named};
 use crate::preference::{PREFERENCE_APPLIED, Wait, accepts_by_name};
 use crate::problems::Fault;
 use crate::refusal::Refusal;
 use crate::wiped::WipedBuffer;
-use crate::wire::{ExpectationJson, OpenedBy, PartialJson, ReadJson, ReadRequestJson, ResultJson};
+use crate::wire::{
+    BiometricJson, ExpectationJson, OpenedBy, PartialJson, ReadJson, ReadRequestJson, ResultJson,
+};
 
 /// Asks for a reading.
 ///
@@ -71,7 +73,17 @@ pub(crate) async fn create_read(
     Ok(response)
 }
 
+/// The biometrics that are asked for, each of which the caller must have the scope of.
+fn allowed(caller: &Caller, body: &ReadRequestJson) -> Result<Biometrics, Refusal> {
+    let asked: Biometrics = body.biometrics.iter().copied().map(Biometric::from).collect();
+    for kind in asked.iter() {
+        caller.require_for(kind)?;
+    }
+    Ok(asked)
+}
+
 async fn understand(desk: &Desk, caller: &Caller, body: ReadRequestJson) -> Result<ReadRequest, Refusal> {
+    let biometrics = allowed(caller, &body)?;
     let access = body.access.ok_or(Fault::AccessKeyMissing)?;
     let expect = body.expect.map(ExpectationJson::understood).transpose();
     let expect = expect.map_err(|why| Refusal::from(Fault::BodyInvalid).because(why))?;
@@ -85,6 +97,7 @@ async fn understand(desk: &Desk, caller: &Caller, body: ReadRequestJson) -> Resu
         // Last of what may be refused: a scan is the caller's from then on.
         access: plan(desk, caller, access.into()).await?,
         portrait: if body.portrait { PortraitWish::Read } else { PortraitWish::Leave },
+        biometrics,
         nonce: body.nonce.map(|nonce| nonce.0),
         expect,
         wait_for_card: body.wait_for_card_s.map(|seconds| seconds.duration()),
@@ -300,6 +313,45 @@ pub(crate) async fn read_portrait(
         (header::CONTENT_TYPE, HeaderValue::from_static(media_type.as_str())),
         (header::VARY, HeaderValue::from_static("Accept")),
     ];
+    Ok((headers, body).into_response())
+}
+
+/// A fingerprint or an iris of a reading, as the chip holds it: in its own coding, such as WSQ or JPEG 2000.
+///
+/// It needs the scope that asking for it needed, and is wiped with the result.
+#[utoipa::path(
+    get,
+    path = "/v1/reads/{id}/biometrics/{kind}/{number}",
+    tag = "reads",
+    params(
+        ("id" = String, Path, description = "The reading.", pattern = "^[0-9a-f]{32}$"),
+        ("kind" = BiometricJson, Path, description = "Fingerprints or irises."),
+        ("number" = u8, Path, description = "Which picture, counted from 1.", minimum = 1),
+    ),
+    responses((status = 200, description = "The picture.", content(
+        (String = "image/x-wsq"),
+        (String = "image/jp2"),
+        (String = "image/j2c"),
+        (String = "image/jpeg"),
+        (String = "image/png"),
+        (String = "application/octet-stream"),
+    ))),
+)]
+pub(crate) async fn read_biometric(
+    State(desk): State<Desk>,
+    caller: Caller,
+    BiometricName { read, kind, number }: BiometricName,
+) -> Result<Response, Refusal> {
+    caller.require_for(kind)?;
+    let reading = desk.engine.result(caller.id, read).await?.map_err(|not_here| about(not_here, read))?;
+    let image = reading
+        .biometrics
+        .iter()
+        .find(|found| found.kind == kind)
+        .and_then(|found| found.images().get(number.checked_sub(1)?))
+        .ok_or_else(|| Refusal::from(Fault::BiometricAbsent).about(read))?;
+    let body = Bytes::from_owner(Zeroizing::new(image.bytes.expose().to_vec()));
+    let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(image.media_type.as_str()))];
     Ok((headers, body).into_response())
 }
 

@@ -1,6 +1,7 @@
 //! JSON twins: what crosses the wire, written for the wire. No domain type is serialized itself.
 
 mod agent;
+mod biometrics;
 mod event;
 mod expectation;
 mod lease;
@@ -24,7 +25,7 @@ pub(crate) use partial::PartialJson;
 pub(crate) use problem::{ProblemJson, ProblemPageJson};
 pub(crate) use read::{PhaseJson, ReadJson};
 pub(crate) use reader::{ReaderJson, ReadersJson};
-pub(crate) use request::{OpenedBy, ReadRequestJson, ScanTextJson};
+pub(crate) use request::{BiometricJson, OpenedBy, ReadRequestJson, ScanTextJson};
 pub(crate) use result::ResultJson;
 pub use result::result_json;
 pub use scan::scans_json;

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use cccd_document::{AccessInput, Personal};
+use cccd_document::{AccessInput, Biometric, Personal};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use utoipa::openapi::RefOr;
@@ -34,6 +34,11 @@ pub(crate) struct ReadRequestJson {
     #[serde(default = "wanted")]
     #[schema(default = true)]
     pub(crate) portrait: bool,
+    /// Which of the holder's other biometrics are wanted. Each takes the scope of the same name, and a machine that
+    /// is a certified station; without this the chip is not asked for them.
+    #[serde(default)]
+    #[schema(max_items = 2)]
+    pub(crate) biometrics: Vec<BiometricJson>,
     /// 8 to 64 bytes in hexadecimal digits that the chip shall sign over, for whoever drew them to learn that
     /// the chip was present. They stand in the evidence.
     #[serde(default, deserialize_with = "given")]
@@ -64,6 +69,26 @@ pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// Biometrics beside the face.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schema(as = Biometric)]
+pub(crate) enum BiometricJson {
+    /// DG3.
+    Fingerprints,
+    /// DG4.
+    Irises,
+}
+
+impl From<BiometricJson> for Biometric {
+    fn from(kind: BiometricJson) -> Self {
+        match kind {
+            BiometricJson::Fingerprints => Self::Fingerprints,
+            BiometricJson::Irises => Self::Irises,
+        }
+    }
 }
 
 /// 8 to 64 bytes in hexadecimal digits.
@@ -411,6 +436,7 @@ mod tests {
             assert!(printed.starts_with(kind), "{printed}");
             assert!(!printed.contains("0901"), "{printed}");
             assert!(request.portrait && request.reader.is_none() && request.wait_for_card_s.is_none());
+            assert!(request.biometrics.is_empty());
         }
     }
 
@@ -442,6 +468,10 @@ mod tests {
             r#"{"access": {"can": "123456"}, "fields": []}"#,
             r#"{"reader": null}"#,
             r#"{"reader": 1}"#,
+            r#"{"biometrics": "fingerprints"}"#,
+            r#"{"biometrics": ["face"]}"#,
+            r#"{"biometrics": null}"#,
+            r#"{"biometrics": true}"#,
             r#"{"portrait": "yes"}"#,
             r#"{"portrait": null}"#,
             r#"{"wait_for_card_s": 0}"#,

@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
+use super::biometrics::BiometricsJson;
 use super::expectation::ComparisonJson;
 use super::record::RecordJson;
 use super::verdict::VerdictJson;
@@ -28,6 +29,8 @@ pub(crate) struct ResultJson<'a> {
     record: RecordJson<'a>,
     /// The face, where it was wanted and is there.
     portrait: Option<PortraitJson>,
+    /// Fingerprints and irises.
+    biometrics: BiometricsJson,
     /// Whether it is genuine.
     verdict: VerdictJson,
     /// Whether the QR code that opened the chip says the same as the chip: number, name, birth, sex, issue and the
@@ -248,6 +251,7 @@ impl<'a> ResultJson<'a> {
                 bytes: portrait.bytes.len(),
                 href: format!("/v1/reads/{read}/portrait"),
             }),
+            biometrics: BiometricsJson::new(read, reading),
             verdict: VerdictJson::from(&reading.verdict),
             scan_agrees: reading.scan_agrees,
             expected: reading.expected.map(ComparisonJson::from),

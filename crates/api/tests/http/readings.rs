@@ -243,3 +243,21 @@ async fn readers_are_listed_as_they_stand() {
     let readers = get(&desk, "/v1/readers").await.json();
     assert_eq!(readers["readers"][0]["card"], value!({ "kind": "unknown" }));
 }
+
+#[tokio::test]
+async fn each_of_the_biometrics_takes_the_scope_of_its_name() {
+    let desk = Desk::simulated();
+    let reader = desk.plug_in("Lane 0").await;
+    desk.lay_card(&reader).await;
+    for wish in [value!(["fingerprints"]), value!(["irises"]), value!(["fingerprints", "fingerprints"])] {
+        let body = value!({ "access": { "can": card().can().unwrap() }, "biometrics": wish });
+        assert_eq!(desk.send(ask(&body, None)).await.problem(), (403, "scope-missing".to_owned()));
+    }
+    let answer = desk.send(ask(&can(), Some("wait=60"))).await;
+    assert_eq!(answer.json()["biometrics"]["fingerprints"]["state"], "not_asked");
+    let read = answer.header("location").to_owned();
+    let picture = get(&desk, &format!("{read}/biometrics/fingerprints/1")).await;
+    assert_eq!(picture.problem(), (403, "scope-missing".to_owned()));
+    let none = get(&desk, &format!("{read}/biometrics/faces/1")).await;
+    assert_eq!(none.problem(), (404, "not-found".to_owned()));
+}

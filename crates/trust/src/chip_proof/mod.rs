@@ -16,6 +16,7 @@ mod card_access;
 mod chip_authentication;
 mod iso9796;
 mod mapping;
+mod terminal_authentication;
 
 use cccd_document::{DataGroup14, EfSod, Evidence, FileId, FileOutcome, SecurityInfos};
 
@@ -33,7 +34,8 @@ pub enum CardSecurity {
 }
 
 /// The checks of [`CheckName::CardAccess`], [`CheckName::ActiveAuthentication`],
-/// [`CheckName::ChipAuthentication`] and [`CheckName::ChipAuthenticationMapping`], one of each.
+/// [`CheckName::ChipAuthentication`], [`CheckName::ChipAuthenticationMapping`] and
+/// [`CheckName::TerminalAuthentication`], one of each.
 ///
 /// The keys are taken from DG14, DG15 and EF.CardSecurity as they were read: that the first two are signed is
 /// the matter of [`CheckName::GroupHashes`] and [`CheckName::Signature`], and of the last the caller says it.
@@ -44,6 +46,7 @@ pub fn chip_checks(evidence: &Evidence, card_security: &CardSecurity) -> Vec<Che
         active_authentication::check(evidence, &options),
         chip_authentication::check(evidence, &options),
         mapping::check(evidence, &options, card_security),
+        terminal_authentication::check(evidence),
     ]
 }
 
