@@ -53,11 +53,20 @@ impl AgentUnderTest {
 
     /// The same with more lines in the `[readings]` part of its settings.
     pub fn start_with(program: &str, socket: Option<&Path>, readings: &str) -> Self {
+        Self::start_set_up(program, socket, readings, "")
+    }
+
+    /// The same as a station: with these lines in the `[terminal]` part of its settings.
+    pub fn start_as_station(program: &str, socket: Option<&Path>, terminal: &str) -> Self {
+        Self::start_set_up(program, socket, "", terminal)
+    }
+
+    fn start_set_up(program: &str, socket: Option<&Path>, readings: &str, terminal: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let config = folder.path().join("agent.toml");
         let key_file = folder.path().join("evidence-key.json");
         let mut text = format!(
-            "[api]\nlisten = '127.0.0.1:0'\n[readings]\n{readings}\n[evidence]\nkey_file = '{}'\n[trust]\ndirectory = '{}'\n",
+            "[api]\nlisten = '127.0.0.1:0'\n[readings]\n{readings}\n[terminal]\n{terminal}\n[evidence]\nkey_file = '{}'\n[trust]\ndirectory = '{}'\n",
             key_file.display(),
             folder.path().join("trust").display()
         );
@@ -69,7 +78,7 @@ impl AgentUnderTest {
             let hash = TokenHash::of(token).to_hex();
             text += &format!("[[caller]]\nname = '{name}'\ntoken_sha256 = '{hash}'\norigins = [{origins}]\n");
             if name == "clinic" {
-                text += "scopes = ['evidence', 'scan']\n";
+                text += "scopes = ['evidence', 'scan', 'fingerprints', 'irises']\n";
             }
         }
         std::fs::File::create(&config).unwrap().write_all(text.as_bytes()).unwrap();

@@ -11,5 +11,5 @@ pub mod judged;
 pub mod matrix;
 pub mod people;
 
-pub use agent::{AgentUnderTest, CALLER_TOKEN, OTHER_TOKEN, PAGE_ORIGIN, PAGE_TOKEN};
+pub use agent::{AgentUnderTest, Answer, CALLER_TOKEN, OTHER_TOKEN, PAGE_ORIGIN, PAGE_TOKEN};
 pub use held_card::{HeldCard, Hold};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cccd_card::{ChannelLimits, ReaderId, TransportError};
-use cccd_document::{AccessKey, Can};
+use cccd_document::{AccessKey, Biometrics, Can};
 use cccd_engine::{
     CallerId, Engine, EngineOptions, EventKind, PortraitWish, ReadFailure, ReadRequest, ReadState, Reading,
 };
@@ -50,6 +50,7 @@ impl Desk {
                 access: AccessKey::Can(Can::new(people::card(CARD).can().unwrap()).unwrap()).into(),
                 nonce: None,
                 expect: None,
+                biometrics: Biometrics::NONE,
                 portrait: PortraitWish::Read,
                 wait_for_card: None,
             })
@@ -169,6 +170,7 @@ fn a_reading_whose_turn_does_not_come_says_that_the_reader_is_busy() {
             access: AccessKey::Can(Can::new("123456").unwrap()).into(),
             nonce: None,
             expect: None,
+            biometrics: Biometrics::NONE,
             portrait: PortraitWish::Leave,
             wait_for_card: Some(Duration::from_millis(wait)),
         };

@@ -7,13 +7,14 @@ use anyhow::{Result, bail};
 use crate::run::{run, step};
 
 /// Debian and Ubuntu packages, and what each is for.
-const PACKAGES: [(&str, &str); 6] = [
+const PACKAGES: [(&str, &str); 7] = [
     ("gcc", "links everything, builds the C parts of dependencies"),
     ("pkg-config", "finds the libraries below"),
     ("libpcsclite-dev", "the agent talks to PC/SC readers"),
     ("libssl-dev", "the simulated chip's cryptography"),
     ("pcscd", "the smart-card service that tests and demo drive"),
     ("libccid", "the reader driver in it"),
+    ("softhsm2", "a token that is software, for the test that keeps a station's key in one"),
 ];
 
 /// Installs what is missing.
@@ -91,8 +92,8 @@ fn elsewhere() -> String {
         PACKAGES.iter().map(|(name, purpose)| format!("  {name:<16} {purpose}")).collect();
     format!(
         "this machine has no apt, so install the equals of these Debian packages yourself:\n{}\n\
-         Fedora: dnf install gcc pkgconf-pkg-config pcsc-lite-devel openssl-devel pcsc-lite pcsc-lite-ccid\n\
-         Arch:   pacman -S gcc pkgconf pcsclite openssl ccid",
+         Fedora: dnf install gcc pkgconf-pkg-config pcsc-lite-devel openssl-devel pcsc-lite pcsc-lite-ccid softhsm\n\
+         Arch:   pacman -S gcc pkgconf pcsclite openssl ccid softhsm",
         packages.join("\n")
     )
 }

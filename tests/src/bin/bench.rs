@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use cccd_card::ChannelLimits;
-use cccd_document::{AccessKey, Can, Cipher, FileId, FileOutcome, MrzKey, PasswordKind};
+use cccd_document::{AccessKey, Biometrics, Can, Cipher, FileId, FileOutcome, MrzKey, PasswordKind};
 use cccd_emrtd::{LockedChip, Metered, ReadPlan, Traffic, read_document};
 use cccd_evidence::{AgentKey, EvidenceFile, Groups, ReadFacts, open};
 use cccd_firmware_sim::chip::Chip;
@@ -76,7 +76,7 @@ fn verdicts() -> Result<()> {
         let verdict = known.judge(&evidence).verdict;
         let facts = ReadFacts { read_id: "bench", agent_version: "0", read_at: judged::NOW };
         let key = AgentKey::generate(&mut getrandom::SysRng)?;
-        let file = EvidenceFile::new(facts, &evidence, &verdict, Groups::Included)
+        let file = EvidenceFile::new(facts, &evidence, &verdict, Groups::Included(Biometrics::NONE))
             .sign(&key, &mut getrandom::SysRng)?;
         let before = cpu_time();
         let mut summary = "";
