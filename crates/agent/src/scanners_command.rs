@@ -227,8 +227,8 @@ fn of_code(code: &[u8]) -> String {
     };
     let payload = QrPayload::parse(code);
     let kind = match payload.citizen() {
-        Some(record) => {
-            let notes: String = record
+        Some(_) => {
+            let notes: String = payload
                 .notes
                 .iter()
                 .filter_map(|note| note_words(*note))
