@@ -31,4 +31,4 @@ pub use settings::{
     Scope, SettingsError,
 };
 pub use token::{NotATokenHash, TokenHash};
-pub use trust_settings::{FetchSettings, FetchUrl, TrustSettings, TrustSettingsError};
+pub use trust_settings::{FetchRoots, FetchSettings, FetchUrl, TrustSettings, TrustSettingsError};
