@@ -151,6 +151,11 @@ const WORDS: &[(Reason, Text)] = &[
         "The key spells out a curve that is none of the standard ones.",
     ),
     words(
+        Reason::CurveMisnamed,
+        "Khóa ghi tên một đường cong khác với đường cong nó nằm trên.",
+        "The key names another curve than the one it is on.",
+    ),
+    words(
         Reason::HashWeak,
         "Chữ ký hoặc mã băm dùng SHA-1, đã cũ và yếu.",
         "A signature or hash is made with SHA-1, which is old and weak.",

@@ -1,5 +1,7 @@
 //! Which curve is meant.
 
+use std::sync::LazyLock;
+
 use const_oid::ObjectIdentifier;
 use der::asn1::AnyRef;
 use der::{Decode, Tag};
@@ -8,6 +10,8 @@ use elliptic_curve::sec1::ModulusSize;
 use primeorder::PrimeCurveParams;
 
 use crate::explicit;
+use crate::point::decode_point;
+use crate::straus::GeneratorMultiples;
 
 /// `standardizedDomainParameters`.
 const STANDARDISED: ObjectIdentifier = ObjectIdentifier::new_unwrap("0.4.0.127.0.7.1.2");
@@ -16,6 +20,10 @@ const STANDARDISED: ObjectIdentifier = ObjectIdentifier::new_unwrap("0.4.0.127.0
 pub trait IcaoCurve: PrimeCurveParams<FieldBytesSize: ModulusSize> + CurveArithmetic {
     /// Its name.
     const ID: CurveId;
+
+    /// The multiples of its generator that verification needs, made when they are first asked for.
+    #[doc(hidden)]
+    fn generator_multiples() -> &'static GeneratorMultiples<Self>;
 }
 
 /// Work that is the same on every curve: [`CurveId::run`] calls it with the right one.
@@ -86,6 +94,12 @@ macro_rules! curves {
 
         $(impl IcaoCurve for crate::$name {
             const ID: CurveId = CurveId::$name;
+
+            fn generator_multiples() -> &'static GeneratorMultiples<Self> {
+                static MULTIPLES: LazyLock<GeneratorMultiples<crate::$name>> =
+                    LazyLock::new(GeneratorMultiples::new);
+                &MULTIPLES
+            }
         })+
     };
 }
@@ -152,6 +166,18 @@ impl CurveId {
             return Self::from_parameter_id(id.into()).ok_or(UnknownCurve::Unstated);
         }
         Self::from_parameters(parameters)
+    }
+
+    /// Whether an uncompressed point is in this curve's width and lies on it.
+    pub fn holds(self, point: &[u8]) -> bool {
+        struct Holds<'a>(&'a [u8]);
+        impl OnCurve for Holds<'_> {
+            type Output = bool;
+            fn on<C: IcaoCurve>(self) -> bool {
+                decode_point::<C>(self.0).is_ok()
+            }
+        }
+        self.run(Holds(point))
     }
 
     /// Bytes of one coordinate.

@@ -2,7 +2,7 @@
 
 use elliptic_curve::ff::{Field, PrimeField};
 use elliptic_curve::group::Group;
-use elliptic_curve::ops::{Invert, MulByGeneratorVartime};
+use elliptic_curve::ops::Invert;
 use elliptic_curve::point::AffineCoordinates;
 use elliptic_curve::{CurveArithmetic, FieldBytes, ProjectivePoint, Scalar};
 use rand_core::TryCryptoRng;
@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::curve_id::{CurveId, IcaoCurve, OnCurve};
 use crate::point::{NoEntropy, PointFault, decode_point, random_scalar, scalar_of};
+use crate::straus::combination_vartime;
 
 /// A signature: two numbers, big-endian, each as wide as the order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub enum EcdsaFault {
 }
 
 /// Verifies a signature over `digest` with an uncompressed public key. Numbers may have leading zeros or lack
-/// them.
+/// them. Takes a time that depends on all of them, none of which is secret.
 pub fn verify(
     curve: CurveId,
     public_key: &[u8],
@@ -49,16 +50,15 @@ pub fn verify(
         type Output = Result<(), EcdsaFault>;
         fn on<C: IcaoCurve>(self) -> Self::Output {
             let Self(public_key, digest, r, s) = self;
-            let key = ProjectivePoint::<C>::from(decode_point::<C>(public_key)?);
+            let key = decode_point::<C>(public_key)?;
             let (r, s) = (in_range::<C>(r)?, in_range::<C>(s)?);
             let inverse = Invert::invert_vartime(&s).into_option().ok_or(EcdsaFault::Range)?;
             let (u1, u2) = (truncated::<C>(digest) * inverse, r * inverse);
-            let point = ProjectivePoint::<C>::mul_by_generator_and_mul_add_vartime(&u1, &u2, &key);
-            if bool::from(point.is_identity()) {
-                return Err(EcdsaFault::Mismatch);
+            if combination_vartime::<C>(&u1, &u2, &key).has_x(&r) {
+                Ok(())
+            } else {
+                Err(EcdsaFault::Mismatch)
             }
-            let x = scalar_of::<C>(&point.to_affine().x());
-            if *x == r { Ok(()) } else { Err(EcdsaFault::Mismatch) }
         }
     }
     curve.run(Verify(public_key, digest, r, s))

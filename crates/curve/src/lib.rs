@@ -32,6 +32,7 @@ pub mod ecdsa;
 mod explicit;
 mod key_pair;
 mod point;
+mod straus;
 mod weierstrass;
 
 pub use curve_id::{CurveId, IcaoCurve, OnCurve, UnknownCurve};

@@ -77,10 +77,13 @@ pub fn random_scalar<C: CurveArithmetic>(
 
 /// A big-endian number modulo the order, however long it is.
 pub fn scalar_of<C: CurveArithmetic>(number: &[u8]) -> Zeroizing<Scalar<C>> {
-    let base = Scalar::<C>::from(256);
+    // Four bytes at a time, the first with what is left over.
+    let base = Scalar::<C>::from(1 << 32);
     let mut sum = Zeroizing::new(Scalar::<C>::ZERO);
-    for &byte in number {
-        *sum = *sum * base + Scalar::<C>::from(u64::from(byte));
+    let (first, rest) = number.split_at(number.len() % 4);
+    for part in std::iter::once(first).chain(rest.chunks(4)) {
+        let value = part.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
+        *sum = *sum * base + Scalar::<C>::from(value);
     }
     sum
 }

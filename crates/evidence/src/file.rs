@@ -178,11 +178,21 @@ pub fn open(text: &str, expected: Option<&KeyId>) -> Result<OpenedEvidence, Evid
     {
         return Err(EvidenceFileError::OtherKey(key_id));
     }
-    let payload: Payload = serde_json::from_slice(&payload).map_err(|_| EvidenceFileError::Payload)?;
-    opened(&payload, key_id).ok_or(EvidenceFileError::Payload)
+    opened(&payload, key_id)
 }
 
-fn opened(payload: &Payload, key_id: KeyId) -> Option<OpenedEvidence> {
+/// Whether bytes have the form of a payload, whoever wrote them. That is all it says: what is in them is only to be
+/// had from [`open`], under a signature.
+pub fn check_payload(payload: &[u8]) -> Result<(), EvidenceFileError> {
+    opened(payload, KeyId::new("")).map(drop)
+}
+
+fn opened(payload: &[u8], key_id: KeyId) -> Result<OpenedEvidence, EvidenceFileError> {
+    let payload: Payload = serde_json::from_slice(payload).map_err(|_| EvidenceFileError::Payload)?;
+    understood(&payload, key_id).ok_or(EvidenceFileError::Payload)
+}
+
+fn understood(payload: &Payload, key_id: KeyId) -> Option<OpenedEvidence> {
     if payload.format != FORMAT || payload.version != VERSION {
         return None;
     }

@@ -38,4 +38,6 @@ mod names;
 mod twin;
 
 pub use agent_key::{AgentKey, AgentKeyError, KeyId};
-pub use file::{EvidenceFile, EvidenceFileError, GroupDigest, Groups, OpenedEvidence, ReadFacts, open};
+pub use file::{
+    EvidenceFile, EvidenceFileError, GroupDigest, Groups, OpenedEvidence, ReadFacts, check_payload, open,
+};

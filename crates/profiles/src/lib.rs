@@ -45,5 +45,5 @@ pub use settings::{
 };
 pub use terminal_settings::{TerminalSettings, TerminalSettingsError};
 pub use token::{NotATokenHash, TokenHash};
-pub use trust_settings::{FetchSettings, FetchUrl, TrustSettings, TrustSettingsError};
+pub use trust_settings::{FetchRoots, FetchSettings, FetchUrl, TrustSettings, TrustSettingsError};
 pub use usb_id::UsbId;

@@ -34,6 +34,21 @@ pub struct FetchSettings {
     pub within: Duration,
     /// How large one may be, in bytes.
     pub max_bytes: u64,
+    /// Whose word on a server's certificate is taken.
+    pub roots: FetchRoots,
+    /// The proxy everything but loopback goes through; without one, what the environment names.
+    pub proxy: Option<FetchUrl>,
+}
+
+/// Whose word on a server's certificate is taken. That says who the server is, and nothing about what it sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FetchRoots {
+    /// The machine's own authorities.
+    Machine,
+    /// Those, and the ones in this PEM file.
+    MachineAnd(PathBuf),
+    /// The ones in this PEM file alone.
+    Only(PathBuf),
 }
 
 /// An address something may be fetched from.
@@ -76,6 +91,12 @@ pub enum TrustSettingsError {
         "trust: {0:?} is no address to fetch from: http:// or https://, a host, no password, no fragment"
     )]
     Url(String),
+    /// A proxy that is none.
+    #[error("trust.fetch_proxy: {0:?} is no proxy: http://, a host and a port, nothing after it")]
+    Proxy(String),
+    /// Only the authorities of no file.
+    #[error("trust.fetch_ca_only: trust.fetch_ca_file names no file")]
+    NoCaFile,
     /// A number outside its range.
     #[error("trust.{key} = {value}: {least} to {most} is possible")]
     OutOfRange {
@@ -102,6 +123,9 @@ pub(crate) struct RawTrust {
     list_urls: Vec<String>,
     fetch_within_s: u64,
     fetch_max_mb: u64,
+    fetch_ca_file: Option<PathBuf>,
+    fetch_ca_only: bool,
+    fetch_proxy: Option<String>,
 }
 
 impl Default for RawTrust {
@@ -118,6 +142,9 @@ impl Default for RawTrust {
             list_urls: Vec::new(),
             fetch_within_s: 30,
             fetch_max_mb: 32,
+            fetch_ca_file: None,
+            fetch_ca_only: false,
+            fetch_proxy: None,
         }
     }
 }
@@ -150,8 +177,23 @@ impl TryFrom<RawTrust> for TrustSettings {
                 list_urls: urls(raw.list_urls)?,
                 within: Duration::from_secs(within("fetch_within_s", raw.fetch_within_s, 1, 600)?),
                 max_bytes: within("fetch_max_mb", raw.fetch_max_mb, 1, 128)? * 1024 * 1024,
+                roots: match (raw.fetch_ca_file, raw.fetch_ca_only) {
+                    (Some(file), false) => FetchRoots::MachineAnd(file),
+                    (Some(file), true) => FetchRoots::Only(file),
+                    (None, false) => FetchRoots::Machine,
+                    (None, true) => return Err(TrustSettingsError::NoCaFile),
+                },
+                proxy: raw.fetch_proxy.map(proxy).transpose()?,
             },
         })
+    }
+}
+
+fn proxy(text: String) -> Result<FetchUrl, TrustSettingsError> {
+    let place = text.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
+    match (FetchUrl::parse(&text), place) {
+        (Ok(url), Some(place)) if !place.contains(['/', '?']) => Ok(url),
+        _ => Err(TrustSettingsError::Proxy(text)),
     }
 }
 
@@ -186,6 +228,30 @@ mod tests {
         ] {
             assert_eq!(FetchUrl::parse(bad), Err(TrustSettingsError::Url(bad.to_owned())), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_proxy_is_a_host_and_nothing_more() {
+        for good in ["http://proxy.example.vn:3128", "http://10.0.0.1:8080/", "http://[::1]:3128"] {
+            assert_eq!(proxy(good.to_owned()).map(|url| url.0), Ok(good.to_owned()));
+        }
+        for bad in ["proxy:3128", "https://proxy:3128", "socks5://p:1", "http://u:p@proxy:1", "http://p:1/x"]
+        {
+            assert_eq!(proxy(bad.to_owned()), Err(TrustSettingsError::Proxy(bad.to_owned())), "{bad}");
+        }
+    }
+
+    #[test]
+    fn authorities_come_from_the_machine_a_file_or_both() {
+        let roots = |text: &str| {
+            let raw: RawTrust = toml::from_str(text).unwrap();
+            TrustSettings::try_from(raw).map(|settings| settings.fetch.roots)
+        };
+        assert_eq!(roots(""), Ok(FetchRoots::Machine));
+        assert_eq!(roots("fetch_ca_file = 'a.pem'"), Ok(FetchRoots::MachineAnd("a.pem".into())));
+        let only = "fetch_ca_file = 'a.pem'\nfetch_ca_only = true";
+        assert_eq!(roots(only), Ok(FetchRoots::Only("a.pem".into())));
+        assert_eq!(roots("fetch_ca_only = true"), Err(TrustSettingsError::NoCaFile));
     }
 
     #[test]

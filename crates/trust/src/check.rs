@@ -166,6 +166,8 @@ reasons! {
     CurveUnknown => "curve-unknown",
     /// The public key spells out a curve that is none of the known ones.
     ExplicitCurveUnknown => "explicit-curve-unknown",
+    /// The public key names another curve than the one it is on.
+    CurveMisnamed => "curve-misnamed",
     /// The signature is made with SHA-1.
     HashWeak => "hash-weak",
     /// The key is an RSA key of less than 2048 bits.

@@ -35,6 +35,7 @@ mod group_hash;
 mod hash;
 mod judge;
 pub mod name;
+mod parallel;
 pub mod passive;
 pub mod rsa;
 pub mod signature;

@@ -14,16 +14,13 @@ use crate::hash::HashAlgorithm;
 pub const MIN_MODULUS_BITS: u32 = 1024;
 /// Longest modulus: authorities use up to 6144 bits, and work grows with the cube.
 pub const MAX_MODULUS_BITS: u32 = 8192;
-/// Longest public exponent. Nearly all are 65537, some are 3.
-const MAX_EXPONENT_BYTES: usize = 8;
 
 /// An RSA public key, ready for use.
 #[derive(Debug, Clone)]
 pub struct RsaPublicKey {
     modulus: BoxedMontyParams,
     bits: u32,
-    exponent: BoxedUint,
-    exponent_bits: u32,
+    exponent: u64,
 }
 
 /// Why a key is not used.
@@ -62,18 +59,13 @@ impl RsaPublicKey {
         if !(MIN_MODULUS_BITS..=MAX_MODULUS_BITS).contains(&bits) {
             return Err(RsaKeyFault::Modulus { bits });
         }
-        let is_usable = exponent.last().is_some_and(|last| last & 1 == 1) && exponent != [1];
-        if !is_usable || exponent.len() > MAX_EXPONENT_BYTES {
-            return Err(RsaKeyFault::Exponent);
-        }
+        // Nearly all are 65537, some are 3.
+        let exponent =
+            exponent.iter().try_fold(0_u64, |value, byte| Some(value.checked_mul(256)? | u64::from(*byte)));
+        let exponent = exponent.filter(|value| value % 2 == 1 && *value > 1).ok_or(RsaKeyFault::Exponent)?;
         let modulus = Odd::new(BoxedUint::from_be_slice_vartime(modulus));
         let modulus = modulus.into_option().ok_or(RsaKeyFault::Even)?;
-        Ok(Self {
-            modulus: BoxedMontyParams::new_vartime(modulus),
-            bits,
-            exponent_bits: bit_length(exponent),
-            exponent: BoxedUint::from_be_slice_vartime(exponent),
-        })
+        Ok(Self { modulus: BoxedMontyParams::new_vartime(modulus), bits, exponent })
     }
 
     /// Length of the modulus in bits.
@@ -102,11 +94,24 @@ impl RsaPublicKey {
         if number >= *self.modulus.modulus().as_ref() {
             return None;
         }
-        let base = BoxedMontyForm::new(number, &self.modulus);
-        let power = base.pow_bounded_exp(&self.exponent, self.exponent_bits).retrieve().to_be_bytes();
+        let power = self.power_vartime(number).retrieve().to_be_bytes();
         // As wide as the machine's words: the front is zeros.
         let excess = power.len().checked_sub(self.bytes())?;
         power.get(excess..).map(<[u8]>::to_vec)
+    }
+
+    /// A number to the public exponent, bit by bit from the highest: with 65537, sixteen squares and one product.
+    /// What the library has for secret exponents takes more than twice as many.
+    fn power_vartime(&self, number: BoxedUint) -> BoxedMontyForm {
+        let base = BoxedMontyForm::new(number, &self.modulus);
+        let mut power = base.clone();
+        for bit in (0..self.exponent.ilog2()).rev() {
+            power = power.square();
+            if self.exponent >> bit & 1 == 1 {
+                power = power.mul(&base);
+            }
+        }
+        power
     }
 
     /// RSASSA-PKCS1-v1_5 (RFC 8017, 8.2.2), by encoding anew.

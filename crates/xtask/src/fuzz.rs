@@ -43,7 +43,7 @@ pub(crate) fn fuzz(arguments: &[String]) -> Result<()> {
     if targets.is_empty() {
         bail!("no such target; there are:\n{all}");
     }
-    println!("{:<18} {:>12} {:>8} {:>8}", "target", "executions", "edges", "peak MB");
+    println!("{:<18} {:>12} {:>10} {:>8} {:>8}", "target", "executions", "a second", "edges", "peak MB");
     let mut broken = Vec::new();
     for name in targets {
         let log = target().join("fuzz").join(format!("{name}.log"));
@@ -51,7 +51,8 @@ pub(crate) fn fuzz(arguments: &[String]) -> Result<()> {
         let text = String::from_utf8_lossy(&std::fs::read(&log)?).into_owned();
         match Figures::read(&text) {
             Some(Figures { executions, edges, peak_mb }) if ended_well => {
-                println!("{name:<18} {executions:>12} {edges:>8} {peak_mb:>8}");
+                let a_second = executions / u64::from(wish.seconds.max(1));
+                println!("{name:<18} {executions:>12} {a_second:>10} {edges:>8} {peak_mb:>8}");
             }
             _ => {
                 println!("{name:<18} broken: {}", log.display());

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
+use openssl::asn1::Asn1Object;
 use openssl::bn::{BigNum, BigNumContext, BigNumRef};
 use openssl::ec::{Asn1Flag, EcGroup, EcKey, PointConversionForm};
 use openssl::error::ErrorStack;
@@ -12,7 +13,7 @@ use openssl::pkey::{PKey, Private};
 use openssl::rsa::{Padding, Rsa, RsaPrivateKeyBuilder};
 use openssl::sign::{RsaPssSaltlen, Signer};
 
-use crate::der::{bits, sequence};
+use crate::der::{bits, oid, sequence, tlv};
 
 use super::forgery::{Forgery, cube_root, zeros};
 use super::kind::{DigestKind, ParameterForm, PssParameters, SignerKind};
@@ -37,7 +38,7 @@ impl SigningKey {
             SignerKind::Ecdsa { curve, parameters } => {
                 let mut group = EcGroup::from_curve_name(curve.nid())?;
                 group.set_asn1_flag(match parameters {
-                    ParameterForm::Named => Asn1Flag::NAMED_CURVE,
+                    ParameterForm::Named | ParameterForm::Misnamed => Asn1Flag::NAMED_CURVE,
                     ParameterForm::Explicit => Asn1Flag::EXPLICIT_CURVE,
                 });
                 PKey::from_ec_key(EcKey::generate(&group)?)?
@@ -89,6 +90,13 @@ impl SigningKey {
         match self.kind {
             SignerKind::RsaPss { parameters: PssParameters::KeyToo, .. } => {
                 Ok(sequence(&[self.kind.key_algorithm(), bits(&self.public_bits()?, 0)]))
+            }
+            SignerKind::Ecdsa { curve, parameters: ParameterForm::Misnamed } => {
+                let name = curve.of_the_same_length().unwrap_or(curve).nid().long_name()?;
+                let name = tlv(0x06, Asn1Object::from_str(name)?.as_slice());
+                // id-ecPublicKey (RFC 5480, 2.1.1).
+                let algorithm = sequence(&[oid(&[1, 2, 840, 10045, 2, 1]), name]);
+                Ok(sequence(&[algorithm, bits(&self.public_bits()?, 0)]))
             }
             _ => self.key.public_key_to_der(),
         }

@@ -137,6 +137,19 @@ impl Curve {
         Self::BrainpoolP512r1,
     ];
 
+    /// The other one of its length, if there is one.
+    pub fn of_the_same_length(self) -> Option<Self> {
+        Some(match self {
+            Self::P224 => Self::BrainpoolP224r1,
+            Self::P256 => Self::BrainpoolP256r1,
+            Self::P384 => Self::BrainpoolP384r1,
+            Self::BrainpoolP224r1 => Self::P224,
+            Self::BrainpoolP256r1 => Self::P256,
+            Self::BrainpoolP384r1 => Self::P384,
+            Self::P521 | Self::BrainpoolP320r1 | Self::BrainpoolP512r1 => return None,
+        })
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::P224 => "p224",
@@ -173,6 +186,8 @@ pub enum ParameterForm {
     Named,
     /// By its numbers (BSI TR-03111, 5.1.1).
     Explicit,
+    /// By the object identifier of the other curve of its length, where there is one: a mistake of the issuer.
+    Misnamed,
 }
 
 /// The parameters of RSASSA-PSS (RFC 4055, 3.1). The mask generation is MGF1 with the same hash in all of them.
@@ -236,7 +251,12 @@ impl SignerKind {
         Self::Ecdsa { curve, parameters: ParameterForm::Explicit }
     }
 
-    /// All of them.
+    /// ECDSA on a curve that goes by the name of another.
+    pub const fn misnamed(curve: Curve) -> Self {
+        Self::Ecdsa { curve, parameters: ParameterForm::Misnamed }
+    }
+
+    /// All of them that are as they should be.
     pub fn all() -> Vec<Self> {
         const BITS: [u32; 3] = [2048, 3072, 4096];
         const PSS: [PssParameters; 4] =
@@ -353,6 +373,7 @@ impl fmt::Display for SignerKind {
                 match parameters {
                     ParameterForm::Named => Ok(()),
                     ParameterForm::Explicit => f.write_str("-explicit"),
+                    ParameterForm::Misnamed => f.write_str("-misnamed"),
                 }
             }
         }

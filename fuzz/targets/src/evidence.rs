@@ -6,10 +6,10 @@ use std::sync::LazyLock;
 use anyhow::Context as _;
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use cccd_curve::{CurveId, KeyPair};
-use cccd_evidence::{AgentKey, open};
+use cccd_evidence::{AgentKey, check_payload, open};
 use sha2::{Digest as _, Sha256};
 
-use crate::chip::judge;
+use crate::verified::judge;
 
 pub(crate) fn file(bytes: &[u8]) -> Option<()> {
     let text = std::str::from_utf8(bytes).ok()?;
@@ -20,6 +20,12 @@ pub(crate) fn file(bytes: &[u8]) -> Option<()> {
 }
 
 pub(crate) fn payload(bytes: &[u8]) -> Option<()> {
+    check_payload(bytes).ok()
+}
+
+/// A payload under a signature that fits.
+pub(crate) fn signed(bytes: &[u8]) -> Option<()> {
+    check_payload(bytes).ok()?;
     file(SIGNER.as_ref().ok()?.sign(bytes)?.as_bytes())
 }
 

@@ -1,5 +1,6 @@
 //! What is done with hostile bytes when fuzzing: each parser of document security is fed, and what it gives is
-//! used as the agent would use it.
+//! looked at. What is verified and judged with it is two targets of its own, since one signature takes longer than a
+//! hundred files to parse.
 //!
 //! `cargo xtask fuzz` runs these targets under libFuzzer, from the package above this one. A test of this
 //! package runs them over the seeds and some thousand changed ones, on any toolchain.
@@ -14,6 +15,7 @@ mod scanner;
 #[cfg(feature = "seeds")]
 pub mod seeds;
 mod trust;
+mod verified;
 
 /// One parser under fire.
 #[derive(Debug, Clone, Copy)]
@@ -75,12 +77,17 @@ targets! {
     signed_message => trust::signed_message,
     /// A file an operator brings: DER, PEM, LDIF or a signed list.
     trust_file => trust::file,
+    /// The same where it is LDIF, as the ICAO PKD hands lists out.
+    ldif => trust::ldif,
     /// The content of a master list.
     master_list => trust::master_list,
     /// An evidence file as text.
     evidence_file => evidence::file,
-    /// The payload of an evidence file, under a signature that fits.
+    /// The payload of an evidence file.
     evidence_payload => evidence::payload,
+    /// Any of these, behind a byte that says which, with all signatures verified and all of it judged: slow, since the
+    /// arithmetic of keys takes its time, and the parsers above do without it.
+    verified => verified::any,
 }
 
 impl Outcome {

@@ -15,14 +15,16 @@ use cccd_firmware_sim::personalise::{
     odd_security_objects, personalise, shipped, shipped_card,
 };
 use cccd_firmware_sim::pki::{
-    BareList, Country, CrlPlan, Csca, CscaPlan, CvAuthority, CvPlan, DocumentSigner, DocumentSignerPlan,
-    LdifEntry, LdifValue, Setting, SignerKind, Story, bare_list, csca_list, ldif, master_list, pem_bundle,
+    BareList, Country, CrlPlan, Csca, CscaPlan, CvAuthority, CvPlan, DigestKind, DocumentSigner,
+    DocumentSignerPlan, LdifEntry, LdifValue, Setting, SignerKind, Story, bare_list, csca_list, ldif,
+    master_list, pem_bundle,
 };
 use cccd_trust::Verdict;
 use time::macros::{date, datetime};
 
 use crate::chip::reading;
 use crate::proofs::Answers;
+use crate::verified::Kind;
 
 /// One plan in so many is made into a card. All of them would be hundreds, and much the same; a prime number meets
 /// every curve, hash and form in turn.
@@ -144,11 +146,14 @@ impl Seeds {
         let issuer = Issuer::new()?;
         for signer in [SignerKind::ECDSA_P256, SignerKind::RSA_2048] {
             let usual = citizen()?.security_object();
-            for (_, plan) in odd_security_objects(usual) {
+            for (name, plan) in odd_security_objects(usual) {
                 let plan = SecurityObjectPlan { signer, ..plan };
                 let image = personalise(&citizen()?.with_security_object(plan), &issuer)?;
                 if let Some(file) = image.emrtd.get(&FileId::EfSod.fid()) {
                     self.add("ef_sod", &*file.content);
+                    if name == "several-certificates" {
+                        self.add("verified", Kind::SecurityObject.before(&file.content));
+                    }
                 }
             }
         }
@@ -165,6 +170,9 @@ impl Seeds {
             };
             let told = story.tell(setting)?;
             self.add("certificate", told.signer.certificate().der());
+            if story == Story::PathTooLong {
+                self.add("verified", Kind::Certificate.before(told.signer.certificate().der()));
+            }
             for der in &told.trust.crls {
                 self.add("crl", &**der);
             }
@@ -175,6 +183,11 @@ impl Seeds {
         for (digest, signer) in SignerKind::combinations() {
             let csca = Csca::new(CscaPlan { signer, digest, ..CscaPlan::usual(Country::UTOPIA) })?;
             self.add("certificate", csca.certificate().der());
+            if [SignerKind::ECDSA_P256, SignerKind::RSA_2048].contains(&signer)
+                && digest == DigestKind::Sha256
+            {
+                self.add("verified", Kind::Certificate.before(csca.certificate().der()));
+            }
         }
         Ok(())
     }
@@ -197,12 +210,19 @@ impl Seeds {
         entries.push(of(LdifValue::Crl(&crl)));
         let lists = ldif(&[of(LdifValue::MasterList(&signed)), of(LdifValue::Crl(&crl))]);
 
+        // One certificate is enough to be verified.
+        let small = [csca.certificate().der(), &crl].concat();
+        self.add("verified", Kind::TrustFile.before(&small));
+        self.add("verified", Kind::SignedMessage.before(&signed));
+
+        self.add("ldif", ldif(entries.get(..1).unwrap_or_default()));
+        self.add("ldif", ldif(&entries));
         self.add("trust_file", ldif(&entries));
         self.add("trust_file", lists);
         self.add("trust_file", pem_bundle(ders.iter().copied()));
         self.add("trust_file", bare_list(BareList::Sequence, ders.iter().copied()));
         self.add("trust_file", ders.concat());
-        self.add("trust_file", [csca.certificate().der(), &crl].concat());
+        self.add("trust_file", small);
         self.add("crl", &*crl);
         self.add("crl", csca.crl(&CrlPlan::empty().stale())?);
         self.add("trust_file", set);
@@ -228,7 +248,8 @@ impl Seeds {
     /// What a reading with every proof leaves, with its groups and with their hashes alone.
     fn evidence(&mut self) -> Result<()> {
         let image = personalise(&citizen()?, &Issuer::new()?)?;
-        let files = [FileId::EfCom, FileId::EfSod, FileId::DG1, FileId::DG13, FileId::DG14, FileId::DG15];
+        // No portrait, and nothing twice of its kind: what matters here is the form around the files.
+        let files = [FileId::EfSod, FileId::DG1, FileId::DG15];
         let files = files.iter().filter_map(|file| Some((*file, &*image.emrtd.get(&file.fid())?.content)));
         let mut evidence = reading(files);
         evidence.proofs = ChipProofs {
@@ -263,7 +284,9 @@ impl Seeds {
             let file = EvidenceFile::new(facts(), &evidence, &Verdict::of(Vec::new()), groups);
             let text = file.sign(&key, &mut getrandom::SysRng)?;
             let payload = text.split('.').nth(1).context("no payload")?;
-            self.add("evidence_payload", Base64UrlUnpadded::decode_vec(payload)?);
+            let payload = Base64UrlUnpadded::decode_vec(payload)?;
+            self.add("verified", Kind::EvidencePayload.before(&payload));
+            self.add("evidence_payload", payload);
             self.add("evidence_file", text.as_bytes());
         }
         Ok(())

@@ -1,31 +1,18 @@
-//! Certificates and lists, from a chip or from an operator.
+//! Certificates and lists, from a chip or from an operator, as far as they are parsed.
 
 use std::hint::black_box;
-use std::sync::Arc;
-use std::time::Duration;
 
 use cccd_document::SignedMessage;
-use cccd_trust::chain::{find_chains, verify_self_signed};
-use cccd_trust::signed_data::verify_message;
-use cccd_trust::store::{Contents, Surveyor};
-use cccd_trust::{Certificate, Crl, Role, TrustAnchors};
-use time::macros::datetime;
+use cccd_trust::store::{Contents, FileFormat};
+use cccd_trust::{Certificate, Crl};
 
 /// Parts of one file that are used. The rest would be the same again.
-const MOST_USED: usize = 16;
+pub(crate) const MOST_USED: usize = 16;
 
 pub(crate) fn certificate(bytes: &[u8]) -> Option<()> {
-    let certificate = Arc::new(Certificate::parse(bytes).ok()?);
+    let certificate = Certificate::parse(bytes).ok()?;
     black_box((certificate.country(), certificate.validity(), format!("{certificate:?}")));
-    black_box(verify_self_signed(&certificate));
-    // It may lead to itself, whether it is trusted or not.
-    for role in [Role::Helper, Role::Anchor] {
-        let mut known = TrustAnchors::new();
-        known.insert(Certificate::clone(&certificate), role);
-        if let Ok(chains) = find_chains(&certificate, &[Arc::clone(&certificate)], &known) {
-            chains.iter().for_each(|chain| drop(black_box(chain.check_authorities())));
-        }
-    }
+    black_box((certificate.is_self_issued(), certificate.to_be_signed().len()));
     Some(())
 }
 
@@ -36,44 +23,38 @@ pub(crate) fn crl(bytes: &[u8]) -> Option<()> {
 }
 
 pub(crate) fn signed_message(bytes: &[u8]) -> Option<()> {
-    let message = SignedMessage::parse(bytes).ok()?;
-    black_box(verify_message(&message, &TrustAnchors::new()).is_ok());
-    black_box(verify_message(&message, &certificates_of(&message)).is_ok());
+    certificates(&SignedMessage::parse(bytes).ok()?);
     Some(())
 }
 
+/// Those a message brings along.
+pub(crate) fn certificates(message: &SignedMessage) {
+    parts(&message.certificates, certificate);
+}
+
 pub(crate) fn file(bytes: &[u8]) -> Option<()> {
-    let surveyor = Surveyor {
-        installed: &[],
-        pinned: &[],
-        now: datetime!(2026-11-20 08:00 UTC),
-        warn_before: Duration::from_secs(90 * 86_400),
-    };
-    let survey = surveyor.survey(bytes).ok()?;
-    black_box(format!("{survey:?}"));
-    // As if all of it had been accepted.
-    let ders = survey.certificates.iter().take(MOST_USED).map(|finding| &finding.der);
-    let installed: Vec<Certificate> = ders.filter_map(|der| Certificate::parse(der).ok()).collect();
-    let crls = survey.crls.get(..MOST_USED).unwrap_or(&survey.crls);
-    let known: Vec<&[u8]> = crls.iter().map(Vec::as_slice).collect();
-    black_box(Surveyor { installed: &installed, ..surveyor }.crls(crls, &known));
-    let parts = survey.certificates.len() + survey.lists.len() + survey.crls.len();
-    (parts > 0).then_some(())
+    let contents = Contents::read(bytes).ok()?;
+    black_box(format!("{contents:?}"));
+    let read = parts(&contents.certificates, certificate)
+        + parts(&contents.crls, crl)
+        + parts(&contents.messages, |bytes| {
+            let message = SignedMessage::parse(bytes).ok()?;
+            master_list(&message.content)
+        });
+    (read > 0).then_some(())
+}
+
+pub(crate) fn ldif(bytes: &[u8]) -> Option<()> {
+    let contents = Contents::read(bytes).ok()?;
+    (contents.format == FileFormat::Ldif && !contents.certificates.is_empty()).then_some(())
 }
 
 pub(crate) fn master_list(bytes: &[u8]) -> Option<()> {
     let contents = Contents::of_master_list(bytes).ok()?;
-    let read = contents.certificates.iter().take(MOST_USED).filter(|der| Certificate::parse(der).is_ok());
-    (read.count() > 0).then_some(())
+    (parts(&contents.certificates, certificate) > 0).then_some(())
 }
 
-/// What a message brings along, as if it were trusted: so that hostile bytes come as far as genuine ones.
-pub(crate) fn certificates_of(message: &SignedMessage) -> TrustAnchors {
-    let mut anchors = TrustAnchors::new();
-    for der in message.certificates.iter().take(MOST_USED) {
-        if let Ok(certificate) = Certificate::parse(der) {
-            anchors.insert(certificate, Role::Anchor);
-        }
-    }
-    anchors
+/// Feeds some of the parts; how many were what they should be.
+fn parts(all: &[Vec<u8>], parse: fn(&[u8]) -> Option<()>) -> usize {
+    all.iter().take(MOST_USED).filter(|bytes| parse(bytes).is_some()).count()
 }

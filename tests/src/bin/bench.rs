@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: what a whole reading costs in commands and bytes, which do not wobble, and in
-//! milliseconds of host time, which do.
+//! milliseconds of host time, which do; what a verdict costs, and a store of authorities.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -12,10 +12,11 @@ use cccd_evidence::{AgentKey, EvidenceFile, Groups, ReadFacts, open};
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::image::{ChipImage, LengthOffer};
 use cccd_firmware_sim::personalise::{CardDescription, Issuer, SecurityObjectPlan, personalise};
-use cccd_firmware_sim::pki::{Curve, DigestKind, SignerKind, TrustMaterial};
+use cccd_firmware_sim::pki::{Curve, DigestKind, SignerKind, TrustMaterial, csca_list, pem_bundle};
 use cccd_firmware_sim::reader::in_process::DirectChannel;
 use cccd_tests::judged::{self, Known};
 use cccd_tests::people;
+use cccd_trust::store::{Standing, Surveyor};
 
 fn main() -> ExitCode {
     match table() {
@@ -48,7 +49,49 @@ fn table() -> Result<bool> {
         }
     }
     verdicts()?;
+    trust_store()?;
     Ok(kept)
+}
+
+/// What it costs to read a list of hundreds of authorities and verify every signature in it.
+fn trust_store() -> Result<()> {
+    const CERTIFICATES: usize = 588;
+    const ROUNDS: usize = 7;
+    let list = csca_list(CERTIFICATES)?;
+    let pem = pem_bundle(list.iter().map(|one| one.certificate.der()));
+    let surveyor = Surveyor {
+        installed: &[],
+        pinned: &[],
+        now: judged::NOW,
+        warn_before: Duration::from_secs(90 * 24 * 3600),
+    };
+    let mut rounds = Vec::new();
+    let (mut self_signed, mut links) = (0, 0);
+    for _ in 0..ROUNDS {
+        let (wall, cpu) = (Instant::now(), cpu_time());
+        let survey = surveyor.survey(pem.as_bytes())?;
+        rounds.push((wall.elapsed(), cpu_time() - cpu));
+        let of = |standing| survey.certificates.iter().filter(|one| one.standing == standing).count();
+        (self_signed, links) = (of(Standing::SelfSigned), of(Standing::Link));
+    }
+    let millis = |time: Duration| time.as_secs_f64() * 1000.0;
+    // The first makes the tables of each curve.
+    let (first_wall, first_cpu) = rounds.first().copied().unwrap_or_default();
+    rounds.sort();
+    let (wall, cpu) = rounds.get(ROUNDS / 2).copied().unwrap_or_default();
+    println!(
+        "\nA list of {CERTIFICATES} CSCA certificates: RSA, PSS, named and explicit curves, {ROUNDS} times.\n"
+    );
+    println!("| self-signed verified | links verified | first ms | first CPU ms | median ms | its CPU ms |");
+    println!("|---:|---:|---:|---:|---:|---:|");
+    println!(
+        "| {self_signed} | {links} | {:.0} | {:.0} | {:.0} | {:.0} |",
+        millis(first_wall),
+        millis(first_cpu),
+        millis(wall),
+        millis(cpu)
+    );
+    Ok(())
 }
 
 /// What it costs to open a signed evidence file and judge all of it again.

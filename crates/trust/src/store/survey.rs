@@ -21,7 +21,7 @@ use crate::anchors::{Role, TrustAnchors};
 use crate::crl::{Coverage, Crl};
 use crate::signature::{SignatureFault, curve_of, verify_signature};
 use crate::signed_data::{SignedBy, verify_message};
-use crate::{Certificate, Reason};
+use crate::{Certificate, Reason, parallel};
 
 /// Keys of the same name that are tried for one signature. A country has had some ten so far; more would be an
 /// attempt to keep us busy.
@@ -75,11 +75,12 @@ impl Surveyor<'_> {
 
     /// Looks at certificates, each among the others.
     pub fn certificates(&self, ders: &[Vec<u8>]) -> Vec<Finding> {
-        let parsed: Vec<Option<Certificate>> = ders.iter().map(|der| Certificate::parse(der).ok()).collect();
+        let parsed = parallel::map(ders, |der| Certificate::parse(der).ok());
         let family = Family::of(parsed.iter().flatten().chain(self.installed));
+        let standings = parallel::map(&parsed, |one| one.as_ref().map(|one| family.standing(one)));
         let installed: HashSet<Fingerprint> = self.installed.iter().map(Certificate::fingerprint).collect();
         let mut seen = HashSet::new();
-        let mut finding = |(der, certificate): (&Vec<u8>, &Option<Certificate>)| {
+        let mut finding = |((der, certificate), standing): ((&Vec<u8>, &Option<Certificate>), _)| {
             let fingerprint = Fingerprint::of(der);
             let mut warnings = Vec::new();
             if !seen.insert(fingerprint) {
@@ -88,9 +89,8 @@ impl Surveyor<'_> {
             if installed.contains(&fingerprint) {
                 warnings.push(Warning::Installed);
             }
-            let standing = match certificate {
-                Some(certificate) => {
-                    let (standing, weak) = family.standing(certificate);
+            let standing = match certificate.as_ref().zip(standing) {
+                Some((certificate, (standing, weak))) => {
                     warnings.extend(weak);
                     warnings.extend(self.dates(certificate));
                     standing
@@ -105,7 +105,7 @@ impl Surveyor<'_> {
                 warnings,
             }
         };
-        ders.iter().zip(&parsed).map(&mut finding).collect()
+        ders.iter().zip(&parsed).zip(standings).map(&mut finding).collect()
     }
 
     /// Looks at CRLs: whether one of the installed authorities has signed each, and which of the `known` ones it
