@@ -53,7 +53,15 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ),
     (
         "cccd-fuzz-targets",
-        &["cccd-curve", "cccd-document", "cccd-emrtd", "cccd-evidence", "cccd-firmware-sim", "cccd-trust"],
+        &[
+            "cccd-curve",
+            "cccd-document",
+            "cccd-emrtd",
+            "cccd-evidence",
+            "cccd-firmware-sim",
+            "cccd-qr",
+            "cccd-trust",
+        ],
     ),
     ("cccd-xtask", &[]),
 ];

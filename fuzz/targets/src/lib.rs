@@ -1,4 +1,4 @@
-//! What is done with hostile bytes when fuzzing: each parser of document security is fed, and what it gives is
+//! What is done with hostile bytes when fuzzing: each parser is fed, and what it gives is
 //! used as the agent would use it.
 //!
 //! `cargo xtask fuzz` runs these targets under libFuzzer, from the package above this one. A test of this
@@ -8,6 +8,7 @@
 
 mod chip;
 mod evidence;
+mod picture;
 mod proofs;
 mod qr;
 #[cfg(feature = "seeds")]
@@ -62,6 +63,16 @@ targets! {
     cv_certificate => proofs::cv_certificate,
     /// The text of a QR code.
     qr_payload => qr::payload,
+    /// A photograph as JPEG.
+    picture_jpeg => picture::jpeg,
+    /// A picture as PNG.
+    picture_png => picture::png,
+    /// A picture as WebP.
+    picture_webp => picture::webp,
+    /// A picture as BMP.
+    picture_bmp => picture::bmp,
+    /// A camera's frame, as grey pixels.
+    picture_grey => picture::grey,
     /// A certificate.
     certificate => trust::certificate,
     /// A revocation list.
