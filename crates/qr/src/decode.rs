@@ -1,4 +1,5 @@
-//! Modules to message: `rqrr`'s grid decoder first, then our own with erasures, both under one guard.
+//! Modules to message: hard decisions, which `rqrr`'s grid decoder must not contradict, then erasures, under one
+//! guard.
 //!
 //! The guard, so that nothing wrong is ever returned: a block is mended only while check codewords are left
 //! over that agree by themselves; erasures never use the last four; after a soft decode the padding must
@@ -47,25 +48,17 @@ pub(crate) struct Decoded {
     pub(crate) mirrored: bool,
 }
 
-/// Decides every module by its sign and mends what that leaves, by `rqrr` first. `soft` is positive for
-/// dark, about +-1.
+/// Decides every module by its sign and mends what that leaves. `soft` is positive for dark, about +-1.
+///
+/// `rqrr` reads the same modules, and nothing is returned that it contradicts: two decoders that share no code
+/// must not differ. It is asked second, because where there is nothing to read it takes a hundred times as long
+/// to say so.
 pub(crate) fn hard(shape: &Arrangement, soft: &[f32]) -> Option<Decoded> {
-    let first = by_rqrr(shape, soft);
-    by_signs(shape, soft, first)
-}
-
-/// As [`hard`], where `rqrr` has already failed on the same symbol: not worth asking twice.
-pub(crate) fn hard_again(shape: &Arrangement, soft: &[f32]) -> Option<Decoded> {
-    by_signs(shape, soft, None)
-}
-
-fn by_signs(shape: &Arrangement, soft: &[f32], first: Option<Zeroizing<Vec<u8>>>) -> Option<Decoded> {
     for reading in readings(shape, soft) {
         let words = Codewords::read(shape, soft, &reading);
         let Some(data) = words.mend(shape.version, reading.level, 0).map(|(data, _)| data) else { continue };
         let Some(message) = segments::read(shape.version, &data, Padding::Ignored) else { continue };
-        // Two decoders that share no code must not differ.
-        if first.as_ref().is_some_and(|bytes| **bytes != *message.payload) {
+        if by_rqrr(shape, soft).is_some_and(|bytes| *bytes != *message.payload) {
             return None;
         }
         return Some(Decoded { message, level: reading.level, mirrored: reading.mirrored });

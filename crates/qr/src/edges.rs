@@ -15,6 +15,9 @@ pub(crate) const SCALE: i16 = 4;
 /// A swing below this many grey levels is noise.
 const LEAST_SWING: i16 = 12 * SCALE;
 
+/// Values looked at together where nothing happens.
+const BLOCK: usize = 16;
+
 /// One edge.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Edge {
@@ -54,25 +57,31 @@ pub(crate) fn find(line: &[i16], out: &mut Vec<Edge>) {
         let mut at = start;
         if rising {
             let mut turn = best - hysteresis(best - last);
-            for &value in &line[start..] {
-                if value > best {
-                    (best, best_at) = (value, at);
-                    turn = best - hysteresis(best - last);
-                } else if value < turn {
-                    break;
+            'up: while at < line.len() {
+                at += quiet(&line[at..], turn, best);
+                for &value in &line[at..line.len().min(at + BLOCK)] {
+                    if value > best {
+                        (best, best_at) = (value, at);
+                        turn = best - hysteresis(best - last);
+                    } else if value < turn {
+                        break 'up;
+                    }
+                    at += 1;
                 }
-                at += 1;
             }
         } else {
             let mut turn = best + hysteresis(last - best);
-            for &value in &line[start..] {
-                if value < best {
-                    (best, best_at) = (value, at);
-                    turn = best + hysteresis(last - best);
-                } else if value > turn {
-                    break;
+            'down: while at < line.len() {
+                at += quiet(&line[at..], best, turn);
+                for &value in &line[at..line.len().min(at + BLOCK)] {
+                    if value < best {
+                        (best, best_at) = (value, at);
+                        turn = best + hysteresis(last - best);
+                    } else if value > turn {
+                        break 'down;
+                    }
+                    at += 1;
                 }
-                at += 1;
             }
         }
         out.push(crossing(line, last_at, best_at, rising));
@@ -84,6 +93,16 @@ pub(crate) fn find(line: &[i16], out: &mut Vec<Edge>) {
         rising = !rising;
         start = at + 1;
     }
+}
+
+/// How many values from the start certainly stay between `low` and `high`: most of a picture is flat, and sixteen
+/// values are looked at as fast as two.
+fn quiet(line: &[i16], low: i16, high: i16) -> usize {
+    let (blocks, _) = line.as_chunks::<BLOCK>();
+    let stays = |block: &&[i16; BLOCK]| {
+        block.iter().fold(true, |quiet, &value| quiet & (low <= value) & (value <= high))
+    };
+    BLOCK * blocks.iter().take_while(stays).count()
 }
 
 /// 22 % of the swing, and never less than noise.

@@ -22,6 +22,9 @@ const MARGIN: usize = 3;
 const WINDOW: usize = 8;
 /// A neighbourhood of 5 x 5 half modules, and a constant.
 const WEIGHTS: usize = 26;
+/// What a data module must have come out as to be learnt from in a round, and how much the round distrusts what it
+/// learns. The first learns from the function patterns alone.
+const ROUNDS: [(f32, f32); 3] = [(f32::INFINITY, 0.03), (0.45, 0.015), (0.3, 0.015)];
 /// Data modules a round learns from; a large symbol is thinned.
 const MOST_LEARNT: usize = 3000;
 
@@ -66,43 +69,37 @@ impl HalfGrid {
         values
     }
 
-    /// The equalised modules, dark positive, about +-1. `None` where nothing could be learnt.
-    pub(crate) fn equalised(&self, layout: &[Module]) -> Option<Vec<f32>> {
-        let mut equations = Normal::<WEIGHTS>::new();
-        let mut pilots = 0;
-        for (at, module) in layout.iter().enumerate() {
-            let target = match module {
-                Module::Dark => 1.0,
-                Module::Light => -1.0,
-                Module::Data | Module::Format => continue,
-            };
-            equations.add(&self.neighbourhood(at), target);
-            pilots += 1;
-        }
-        let mut weights = equations.solve(0.03 * pilots as f32)?;
-        let mut values = self.weighed(&weights);
+    /// Equalises in rounds, and shows `read` what each gives: modules, dark positive, about +-1.
+    ///
+    /// Ends with what `read` made of one, or with the modules of the last; `None` where nothing could be learnt.
+    pub(crate) fn equalise<T>(
+        &self,
+        layout: &[Module],
+        mut read: impl FnMut(&[f32]) -> Option<T>,
+    ) -> Option<Result<T, Vec<f32>>> {
         let stride = layout.len().div_ceil(MOST_LEARNT);
-        for clear in [0.45, 0.3] {
-            let mut round = Normal::<WEIGHTS>::new();
+        let mut values: Vec<f32> = Vec::new();
+        for (clear, ridge) in ROUNDS {
+            let mut equations = Normal::<WEIGHTS>::new();
             let mut learnt = 0;
             for (at, module) in layout.iter().enumerate() {
                 let target = match module {
                     Module::Dark => 1.0,
                     Module::Light => -1.0,
-                    Module::Data | Module::Format => {
-                        if values[at].abs() < clear || at % stride != 0 {
-                            continue;
-                        }
-                        values[at].signum()
-                    }
+                    Module::Data | Module::Format => match values.get(at) {
+                        Some(value) if value.abs() >= clear && at % stride == 0 => value.signum(),
+                        _ => continue,
+                    },
                 };
-                round.add(&self.neighbourhood(at), target);
+                equations.add(&self.neighbourhood(at), target);
                 learnt += 1;
             }
-            weights = round.solve(0.015 * learnt as f32)?;
-            values = self.weighed(&weights);
+            values = self.weighed(&equations.solve(ridge * learnt as f32)?);
+            if let Some(found) = read(&values) {
+                return Some(Ok(found));
+            }
         }
-        Some(values)
+        Some(Err(values))
     }
 
     fn weighed(&self, weights: &[f32; WEIGHTS]) -> Vec<f32> {

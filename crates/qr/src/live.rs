@@ -7,7 +7,7 @@ use crate::code::Code;
 use crate::decode;
 use crate::finder::{Polarity, Rows, Search};
 use crate::homography::Point;
-use crate::hypothesis;
+use crate::hypothesis::{self, Hypothesis};
 use crate::image::{GreyImage, View};
 use crate::model::Model;
 use crate::read::{self, Reading};
@@ -21,8 +21,8 @@ const PATIENCE: u64 = 10;
 const MOST_HYPOTHESES: usize = 6;
 /// How alike two readings of one symbol are at least; those of two symbols are not alike at all.
 const LEAST_LIKENESS: f32 = 0.25;
-/// Every so many frames without a code, places for a covered third finder are guessed.
-const GUESS_EVERY: u64 = 4;
+/// Places tried for a third finder that is covered, in a frame without a code.
+const MOST_GUESSES: usize = 3;
 
 /// Reads the QR Codes of a stream of frames, in the order they come.
 ///
@@ -84,22 +84,30 @@ impl Live {
         let mut codes = Vec::new();
         let mut hypotheses = hypothesis::triples(&finders, &mut meter);
         hypotheses.truncate(MOST_HYPOTHESES);
-        if hypotheses.is_empty() && self.frame.is_multiple_of(GUESS_EVERY) {
-            hypotheses = hypothesis::pairs(view, &finders, &mut meter);
-            hypotheses.truncate(MOST_HYPOTHESES);
+        self.follow(view, &hypotheses, &mut codes, &mut meter);
+        if codes.is_empty() {
+            let mut guesses = hypothesis::pairs(view, &finders, &mut meter);
+            guesses.truncate(MOST_GUESSES);
+            self.follow(view, &guesses, &mut codes, &mut meter);
         }
-        for hypothesis in &hypotheses {
+        codes
+    }
+
+    fn follow(
+        &mut self,
+        view: View<'_>,
+        hypotheses: &[Hypothesis],
+        codes: &mut Vec<Code>,
+        meter: &mut Meter,
+    ) {
+        for hypothesis in hypotheses {
             if !meter.has_left() {
-                break;
+                return;
             }
-            if hypothesis
-                .finders
-                .iter()
-                .any(|finder| codes.iter().any(|code: &Code| code.covers(finder.centre)))
-            {
+            if hypothesis.finders.iter().any(|finder| codes.iter().any(|code| code.covers(finder.centre))) {
                 continue;
             }
-            match read::hypothesis(view, hypothesis, 1, &mut meter) {
+            match read::hypothesis(view, hypothesis, 1, meter) {
                 Reading::Code(code) => {
                     self.forget(&code);
                     codes.push(code);
@@ -111,7 +119,6 @@ impl Live {
                 Reading::Nothing => {}
             }
         }
-        codes
     }
 
     /// What was read needs no evidence any more.
@@ -151,7 +158,7 @@ impl Live {
         let share = 1.0 / track.weight;
         let mean = Zeroizing::new(track.soft.iter().map(|sum| sum * share).collect::<Vec<f32>>());
         let decoded =
-            decode::hard_again(&model.shape, &mean).or_else(|| decode::with_erasures(&model.shape, &mean))?;
+            decode::hard(&model.shape, &mean).or_else(|| decode::with_erasures(&model.shape, &mean))?;
         let code = Code::new(decoded, model);
         self.forget(&code);
         Some(code)

@@ -28,8 +28,8 @@ const MARGIN: f32 = 6.5;
 const MOST_PILOTS: usize = 600;
 /// Above this span, version 11 on, the timing patterns are looked at first.
 const LARGE_SPAN: f32 = 52.0;
-/// Function patterns that agree so well before any refinement leave no doubt about the version.
-const CERTAIN: f32 = 0.68;
+/// Patterns between the finders that agree so well before any refinement leave no doubt about the version.
+const CERTAIN: f32 = 0.6;
 /// Where a finder's centre is, in modules from the symbol's corner.
 const FINDER_CENTRE: f32 = 3.5;
 
@@ -56,7 +56,10 @@ struct Trial {
     span: f32,
     pilots: Vec<Pilot>,
     corners: [Point; 4],
+    /// Agreement of all function patterns.
     score: f32,
+    /// Of those between the finders alone: finders look the same in every version.
+    between: f32,
 }
 
 /// The models of a hypothesis, the best first, at most `most`.
@@ -83,15 +86,15 @@ pub(crate) fn fit(view: View<'_>, hypothesis: &Hypothesis, most: usize, meter: &
             break;
         }
         let trial = Trial::new(&patch, version, unit, margin);
-        let certain = trial.score > CERTAIN;
+        let certain = trial.between > CERTAIN;
         trials.push(trial);
         if certain {
             break;
         }
     }
-    trials.sort_by(|a, b| b.score.total_cmp(&a.score));
-    let leader = trials.first().map_or(0.0, |trial| trial.score);
-    trials.retain(|trial| trial.score > 0.12 && trial.score > 0.55 * leader);
+    trials.sort_by(|a, b| b.between.total_cmp(&a.between));
+    let leader = trials.first().map_or(0.0, |trial| trial.between);
+    trials.retain(|trial| trial.score > 0.12 && trial.between > 0.55 * leader);
     trials.truncate(2);
     let wide = hypothesis.seen < 3;
     for trial in &mut trials {
@@ -99,8 +102,9 @@ pub(crate) fn fit(view: View<'_>, hypothesis: &Hypothesis, most: usize, meter: &
             break;
         }
         trial.climb(&patch, if wide { &[1.6, 0.7, 0.3, 0.12] } else { &[0.6, 0.25, 0.1] });
+        trial.between = trial.agreement_between(&patch);
     }
-    trials.sort_by(|a, b| b.score.total_cmp(&a.score));
+    trials.sort_by(|a, b| b.between.total_cmp(&a.between));
     let module = hypothesis.module();
     trials
         .into_iter()
@@ -171,7 +175,7 @@ impl Trial {
         let pilots = pilots(&shape);
         let place = |x: f32, y: f32| Point::new((x / span + margin) * unit, (y / span + margin) * unit);
         let corners = [place(0.0, 0.0), place(span, 0.0), place(span, span), place(0.0, span)];
-        let mut trial = Self { shape, span, pilots, corners, score: 0.0 };
+        let mut trial = Self { shape, span, pilots, corners, score: 0.0, between: 0.0 };
         trial.score = trial.scored(patch, &corners);
         if let Some(aligned) = trial.aligned(patch) {
             let score = trial.scored(patch, &aligned);
@@ -179,7 +183,24 @@ impl Trial {
                 (trial.corners, trial.score) = (aligned, score);
             }
         }
+        trial.between = trial.agreement_between(patch);
         trial
+    }
+
+    fn agreement_between(&self, patch: &Patch) -> f32 {
+        let Some(map) = Homography::of_square(self.span, self.corners) else { return 0.0 };
+        // Finder and separator reach 4.5 modules from the finder's centre.
+        let near = |at: f32| at < 5.0 || at > self.span - 5.0;
+        let far_corner = |pilot: &Pilot| pilot.x > 5.0 && pilot.y > 5.0;
+        let (mut sum, mut count) = (0f32, 1e-6f32);
+        for pilot in &self.pilots {
+            if near(pilot.x) && near(pilot.y) && !far_corner(pilot) {
+                continue;
+            }
+            sum += pilot.sign * patch.at(map.apply(pilot.x, pilot.y));
+            count += 1.0;
+        }
+        sum / count
     }
 
     fn scored(&self, patch: &Patch, corners: &[Point; 4]) -> f32 {

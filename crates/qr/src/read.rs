@@ -29,15 +29,19 @@ pub(crate) fn hypothesis(view: View<'_>, hypothesis: &Hypothesis, most: usize, m
             continue;
         }
         let grid = HalfGrid::sample(view, &model);
-        if let Some(decoded) = decode::hard(&model.shape, &grid.centres()) {
+        let plain = grid.centres();
+        let decoded =
+            decode::hard(&model.shape, &plain).or_else(|| decode::with_erasures(&model.shape, &plain));
+        if let Some(decoded) = decoded {
             return Reading::Code(Code::new(decoded, &model));
         }
-        let Some(soft) = grid.equalised(&model.shape.layout) else { continue };
-        if let Some(decoded) =
-            decode::hard_again(&model.shape, &soft).or_else(|| decode::with_erasures(&model.shape, &soft))
-        {
-            return Reading::Code(Code::new(decoded, &model));
-        }
+        let soft = match grid.equalise(&model.shape.layout, |soft| {
+            decode::hard(&model.shape, soft).or_else(|| decode::with_erasures(&model.shape, soft))
+        }) {
+            Some(Ok(decoded)) => return Reading::Code(Code::new(decoded, &model)),
+            Some(Err(soft)) => soft,
+            None => continue,
+        };
         if matches!(unclear, Reading::Nothing) {
             unclear = Reading::Unclear(Box::new((model, soft)));
         }

@@ -63,6 +63,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
             "cccd-firmware-sim",
             "cccd-profiles",
             "cccd-readers",
+            "cccd-qr",
             "cccd-trust",
         ],
     ),

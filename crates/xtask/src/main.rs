@@ -25,7 +25,9 @@ cargo xtask COMMAND
   test       every test
   check      format, clippy, docs, arrows between the rooms, licences, the committed API contract, tests
   bench      commands and bytes of a whole reading, by card, access method and length form
-             (bench api: what the API adds to a reading, and a thousand listeners)
+             (bench api: what the API adds to a reading, and a thousand listeners; bench qr: our QR decoder beside
+             rqrr, rxing and zxing-cpp on rendered cards, and what must be reached: fails where it is not;
+             --seed N: another corpus; --frames DIR: a folder with manifest.jsonl instead)
   matrix     every combination the simulator offers, read and judged: a table with counts
              (matrix N: one in N of each row)
   fuzz       every parser of hostile bytes under libFuzzer; needs a nightly toolchain and cargo-fuzz
@@ -45,7 +47,10 @@ fn main() -> ExitCode {
         "demo" => setup::setup_if_needed().and_then(|()| demo::demo(rest)),
         "test" => setup::setup_if_needed().and_then(|()| test()),
         "check" => setup::setup_if_needed().and_then(|()| check()),
-        "bench" => setup::setup_if_needed().and_then(|()| bench(rest)),
+        "bench" => match rest.split_first() {
+            Some((which, rest)) if which == "qr" => setup::setup_for_qr_bench().and_then(|()| bench_qr(rest)),
+            _ => setup::setup_if_needed().and_then(|()| bench(rest)),
+        },
         "matrix" => setup::setup_if_needed().and_then(|()| matrix(rest)),
         "fuzz" => setup::setup_if_needed().and_then(|()| fuzz::fuzz(rest)),
         "openapi" => setup::setup_if_needed().and_then(|()| openapi()),
@@ -91,6 +96,16 @@ fn bench(rest: &[String]) -> Result<()> {
     let mut bench =
         cargo(["run", "--release", "--locked", "--package", "cccd-tests", "--bin", program, "--"]);
     bench.args(rest);
+    run::run(bench)
+}
+
+/// A workspace of its own: its decoders are no dependency of anything else here.
+fn bench_qr(rest: &[String]) -> Result<()> {
+    let mut bench = cargo(["run", "--release", "--locked", "--manifest-path"]);
+    bench.arg(run::root().join("tests/qr-bench/Cargo.toml"));
+    bench.arg("--target-dir").arg(run::target().join("qr-bench")).arg("--").args(rest);
+    // Names in `rest` are meant from where the command was given.
+    bench.current_dir(std::env::current_dir()?);
     run::run(bench)
 }
 

@@ -6,8 +6,11 @@ use anyhow::{Result, bail};
 
 use crate::run::{run, step};
 
-/// Debian and Ubuntu packages, and what each is for.
-const PACKAGES: [(&str, &str); 7] = [
+/// A Debian or Ubuntu package, and what it is for.
+type Package = (&'static str, &'static str);
+
+/// What everything needs.
+const PACKAGES: [Package; 7] = [
     ("gcc", "links everything, builds the C parts of dependencies"),
     ("pkg-config", "finds the libraries below"),
     ("libpcsclite-dev", "the agent talks to PC/SC readers"),
@@ -16,6 +19,10 @@ const PACKAGES: [(&str, &str); 7] = [
     ("libccid", "the reader driver in it"),
     ("softhsm2", "a token that is software, for the test that keeps a station's key in one"),
 ];
+
+/// What only the bench of QR decoders needs: one of them is a C++ library.
+const FOR_QR_BENCH: [Package; 2] =
+    [("g++", "compiles the decoder in C++ that ours is measured against"), ("cmake", "builds it")];
 
 /// Installs what is missing.
 pub(crate) fn setup() -> Result<()> {
@@ -33,8 +40,21 @@ pub(crate) fn setup_if_needed() -> Result<()> {
     if missing.is_empty() { Ok(()) } else { install(&missing) }
 }
 
+/// What the bench of QR decoders needs beyond the rest.
+pub(crate) fn setup_for_qr_bench() -> Result<()> {
+    setup_if_needed()?;
+    if has_apt() {
+        let missing = not_installed(&FOR_QR_BENCH);
+        return if missing.is_empty() { Ok(()) } else { install(&missing) };
+    }
+    if has("cmake") && has("c++") {
+        return Ok(());
+    }
+    bail!("the bench of QR decoders needs a C++20 compiler and cmake; without apt, install them yourself")
+}
+
 fn missing() -> Result<Vec<&'static str>> {
-    if !has("dpkg-query") || !has("apt-get") {
+    if !has_apt() {
         // Without apt we cannot look; the build says which library it misses, and this says how to get it.
         return if has("pkg-config") && pkg_config_knows("libpcsclite") && pkg_config_knows("openssl") {
             Ok(Vec::new())
@@ -42,7 +62,15 @@ fn missing() -> Result<Vec<&'static str>> {
             bail!("{}", elsewhere())
         };
     }
-    Ok(PACKAGES.iter().map(|(name, _)| *name).filter(|name| !is_installed(name)).collect())
+    Ok(not_installed(&PACKAGES))
+}
+
+fn has_apt() -> bool {
+    has("dpkg-query") && has("apt-get")
+}
+
+fn not_installed(packages: &[Package]) -> Vec<&'static str> {
+    packages.iter().map(|(name, _)| *name).filter(|name| !is_installed(name)).collect()
 }
 
 fn install(missing: &[&str]) -> Result<()> {

@@ -152,8 +152,19 @@ pub(super) const CARD_HEIGHT_MM: f32 = 53.98;
 
 /// Draws the conditions of a frame of `level` that shows modules of `module_mm`.
 pub(super) fn draw(random: &mut Random, level: Level, module_mm: f32) -> Conditions {
+    let frame_and_scale = frame_and_scale(random, level.ranges().pixels, module_mm);
+    within(random, level, frame_and_scale)
+}
+
+/// Those of a small picture of level 1 that shows little but the code. The largest symbol printed, of version 10, has
+/// 57 modules.
+pub(super) fn close_up(random: &mut Random) -> Conditions {
+    let scale = random.range(4.0, 4.8);
+    within(random, Level::One, ((384, 384), scale))
+}
+
+fn within(random: &mut Random, level: Level, (frame, pixels_per_module): ((u32, u32), f32)) -> Conditions {
     let ranges = level.ranges();
-    let (frame, pixels_per_module) = frame_and_scale(random, ranges.pixels, module_mm);
     let between = |random: &mut Random, (low, high): (f32, f32)| random.range(low, high);
     let (worst, best) = ranges.quality;
     let bend = random.chance(ranges.bend);
@@ -178,6 +189,11 @@ pub(super) fn draw(random: &mut Random, level: Level, module_mm: f32) -> Conditi
         sharpening: if random.chance(0.75) { random.range(0.2, 1.4) } else { 0.0 },
         gamma: random.range(1.9, 2.4),
     }
+}
+
+/// How far the card moves while the shutter is open, modules.
+pub(super) fn motion(random: &mut Random, level: Level) -> f32 {
+    random.range(0.0, level.ranges().motion)
 }
 
 /// The size is drawn first and the scale within what fits it: the card fills 30 to 92 % of the width, and only

@@ -107,6 +107,9 @@ const PRINT: u64 = 2;
 const POSE: u64 = 3;
 const SCENE: u64 = 4;
 const SENSOR: u64 = 5;
+const PLACE: u64 = 6;
+/// A burst's later shots draw what changes from streams of their own, two a shot.
+const SHOTS: u64 = 64;
 
 impl Corpus {
     /// Every frame whose index leaves this remainder by 11 shows no code; the others take the five levels by
@@ -120,37 +123,109 @@ impl Corpus {
 
     /// Renders frame number `index`.
     pub fn frame(&self, index: u64) -> Frame {
-        let stream = |number| Random::new(self.seed, index, number);
+        self.shot(index, 0)
+    }
+
+    /// Renders shot number `shot` of a burst that begins with frame number `index`: the same card under the same
+    /// lamp, in a hand that trembles, with noise of its own.
+    pub fn shot(&self, index: u64, shot: u64) -> Frame {
         let with_code = index % 11 != Self::NEGATIVE;
         let turn = if with_code { index - index / 11 } else { index / 11 };
         let level = Level::ALL[(turn % 5) as usize];
-        let person = &mut stream(PERSON);
-        let issued = if person.chance(0.5) { Issued::Cccd2021 } else { Issued::CanCuoc2024 };
-        let (payload, symbol) = encode(person, issued);
-        let side_mm = match issued {
-            Issued::Cccd2021 => person.range(14.0, 16.5),
-            Issued::CanCuoc2024 => person.range(15.5, 18.0),
-        };
-        let module_mm = side_mm / symbol.side as f32;
-        let conditions = conditions::draw(&mut stream(CONDITIONS), level, module_mm);
-
-        let random = &mut stream(PRINT);
-        let centre = code_centre(random, issued, side_mm);
+        let subject = self.subject(index);
+        let mut conditions =
+            conditions::draw(&mut self.stream(index, CONDITIONS), level, subject.module_mm());
+        let mut pose = pose(&mut self.stream(index, POSE), &conditions, &subject);
+        let mut sensor = self.stream(index, SENSOR);
+        if shot > 0 {
+            let tremor = &mut self.stream(index, SHOTS + 2 * shot);
+            tremble(tremor, &mut pose, &mut conditions, &subject);
+            conditions.motion_modules = conditions::motion(tremor, level);
+            sensor = self.stream(index, SHOTS + 2 * shot + 1);
+        }
+        let random = &mut self.stream(index, PRINT);
         let print = if with_code {
-            let code = code_on_card(random, symbol.clone(), centre, side_mm, &conditions);
-            let reach = side_mm / 2.0 + 4.2 * module_mm;
-            let free = [centre[0] - reach, centre[1] - reach, centre[0] + reach, centre[1] + reach];
-            Print::card(random, Some(code), free, conditions.screen)
+            subject.card(random, &conditions)
         } else {
             decoy::print(random, index / 11, conditions.screen)
         };
+        self.picture(index, level, conditions, &print, &pose, subject, &mut sensor)
+    }
 
-        let projection = pose(&mut stream(POSE), &conditions, centre, side_mm, module_mm).prepare();
-        let scene = scene(&mut stream(SCENE), &conditions, &print, &projection, (centre, side_mm));
-        let (jpeg, grey) = camera::expose(&scene, &conditions, &mut stream(SENSOR));
-        let truth =
-            print.code().map(|code| Truth { payload, mesh: mesh(code, &projection, &conditions), symbol });
+    /// Renders the code of the person of frame number `index` from close by: a small picture of level 1 that is
+    /// quickly drawn and always shows a code.
+    pub fn close_up(&self, index: u64) -> Frame {
+        let level = Level::One;
+        let subject = self.subject(index);
+        let conditions = conditions::close_up(&mut self.stream(index, CONDITIONS));
+        let pose = pose(&mut self.stream(index, POSE), &conditions, &subject);
+        let print = subject.card(&mut self.stream(index, PRINT), &conditions);
+        let sensor = &mut self.stream(index, SENSOR);
+        self.picture(index, level, conditions, &print, &pose, subject, sensor)
+    }
+
+    fn stream(&self, index: u64, number: u64) -> Random {
+        Random::new(self.seed, index, number)
+    }
+
+    fn subject(&self, index: u64) -> Subject {
+        let random = &mut self.stream(index, PERSON);
+        let issued = if random.chance(0.5) { Issued::Cccd2021 } else { Issued::CanCuoc2024 };
+        let (payload, symbol) = encode(random, issued);
+        let side_mm = match issued {
+            Issued::Cccd2021 => random.range(14.0, 16.5),
+            Issued::CanCuoc2024 => random.range(15.5, 18.0),
+        };
+        let centre = code_centre(&mut self.stream(index, PLACE), issued, side_mm);
+        Subject { payload, symbol, side_mm, centre }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "everything a picture is made of")]
+    fn picture(
+        &self,
+        index: u64,
+        level: Level,
+        conditions: Conditions,
+        print: &Print,
+        pose: &Pose,
+        subject: Subject,
+        sensor: &mut Random,
+    ) -> Frame {
+        let projection = pose.prepare();
+        let scene = scene(&mut self.stream(index, SCENE), &conditions, print, &projection, &subject);
+        let (jpeg, grey) = camera::expose(&scene, &conditions, sensor);
+        let truth = print.code().map(|code| Truth {
+            payload: subject.payload,
+            mesh: mesh(code, &projection, &conditions),
+            symbol: subject.symbol,
+        });
         Frame { width: conditions.frame.0, height: conditions.frame.1, grey, jpeg, level, conditions, truth }
+    }
+}
+
+/// A person's code, and where on the card it stands.
+struct Subject {
+    payload: Vec<u8>,
+    symbol: Symbol,
+    side_mm: f32,
+    centre: Point,
+}
+
+impl Subject {
+    fn module_mm(&self) -> f32 {
+        self.side_mm / self.symbol.side as f32
+    }
+
+    /// The side of the code with two modules of its surroundings.
+    fn surrounded_mm(&self) -> f32 {
+        self.side_mm + 4.0 * self.module_mm()
+    }
+
+    fn card(&self, random: &mut Random, conditions: &Conditions) -> Print {
+        let code = code_on_card(random, self, conditions);
+        let reach = self.side_mm / 2.0 + 4.2 * self.module_mm();
+        let [x, y] = self.centre;
+        Print::card(random, Some(code), [x - reach, y - reach, x + reach, y + reach], conditions.screen)
     }
 }
 
@@ -179,19 +254,13 @@ fn code_centre(random: &mut Random, issued: Issued, side_mm: f32) -> Point {
     [CARD_WIDTH_MM / 2.0 - inset, inset - CARD_HEIGHT_MM / 2.0 + random.range(-0.5, 0.5)]
 }
 
-fn code_on_card(
-    random: &mut Random,
-    symbol: Symbol,
-    centre: Point,
-    side_mm: f32,
-    conditions: &Conditions,
-) -> Code {
+fn code_on_card(random: &mut Random, subject: &Subject, conditions: &Conditions) -> Code {
     let black = random.range(0.03, 0.13);
     let white = random.range(0.74, 0.86);
     Code {
-        symbol,
-        centre,
-        side_mm,
+        symbol: subject.symbol.clone(),
+        centre: subject.centre,
+        side_mm: subject.side_mm,
         panel: conditions.panel.then(|| random.range(1.5, 4.0)),
         ink: [black, black * random.range(0.9, 1.1), black * random.range(0.9, 1.3)],
         panel_colour: [white, white, white * 0.97],
@@ -199,14 +268,14 @@ fn code_on_card(
 }
 
 /// Puts the card where the whole code is in the frame, and the whole card where there is room for it.
-fn pose(random: &mut Random, conditions: &Conditions, centre: Point, side_mm: f32, module_mm: f32) -> Pose {
+fn pose(random: &mut Random, conditions: &Conditions, subject: &Subject) -> Pose {
     let frame = [conditions.frame.0 as f32, conditions.frame.1 as f32];
     let turn = |random: &mut Random| random.range(0.0, std::f32::consts::TAU);
     let mut best = Pose {
         focal: random.range(0.8, 1.35) * frame[0],
         frame,
-        scale: conditions.pixels_per_module / module_mm,
-        anchor: centre,
+        scale: conditions.pixels_per_module / subject.module_mm(),
+        anchor: subject.centre,
         anchor_pixel: [frame[0] / 2.0, frame[1] / 2.0],
         roll: turn(random),
         tilt: conditions.tilt_degrees.to_radians(),
@@ -219,7 +288,7 @@ fn pose(random: &mut Random, conditions: &Conditions, centre: Point, side_mm: f3
     for _ in 0..60 {
         let anchor_pixel = [random.range(0.1, 0.9) * frame[0], random.range(0.1, 0.9) * frame[1]];
         let pose = Pose { anchor_pixel, ..best.clone() };
-        let out = overhang(&pose.prepare(), frame, centre, side_mm + 4.0 * module_mm);
+        let out = overhang(&pose.prepare(), frame, subject);
         if out < least {
             (least, best) = (out, pose);
         }
@@ -230,8 +299,37 @@ fn pose(random: &mut Random, conditions: &Conditions, centre: Point, side_mm: f3
     best
 }
 
+/// Moves the card as a hand does that means to hold it still: a few pixels, a degree or two, a hair's breadth nearer
+/// or farther. Of some such movements the first that leaves nothing out of the frame, or else the least.
+fn tremble(random: &mut Random, pose: &mut Pose, conditions: &mut Conditions, subject: &Subject) {
+    let mut least = f32::MAX;
+    let from = pose.clone();
+    for _ in 0..20 {
+        let nearer = 1.0 + 0.02 * random.bell();
+        let moved = Pose {
+            scale: from.scale * nearer,
+            anchor_pixel: from.anchor_pixel.map(|at| at + 4.0 * random.bell()),
+            roll: from.roll + 0.02 * random.bell(),
+            tilt: (from.tilt + 0.02 * random.bell()).abs(),
+            tilt_axis: from.tilt_axis + 0.03 * random.bell(),
+            ..from.clone()
+        };
+        let out = overhang(&moved.prepare(), moved.frame, subject);
+        if out < least {
+            least = out;
+            conditions.tilt_degrees = moved.tilt.to_degrees();
+            conditions.pixels_per_module *= moved.scale / pose.scale;
+            *pose = moved;
+        }
+        if out <= 0.0 {
+            break;
+        }
+    }
+}
+
 /// Pixels by which the card's corners leave the frame, the code's counted a hundredfold.
-fn overhang(projection: &Projection, frame: [f32; 2], centre: Point, side_mm: f32) -> f32 {
+fn overhang(projection: &Projection, frame: [f32; 2], subject: &Subject) -> f32 {
+    let (centre, side_mm) = (subject.centre, subject.surrounded_mm());
     let outside = |point: Point| {
         let pixel = projection.pixel(point);
         (0..2).map(|k| (-pixel[k]).max(pixel[k] - frame[k]).max(0.0)).sum::<f32>()
@@ -249,7 +347,7 @@ fn scene<'a>(
     conditions: &Conditions,
     print: &'a Print,
     projection: &'a Projection,
-    (centre, side_mm): (Point, f32),
+    &Subject { centre, side_mm, .. }: &Subject,
 ) -> Scene<'a> {
     let frame = [conditions.frame.0 as f32, conditions.frame.1 as f32];
     let code = projection.pixel(centre);
@@ -368,6 +466,28 @@ mod tests {
                 (0.0..frame.width as f32).contains(&x) && (0.0..frame.height as f32).contains(&y)
             };
             assert!(frame.truth.unwrap().mesh.into_iter().all(inside), "frame {index}");
+        }
+    }
+
+    #[test]
+    fn a_burst_begins_with_its_frame_and_shows_the_same_code_a_little_elsewhere() {
+        let corpus = Corpus::new(6);
+        let (frame, first, second) = (corpus.frame(3), corpus.shot(3, 0), corpus.shot(3, 1));
+        assert_eq!(frame.grey, first.grey);
+        let (before, after) = (first.truth.unwrap(), second.truth.unwrap());
+        assert_eq!((&before.payload, &before.symbol), (&after.payload, &after.symbol));
+        let moved = (before.mesh[0][0] - after.mesh[0][0]).hypot(before.mesh[0][1] - after.mesh[0][1]);
+        assert!((0.01..60.0).contains(&moved), "{moved}");
+    }
+
+    #[test]
+    fn a_close_up_is_small_and_never_without_its_code() {
+        let corpus = Corpus::new(8);
+        for index in 0..12 {
+            let frame = corpus.close_up(index);
+            assert_eq!((frame.width, frame.height), (384, 384));
+            let truth = frame.truth.unwrap();
+            assert!(truth.mesh.iter().flatten().all(|at| (0.0..384.0).contains(at)), "{index}");
         }
     }
 }

@@ -1,6 +1,5 @@
-//! What is done with hostile bytes when fuzzing: each parser of document security is fed, and what it gives is
-//! looked at. What is verified and judged with it is two targets of its own, since one signature takes longer than a
-//! hundred files to parse.
+//! What is done with hostile bytes when fuzzing: each parser is fed, and what it gives is looked at. What is verified and
+//! judged with it is two targets of its own, since one signature takes longer than a hundred files to parse.
 //!
 //! `cargo xtask fuzz` runs these targets under libFuzzer, from the package above this one. A test of this
 //! package runs them over the seeds and some thousand changed ones, on any toolchain.
@@ -9,6 +8,7 @@
 
 mod chip;
 mod evidence;
+mod picture;
 mod proofs;
 mod qr;
 mod scanner;
@@ -69,6 +69,16 @@ targets! {
     qr_payload => qr::payload,
     /// What comes over the line of a serial scanner.
     scanner_line => scanner::line,
+    /// A photograph as JPEG.
+    picture_jpeg => picture::jpeg,
+    /// A picture as PNG.
+    picture_png => picture::png,
+    /// A picture as WebP.
+    picture_webp => picture::webp,
+    /// A picture as BMP.
+    picture_bmp => picture::bmp,
+    /// A camera's frame, as grey pixels.
+    picture_grey => picture::grey,
     /// A certificate.
     certificate => trust::certificate,
     /// A revocation list.

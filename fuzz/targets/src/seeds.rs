@@ -1,6 +1,7 @@
 //! Valid bytes for every target, made by the simulator: new keys and signatures each time, the same shapes.
 
 use std::collections::BTreeMap;
+use std::io::Cursor;
 
 use anyhow::{Context as _, Result};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
@@ -9,6 +10,7 @@ use cccd_document::{
     Cipher, FileId, ProofOutcome, TerminalAuthentication, TerminalAuthenticationRun,
 };
 use cccd_evidence::{AgentKey, EvidenceFile, Groups, ReadFacts};
+use cccd_firmware_sim::card_image::{Correction, Segments, Symbol};
 use cccd_firmware_sim::image::ChipImage;
 use cccd_firmware_sim::personalise::{
     ActiveAuthenticationPlan, CardDescription, ChipAuthenticationPlan, Issuer, SecurityObjectPlan,
@@ -20,6 +22,7 @@ use cccd_firmware_sim::pki::{
     master_list, pem_bundle,
 };
 use cccd_trust::Verdict;
+use image::{DynamicImage, GrayImage, ImageFormat, Luma};
 use time::macros::{date, datetime};
 
 use crate::chip::reading;
@@ -49,6 +52,7 @@ impl Seeds {
         seeds.lists()?;
         seeds.terminals()?;
         seeds.evidence()?;
+        seeds.pictures()?;
         Ok(seeds)
     }
 
@@ -230,6 +234,46 @@ impl Seeds {
         self.add("trust_file", signed);
         self.add("trust_file", &*content);
         self.add("master_list", content);
+        Ok(())
+    }
+
+    /// Small symbols, drawn clean: as files of each format, and as a frame.
+    fn pictures(&mut self) -> Result<()> {
+        for (version, correction) in [(1, Correction::L), (2, Correction::H), (7, Correction::L)] {
+            let symbol = Symbol::encode(
+                b"000090123456|",
+                correction,
+                Segments::NumericBytes,
+                version..=version,
+                None,
+            )?;
+            let side = u32::try_from(3 * (symbol.side + 6))?;
+            let picture = GrayImage::from_fn(side, side, |x, y| {
+                let module = |at: u32| (at / 3).checked_sub(3).and_then(|at| usize::try_from(at).ok());
+                let dark = module(x).zip(module(y)).is_some_and(|(x, y)| symbol.is_dark(x, y));
+                Luma([if dark { 30 } else { 220 }])
+            });
+            let colours = DynamicImage::ImageLuma8(picture.clone()).into_rgba8();
+            for (target, format, deep) in [
+                ("picture_jpeg", ImageFormat::Jpeg, false),
+                ("picture_png", ImageFormat::Png, true),
+                ("picture_png", ImageFormat::Png, false),
+                ("picture_webp", ImageFormat::WebP, true),
+                ("picture_bmp", ImageFormat::Bmp, true),
+                ("picture_bmp", ImageFormat::Bmp, false),
+            ] {
+                let mut file = Cursor::new(Vec::new());
+                if deep {
+                    colours.write_to(&mut file, format)?;
+                } else {
+                    picture.write_to(&mut file, format)?;
+                }
+                self.add(target, file.into_inner());
+            }
+            let mut frame = vec![u8::try_from(side - 1)?];
+            frame.extend(picture.into_raw());
+            self.add("picture_grey", frame);
+        }
         Ok(())
     }
 

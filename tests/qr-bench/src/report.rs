@@ -20,7 +20,9 @@ pub(crate) struct Standing {
     pub(crate) false_positives: usize,
     pub(crate) panics: usize,
     pub(crate) stalls: usize,
-    /// Over frames of 1280x720, those without a code included.
+    /// Frames whose time counts: those of 1280x720.
+    pub(crate) timed: usize,
+    /// Over those frames, the ones without a code included.
     pub(crate) p50: Duration,
     pub(crate) p95: Duration,
     /// Over those without a code alone.
@@ -34,7 +36,6 @@ pub(crate) struct Summary {
     pub(crate) standings: Vec<Standing>,
     with_code: usize,
     without_code: usize,
-    timed: usize,
 }
 
 impl Summary {
@@ -51,7 +52,6 @@ impl Summary {
             standings,
             with_code: outcomes.iter().filter(|outcome| outcome.has_code).count(),
             without_code: outcomes.iter().filter(|outcome| !outcome.has_code).count(),
-            timed: outcomes.iter().filter(|outcome| outcome.is_timed).count(),
         }
     }
 
@@ -96,6 +96,7 @@ fn standing(row: Row, at: usize, outcomes: &[Outcome]) -> Standing {
         false_positives: false_payloads(false),
         panics: count(Mishap::Panicked),
         stalls: count(Mishap::Stalled),
+        timed: timed.len(),
         p50: quantile(&timed, 0.50),
         p95: quantile(&timed, 0.95),
         p95_without_code: quantile(&times(|outcome| outcome.is_timed && !outcome.has_code), 0.95),
@@ -126,7 +127,9 @@ fn milliseconds(time: Duration) -> String {
 pub(crate) fn print(summary: &Summary) {
     println!(
         "{} frames with a code, {} without; times are thread CPU over {} frames of 1280x720\n",
-        summary.with_code, summary.without_code, summary.timed
+        summary.with_code,
+        summary.without_code,
+        summary.standings.first().map_or(0, |standing| standing.timed)
     );
     let zxing = summary.row(Row::ZxingCpp).map(|standing| standing.all).filter(|all| *all > 0.0);
     let mut table = Table::new();
