@@ -326,7 +326,7 @@ pub(crate) async fn read_portrait(
     params(
         ("id" = String, Path, description = "The reading.", pattern = "^[0-9a-f]{32}$"),
         ("kind" = BiometricJson, Path, description = "Fingerprints or irises."),
-        ("number" = u8, Path, description = "Which picture, counted from 1.", minimum = 1),
+        ("number" = u8, Path, description = "Which picture, counted from 1.", minimum = 1, maximum = 255),
     ),
     responses((status = 200, description = "The picture.", content(
         (String = "image/x-wsq"),
