@@ -30,7 +30,8 @@ pub(crate) fn hypothesis(view: View<'_>, hypothesis: &Hypothesis, most: usize, m
         }
         let grid = HalfGrid::sample(view, &model);
         let plain = grid.centres();
-        let decoded = decode::hard(&model.shape, &plain).or_else(|| decode::with_erasures(&model.shape, &plain));
+        let decoded =
+            decode::hard(&model.shape, &plain).or_else(|| decode::with_erasures(&model.shape, &plain));
         if let Some(decoded) = decoded {
             return Reading::Code(Code::new(decoded, &model));
         }

@@ -1,6 +1,10 @@
 //! From an invented person through print, camera and decoder back to the text.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where its picture is not as drawn")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops where its picture is not as drawn"
+)]
 
 use std::collections::BTreeSet;
 
@@ -15,7 +19,8 @@ const SEED: u64 = 500;
 fn marked_letters() -> BTreeSet<char> {
     let tones = ['\u{300}', '\u{301}', '\u{303}', '\u{309}', '\u{323}'];
     let vowels = ['a', 'ă', 'â', 'e', 'ê', 'i', 'o', 'ô', 'ơ', 'u', 'ư', 'y'];
-    let toned = vowels.iter().flat_map(|vowel| tones.map(|tone| [*vowel, tone].into_iter().nfc().next().unwrap()));
+    let toned =
+        vowels.iter().flat_map(|vowel| tones.map(|tone| [*vowel, tone].into_iter().nfc().next().unwrap()));
     toned.chain(['ă', 'â', 'đ', 'ê', 'ô', 'ơ', 'ư']).collect()
 }
 
@@ -38,7 +43,11 @@ fn five_hundred_people_come_back_letter_by_letter() {
         seen.extend(codes[0].text().unwrap().nfc().flat_map(char::to_lowercase));
     }
     assert_eq!(marked_letters().len(), 67);
-    assert!(marked_letters().is_subset(&seen), "{:?}", marked_letters().difference(&seen).collect::<Vec<_>>());
+    assert!(
+        marked_letters().is_subset(&seen),
+        "{:?}",
+        marked_letters().difference(&seen).collect::<Vec<_>>()
+    );
     side.sort_by(f32::total_cmp);
     assert!(side[499] < 4.0, "a corner is {} pixels off", side[499]);
 }

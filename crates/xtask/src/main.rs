@@ -47,9 +47,7 @@ fn main() -> ExitCode {
         "test" => setup::setup_if_needed().and_then(|()| test()),
         "check" => setup::setup_if_needed().and_then(|()| check()),
         "bench" => match rest.split_first() {
-            Some((which, rest)) if which == "qr" => {
-                setup::setup_for_qr_bench().and_then(|()| bench_qr(rest))
-            }
+            Some((which, rest)) if which == "qr" => setup::setup_for_qr_bench().and_then(|()| bench_qr(rest)),
             _ => setup::setup_if_needed().and_then(|()| bench(rest)),
         },
         "matrix" => setup::setup_if_needed().and_then(|()| matrix(rest)),

@@ -163,11 +163,7 @@ pub(super) fn close_up(random: &mut Random) -> Conditions {
     within(random, Level::One, ((384, 384), scale))
 }
 
-fn within(
-    random: &mut Random,
-    level: Level,
-    (frame, pixels_per_module): ((u32, u32), f32),
-) -> Conditions {
+fn within(random: &mut Random, level: Level, (frame, pixels_per_module): ((u32, u32), f32)) -> Conditions {
     let ranges = level.ranges();
     let between = |random: &mut Random, (low, high): (f32, f32)| random.range(low, high);
     let (worst, best) = ranges.quality;

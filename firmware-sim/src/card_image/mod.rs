@@ -133,7 +133,8 @@ impl Corpus {
         let turn = if with_code { index - index / 11 } else { index / 11 };
         let level = Level::ALL[(turn % 5) as usize];
         let subject = self.subject(index);
-        let mut conditions = conditions::draw(&mut self.stream(index, CONDITIONS), level, subject.module_mm());
+        let mut conditions =
+            conditions::draw(&mut self.stream(index, CONDITIONS), level, subject.module_mm());
         let mut pose = pose(&mut self.stream(index, POSE), &conditions, &subject);
         let mut sensor = self.stream(index, SENSOR);
         if shot > 0 {

@@ -190,8 +190,13 @@ impl Seeds {
     /// Small symbols, drawn clean: as files of each format, and as a frame.
     fn pictures(&mut self) -> Result<()> {
         for (version, correction) in [(1, Correction::L), (2, Correction::H), (7, Correction::L)] {
-            let symbol =
-                Symbol::encode(b"000090123456|", correction, Segments::NumericBytes, version..=version, None)?;
+            let symbol = Symbol::encode(
+                b"000090123456|",
+                correction,
+                Segments::NumericBytes,
+                version..=version,
+                None,
+            )?;
             let side = u32::try_from(3 * (symbol.side + 6))?;
             let picture = GrayImage::from_fn(side, side, |x, y| {
                 let module = |at: u32| (at / 3).checked_sub(3).and_then(|at| usize::try_from(at).ok());
