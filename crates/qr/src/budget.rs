@@ -43,6 +43,11 @@ impl Meter {
         self.left > 0
     }
 
+    /// Steps left, asking no clock.
+    pub(crate) fn left(&self) -> u32 {
+        self.left
+    }
+
     /// Whether anything is left, asking no clock.
     pub(crate) fn has_left(&self) -> bool {
         self.left > 0

@@ -25,6 +25,10 @@ pub(crate) struct Edge {
     pub(crate) at: f32,
     /// From dark to light.
     pub(crate) rising: bool,
+    /// How far apart the extremes are that it lies between.
+    pub(crate) swing: i16,
+    /// The brighter of the two.
+    pub(crate) light: i16,
 }
 
 /// Finds the edges of `line` in order; rising and falling alternate. `out` is emptied first.
@@ -118,7 +122,8 @@ fn crossing(line: &[i16], from: usize, to: usize, rising: bool) -> Edge {
     }
     let (before, after) = (f32::from(line[at - 1]), f32::from(line[at]));
     let part = if after == before { 0.5 } else { (f32::from(middle) - before) / (after - before) };
-    Edge { at: (at - 1) as f32 + part.clamp(0.0, 1.0), rising }
+    let (low, high) = (line[from].min(line[to]), line[from].max(line[to]));
+    Edge { at: (at - 1) as f32 + part.clamp(0.0, 1.0), rising, swing: high - low, light: high }
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ const MOST_FINDERS: usize = 40;
 const LEAST_AGREEMENT: f32 = 0.45;
 /// Directions in which a finder's size is taken.
 const DIRECTIONS: usize = 18;
+/// Places of the right proportions that are kept while the rows are searched: the clearest of them all.
+const MOST_SPOTS: usize = 2048;
 /// Cells of this many pixels remember how often a spot was looked at in vain.
 const CELL: usize = 4;
 
@@ -82,6 +84,44 @@ pub(crate) struct Rows {
     pub(crate) every: usize,
 }
 
+/// What looking at places that turn out to be no finder may cost before a search of rows ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Patience {
+    /// Enough for all but the faintest finders.
+    Short,
+    /// For a search that may take its time.
+    Long,
+}
+
+impl Patience {
+    /// Steps, as a budget counts them.
+    fn steps(self, view: View<'_>) -> u32 {
+        let steps = 600 + view.width * view.height / 600;
+        match self {
+            Self::Short => steps as u32,
+            Self::Long => 4 * steps as u32,
+        }
+    }
+}
+
+/// Six edges of a row that have the proportions of a finder.
+struct Spot {
+    centre: Point,
+    unit: f32,
+    polarity: Polarity,
+    /// The swing at the middle of the pattern, as a share of the light.
+    contrast: f32,
+}
+
+/// What came of looking at a spot.
+#[derive(PartialEq, Eq)]
+enum Look {
+    Found,
+    Vain,
+    /// There was no need to look.
+    Saved,
+}
+
 /// The state of a search for finders, which may go over the picture more than once with other rows.
 pub(crate) struct Search<'a> {
     view: View<'a>,
@@ -90,6 +130,7 @@ pub(crate) struct Search<'a> {
     cells: usize,
     line: Vec<i16>,
     edges: Vec<Edge>,
+    spots: Vec<Spot>,
 }
 
 impl<'a> Search<'a> {
@@ -102,6 +143,7 @@ impl<'a> Search<'a> {
             cells,
             line: Vec::with_capacity(view.width),
             edges: Vec::new(),
+            spots: Vec::new(),
         }
     }
 
@@ -112,23 +154,50 @@ impl<'a> Search<'a> {
         found
     }
 
-    /// Searches `rows`. Ends early, with what there is, when the budget does.
-    pub(crate) fn rows(&mut self, rows: Rows, meter: &mut Meter) {
+    /// Searches `rows`, then looks more closely at what it saw there, the clearest first, until `patience` ends. Ends early, with what there is, when the budget does.
+    ///
+    /// Card stock is full of fine lines with all proportions there are; the code is printed much darker.
+    pub(crate) fn rows(&mut self, rows: Rows, patience: Patience, meter: &mut Meter) {
         let per_row = (self.view.width / 512 + 1) as u32;
+        let mut found_edges = std::mem::take(&mut self.edges);
         for row in (rows.first.max(1)..self.view.height - 1).step_by(rows.every) {
             if !meter.spend(per_row) {
-                return;
+                break;
             }
             self.smooth(row);
-            let mut found_edges = std::mem::take(&mut self.edges);
             edges::find(&self.line, &mut found_edges);
             for run in found_edges.windows(6) {
                 let Some((centre, unit)) = proportions(run, 0.62) else { continue };
                 let polarity = if run[0].rising { Polarity::Inverted } else { Polarity::Normal };
-                self.consider(Point::new(centre, row as f32), unit, polarity, meter);
+                let contrast = |edge: &Edge| f32::from(edge.swing) / (f32::from(edge.light) + 400.0);
+                self.spots.push(Spot {
+                    centre: Point::new(centre, row as f32),
+                    unit,
+                    polarity,
+                    contrast: contrast(&run[2]).min(contrast(&run[3])),
+                });
             }
-            self.edges = found_edges;
+            if self.spots.len() > 2 * MOST_SPOTS {
+                self.clearest_spots_first();
+            }
         }
+        self.edges = found_edges;
+        self.clearest_spots_first();
+        let mut left = patience.steps(self.view);
+        for spot in std::mem::take(&mut self.spots) {
+            if left == 0 || !meter.has_left() {
+                return;
+            }
+            let before = meter.left();
+            if self.consider(&spot, meter) == Look::Vain {
+                left = left.saturating_sub(before - meter.left());
+            }
+        }
+    }
+
+    fn clearest_spots_first(&mut self) {
+        self.spots.sort_by(|a, b| b.contrast.total_cmp(&a.contrast));
+        self.spots.truncate(MOST_SPOTS);
     }
 
     /// The row, smoothed 1-2-1 with its neighbours: noise goes, edges along the row stay.
@@ -144,23 +213,27 @@ impl<'a> Search<'a> {
         );
     }
 
-    fn consider(&mut self, spot: Point, unit: f32, polarity: Polarity, meter: &mut Meter) {
-        let cell = (spot.y as usize / CELL) * self.cells + spot.x as usize / CELL;
+    fn consider(&mut self, spot: &Spot, meter: &mut Meter) -> Look {
+        let Spot { centre, unit, polarity, .. } = *spot;
+        let cell = (centre.y as usize / CELL) * self.cells + centre.x as usize / CELL;
         if self.vain[cell] >= 2 {
-            return;
+            return Look::Saved;
         }
         let known = |finder: &Finder| {
-            finder.polarity == polarity && (finder.centre - spot).length() < 2.0 * finder.module().max(unit)
+            finder.polarity == polarity && (finder.centre - centre).length() < 2.0 * finder.module().max(unit)
         };
-        if self.found.iter().any(known) {
-            return;
+        if self.found.iter().any(known) || !meter.spend(2) {
+            return Look::Saved;
         }
-        if !meter.spend(1) {
-            return;
-        }
-        match confirm(self.view, spot, unit, polarity, meter) {
-            Some(finder) => self.keep(finder),
-            None => self.vain[cell] += 1,
+        match confirm(self.view, centre, unit, polarity, meter) {
+            Some(finder) => {
+                self.keep(finder);
+                Look::Found
+            }
+            None => {
+                self.vain[cell] += 1;
+                Look::Vain
+            }
         }
     }
 
@@ -257,29 +330,31 @@ fn confirm(view: View<'_>, spot: Point, unit: f32, polarity: Polarity, meter: &m
     let vertical = cross(view, spot, down, unit, polarity, &mut scratch)?;
     let mut centre = spot + down * vertical.shift;
     let unit = (unit + vertical.unit) / 2.0;
-    let horizontal = cross(view, centre, right, unit, polarity, &mut scratch)?;
-    centre = centre + right * horizontal.shift;
-    if !meter.spend(8) {
+    if !meter.spend(2) {
         return None;
     }
+    let horizontal = cross(view, centre, right, unit, polarity, &mut scratch)?;
+    centre = centre + right * horizontal.shift;
 
     let mut radii = [None; DIRECTIONS];
     let mut missing = 0;
-    for (number, radius) in radii.iter_mut().enumerate() {
+    for done in 0..DIRECTIONS {
+        // Seven and eighteen have no common divisor: all directions in turn, the first few far apart.
+        let number = done * 7 % DIRECTIONS;
         let angle = number as f32 * std::f32::consts::PI / DIRECTIONS as f32;
         let direction = Point::new(angle.cos(), angle.sin());
         match cross(view, centre, direction, unit, polarity, &mut scratch) {
-            Some(crossing) => *radius = Some((direction, crossing.unit)),
+            Some(crossing) => radii[number] = Some((direction, crossing.unit)),
             None => missing += 1,
         }
-        if missing > DIRECTIONS / 2 {
+        if missing > 3 + done / 3 || !meter.spend(2) {
             return None;
         }
     }
     let (along, across) = frame(&radii)?;
     let mut finder = Finder { centre, along, across, agreement: 0.0, polarity };
     finder.agreement = agreement(view, &finder);
-    if finder.agreement < LEAST_AGREEMENT - 0.15 || !meter.spend(30) {
+    if finder.agreement < LEAST_AGREEMENT - 0.15 || !meter.spend(40) {
         return None;
     }
     settle(view, &mut finder);

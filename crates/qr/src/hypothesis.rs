@@ -38,6 +38,24 @@ pub(crate) struct Hypothesis {
     pub(crate) seen: usize,
 }
 
+/// The hypotheses followed so far: what was guessed is often what was seen.
+#[derive(Default)]
+pub(crate) struct Tried(Vec<[Point; 3]>);
+
+impl Tried {
+    /// Whether nothing like `hypothesis` was followed; from now on, it was.
+    pub(crate) fn is_new(&mut self, hypothesis: &Hypothesis) -> bool {
+        let centres = hypothesis.finders.map(|finder| finder.centre);
+        let reach = (0.4 * hypothesis.module()).max(1.0);
+        let known =
+            self.0.iter().any(|tried| tried.iter().zip(&centres).all(|(a, b)| (*a - *b).length() < reach));
+        if !known {
+            self.0.push(centres);
+        }
+        !known
+    }
+}
+
 /// How one finder sees another: along which of its axes, at what distance in modules of both.
 #[derive(Clone, Copy)]
 struct Sight {

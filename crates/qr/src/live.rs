@@ -5,28 +5,28 @@ use zeroize::Zeroizing;
 use crate::budget::{Budget, Meter};
 use crate::code::Code;
 use crate::decode;
-use crate::finder::{Polarity, Rows, Search};
+use crate::finder::{Finder, Patience, Polarity, Rows, Search};
 use crate::homography::Point;
-use crate::hypothesis::{self, Hypothesis};
+use crate::hypothesis::{self, Hypothesis, Tried};
 use crate::image::{GreyImage, View};
 use crate::model::Model;
 use crate::read::{self, Reading};
 use crate::symbol::{Module, Version};
 
-/// Symbols followed at once.
-const MOST_TRACKS: usize = 4;
+/// Supposed symbols followed at once; most are one symbol seen from a wrong corner.
+const MOST_TRACKS: usize = 12;
 /// Frames after which a symbol not seen again is forgotten.
 const PATIENCE: u64 = 10;
 /// Triples of finders tried in a frame without a code.
 const MOST_HYPOTHESES: usize = 6;
-/// How alike two readings of one symbol are at least; those of two symbols are not alike at all.
-const LEAST_LIKENESS: f32 = 0.25;
+/// How alike two readings of one symbol are at least. Those of two symbols are alike in their padding alone.
+const LEAST_LIKENESS: f32 = 0.35;
 /// Places tried for a third finder that is covered, in a frame without a code.
 const MOST_GUESSES: usize = 3;
 
 /// Reads the QR Codes of a stream of frames, in the order they come.
 ///
-/// Memory is bounded: at most four symbols are followed, each at most 177 x 177 modules.
+/// Memory is bounded: at most twelve symbols are followed, each of at most 177 x 177 modules.
 pub struct Live {
     budget: Budget,
     frame: u64,
@@ -38,7 +38,7 @@ struct Track {
     version: Version,
     polarity: Polarity,
     soft: Zeroizing<Vec<f32>>,
-    weight: f32,
+    frames: u16,
     centre: Point,
     extent: f32,
     seen: u64,
@@ -79,16 +79,17 @@ impl Live {
         }
         let mut meter = Meter::start(self.budget);
         let mut search = Search::new(view);
-        search.rows(Rows { first: 1, every: 3 }, &mut meter);
+        search.rows(Rows { first: 1, every: 3 }, Patience::Short, &mut meter);
         let finders = search.found();
-        let mut codes = Vec::new();
+        let (mut codes, mut tried) = (Vec::new(), Tried::default());
         let mut hypotheses = hypothesis::triples(&finders, &mut meter);
         hypotheses.truncate(MOST_HYPOTHESES);
-        self.follow(view, &hypotheses, &mut codes, &mut meter);
+        self.follow(view, &hypotheses, &mut codes, &mut tried, &mut meter);
         if codes.is_empty() {
             let mut guesses = hypothesis::pairs(view, &finders, &mut meter);
+            guesses.retain(|guess| tried.is_new(guess));
             guesses.truncate(MOST_GUESSES);
-            self.follow(view, &guesses, &mut codes, &mut meter);
+            self.follow(view, &guesses, &mut codes, &mut Tried::default(), &mut meter);
         }
         codes
     }
@@ -98,13 +99,15 @@ impl Live {
         view: View<'_>,
         hypotheses: &[Hypothesis],
         codes: &mut Vec<Code>,
+        tried: &mut Tried,
         meter: &mut Meter,
     ) {
         for hypothesis in hypotheses {
             if !meter.has_left() {
                 return;
             }
-            if hypothesis.finders.iter().any(|finder| codes.iter().any(|code| code.covers(finder.centre))) {
+            let is_read = |finder: &Finder| codes.iter().any(|code| code.covers(finder.centre));
+            if hypothesis.finders.iter().any(is_read) || !tried.is_new(hypothesis) {
                 continue;
             }
             match read::hypothesis(view, hypothesis, 1, meter) {
@@ -134,28 +137,27 @@ impl Live {
             return None;
         }
         let extent = side * model.module;
-        let known = self.tracks.iter().position(|track| {
+        let known = self.tracks.iter_mut().find(|track| {
             track.version == model.shape.version
                 && track.polarity == model.polarity
                 && (track.centre - centre).length() < track.extent.max(extent)
+                && likeness(&track.soft, soft, &model.shape.layout) >= LEAST_LIKENESS
         });
-        let Some(known) = known else {
+        // Alike is what no other symbol is, nor the same one looked at from another of its corners.
+        let Some(track) = known else {
             self.start(model, soft, centre, extent);
             return None;
         };
-        let track = self.tracks.get_mut(known)?;
-        if likeness(&track.soft, soft, &model.shape.layout) < LEAST_LIKENESS {
-            // Another card, or one of the two is no symbol: the newer is the better guess.
-            self.tracks.swap_remove(known);
-            self.start(model, soft, centre, extent);
+        if track.seen == self.frame {
+            // Another hypothesis has told the same of the same frame.
             return None;
         }
         for (sum, value) in track.soft.iter_mut().zip(soft) {
             *sum += value.clamp(-1.0, 1.0);
         }
-        track.weight += 1.0;
+        track.frames = track.frames.saturating_add(1);
         (track.centre, track.extent, track.seen) = (centre, extent, self.frame);
-        let share = 1.0 / track.weight;
+        let share = 1.0 / f32::from(track.frames);
         let mean = Zeroizing::new(track.soft.iter().map(|sum| sum * share).collect::<Vec<f32>>());
         let decoded =
             decode::hard(&model.shape, &mean).or_else(|| decode::with_erasures(&model.shape, &mean))?;
@@ -165,16 +167,18 @@ impl Live {
     }
 
     fn start(&mut self, model: &Model, soft: &[f32], centre: Point, extent: f32) {
-        if self.tracks.len() >= MOST_TRACKS
-            && let Some(oldest) = (0..self.tracks.len()).min_by_key(|&at| self.tracks.get(at).map(|t| t.seen))
-        {
-            self.tracks.swap_remove(oldest);
+        if self.tracks.len() >= MOST_TRACKS {
+            // What was not seen a second time goes first, of that the oldest.
+            let value = |track: &Track| (track.frames, track.seen);
+            if let Some(least) = (0..self.tracks.len()).min_by_key(|&at| self.tracks.get(at).map(value)) {
+                self.tracks.swap_remove(least);
+            }
         }
         self.tracks.push(Track {
             version: model.shape.version,
             polarity: model.polarity,
             soft: Zeroizing::new(soft.iter().map(|value| value.clamp(-1.0, 1.0)).collect()),
-            weight: 1.0,
+            frames: 1,
             centre,
             extent,
             seen: self.frame,

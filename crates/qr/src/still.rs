@@ -2,9 +2,8 @@
 
 use crate::budget::{Budget, Meter};
 use crate::code::Code;
-use crate::finder::{Finder, Rows, Search};
-use crate::homography::Point;
-use crate::hypothesis::{self, Hypothesis};
+use crate::finder::{Finder, Patience, Rows, Search};
+use crate::hypothesis::{self, Hypothesis, Tried};
 use crate::image::{GreyImage, View};
 use crate::read::{self, Reading};
 
@@ -41,36 +40,20 @@ impl Still {
     }
 }
 
-/// Reads what it can of a list of hypotheses, none of them twice.
-#[derive(Default)]
-struct Tried(Vec<[Point; 3]>);
-
-impl Tried {
-    fn is_new(&mut self, hypothesis: &Hypothesis) -> bool {
-        let centres = hypothesis.finders.map(|finder| finder.centre);
-        let known =
-            self.0.iter().any(|tried| tried.iter().zip(&centres).all(|(a, b)| (*a - *b).length() < 1.0));
-        if !known {
-            self.0.push(centres);
-        }
-        !known
-    }
-}
-
 fn search(view: View<'_>, codes: &mut Vec<Code>, meter: &mut Meter) {
     if !view.holds_a_symbol() {
         return;
     }
     let mut tried = Tried::default();
     let mut search = Search::new(view);
-    search.rows(Rows { first: 1, every: 3 }, meter);
+    search.rows(Rows { first: 1, every: 3 }, Patience::Long, meter);
     triples(view, &search.found(), codes, &mut tried, meter);
     if !codes.is_empty() {
         return;
     }
     // The rows between, for finders too small or too torn for every third.
     for first in [2, 3] {
-        search.rows(Rows { first, every: 3 }, meter);
+        search.rows(Rows { first, every: 3 }, Patience::Long, meter);
     }
     let finders = search.found();
     triples(view, &finders, codes, &mut tried, meter);
