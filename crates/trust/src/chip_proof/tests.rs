@@ -53,7 +53,7 @@ fn evidence() -> Evidence {
 
 fn state(evidence: &Evidence, name: CheckName) -> CheckState {
     let checks = chip_checks(evidence, &NOT_VERIFIED);
-    assert_eq!(checks.len(), 4);
+    assert_eq!(checks.len(), 5);
     checks.iter().find(|check| check.name == name).unwrap().state
 }
 
