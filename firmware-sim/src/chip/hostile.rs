@@ -82,7 +82,7 @@ fn assert_sane(command: &[u8], answer: &[u8], short: bool) {
         "{status:04X}"
     );
     // Protected, as one command or as a piece of one (ISO/IEC 7816-4, 5.4.1).
-    let is_protected = command[0] & !0x10 == 0x0C;
+    let is_protected = command.first().is_some_and(|class| class & !0x10 == 0x0C);
     assert!(status == 0x9000 || status == 0x6282 || answer.len() == 2 || is_protected, "{command:02X?}");
 }
 
