@@ -1,10 +1,6 @@
 //! From an invented person through print, camera and decoder back to the text.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test stops where its picture is not as drawn"
-)]
+#![expect(clippy::unwrap_used, reason = "a test stops where its picture is not as drawn")]
 
 use std::collections::BTreeSet;
 
