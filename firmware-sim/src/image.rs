@@ -177,6 +177,8 @@ pub enum Chaining {
     Accepted,
     /// It answers 6884.
     Refused,
+    /// It knows no such class byte: a bare 6E00, and its session is over.
+    Unknown,
 }
 
 /// Which lengths the chip takes.

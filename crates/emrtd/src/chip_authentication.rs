@@ -22,6 +22,9 @@ use crate::secure_messaging::SecureMessaging;
 /// id-CA, 0.4.0.127.0.7.2.2.3; one more arc names the key agreement and one more the cipher (9.2.7).
 const ID_CA: [u8; 8] = [0x04, 0x00, 0x7F, 0x00, 0x07, 0x02, 0x02, 0x03];
 
+/// Two keys with every cipher: no card has more, and trying the numbers of a group takes its time.
+const MOST_TRIES: usize = 8;
+
 type Outcome = ProofOutcome<ChipAuthenticationRun>;
 
 /// Runs it with the best of the keys in `infos` that the chip does not refuse.
@@ -34,7 +37,7 @@ pub(crate) fn run<C: CardChannel>(
         return Ok(ProofOutcome::NotOffered);
     }
     let mut outcome = ProofOutcome::Unsupported;
-    for candidate in candidates(infos) {
+    for candidate in candidates(infos).into_iter().take(MOST_TRIES) {
         let work = Run { chip: &mut *chip, candidate: &candidate, entropy: &mut *entropy };
         let done = match &candidate.key.group {
             KeyGroup::Known(parameters) => parameters.run(work)?,
@@ -47,6 +50,10 @@ pub(crate) fn run<C: CardChannel>(
         match done {
             // Refused under protection: the session lives, and another key may do.
             ProofOutcome::Refused(status) => outcome = ProofOutcome::Refused(status),
+            // Without a session there is nothing to try another key in.
+            ProofOutcome::Unsupported if chip.session_ref().is_none() => {
+                return Ok(ProofOutcome::Unsupported);
+            }
             ProofOutcome::Unsupported => {}
             ended => return Ok(ended),
         }
@@ -168,7 +175,7 @@ impl Candidate<'_> {
             let template = [encode(Tag(0x91), public), key_id.clone()].concat();
             let command = Command::new(0x00, 0x22, 0x41, 0xA6).data(&template);
             let reply = chip.transact_long(&command)?;
-            if reply.status().is_ok() {
+            if reply.status().is_ok() || chip.session_ref().is_none() {
                 return Ok(reply);
             }
         }

@@ -183,6 +183,9 @@ pub fn read_document_as<C: CardChannel, R: TryCryptoRng + ?Sized>(
     let station = (!locked.is_empty()).then_some(station);
     let proofs = proof::ask(chip, &plan.proofs, station, &files, &mut Source(rng))?;
     for file in locked {
+        if files.contains_key(&file) {
+            continue;
+        }
         let outcome = match chip.read_with(file, &mut |piece| tell(ReadStep::Piece(piece))) {
             Ok(outcome) => outcome,
             // A proof has ended the session: what was read before it stands.

@@ -96,7 +96,14 @@ impl<C: CardChannel> UnlockedChip<C> {
                 };
                 return self.transact(&last).map(Long::Answered);
             }
-            let reply = self.transact(&Command::new(cla | 0x10, ins, p1, p2).data(data))?;
+            let reply = match self.transact(&Command::new(cla | 0x10, ins, p1, p2).data(data)) {
+                Ok(reply) => reply,
+                // Said bare, it costs the session as well.
+                Err(ExchangeError::Session(SmFault::Unprotected(status))) if wants_no_pieces(status) => {
+                    return Ok(Long::NotInPieces(status));
+                }
+                Err(error) => return Err(error),
+            };
             match reply.status() {
                 status if status.is_ok() => {}
                 status if wants_no_pieces(status) => return Ok(Long::NotInPieces(status)),

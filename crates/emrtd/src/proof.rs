@@ -141,8 +141,12 @@ pub(crate) fn ask<C: CardChannel>(
     proofs.terminal_authentication = match (station, chip.agreed_with().map(<[u8]>::to_vec)) {
         (None, _) => TerminalAuthentication::NotAsked,
         (Some(Err(lack)), _) => TerminalAuthentication::NoStation(lack),
-        // A chip that agrees no key has nothing to tie the station to.
-        (Some(Ok(_)), None) => TerminalAuthentication::NotOffered,
+        // Without an agreed key there is nothing to tie the station to.
+        (Some(Ok(_)), None) => match proofs.chip_authentication {
+            ProofOutcome::NotOffered => TerminalAuthentication::NotOffered,
+            ProofOutcome::Unsupported => TerminalAuthentication::NotCarried,
+            _ => TerminalAuthentication::Broken,
+        },
         (Some(Ok(terminal)), Some(our_key)) => {
             settle_station(terminal_authentication::run(chip, terminal, &our_key, entropy))?
         }

@@ -397,10 +397,13 @@ fn a_long_key_goes_in_pieces_where_lengths_are_short_and_a_chip_that_takes_none_
         let asked = ReadPlan::new([FileId::DG14]).proving(ProofPlan::none().with_chip_authentication());
         let whole = read(&card, made(&card), ChannelLimits::EXTENDED, &asked);
         assert!(whole.proofs.chip_authentication.done().is_some(), "{:?}", whole.proofs);
-        let mut image = made(&card);
-        image.chaining = Chaining::Refused;
-        let refused = read(&card, image, ChannelLimits::EXTENDED, &asked);
-        assert_eq!(refused.proofs.chip_authentication, ProofOutcome::Unsupported, "{cipher:?}");
+        for chaining in [Chaining::Refused, Chaining::Unknown] {
+            let image = ChipImage { chaining, ..made(&card) };
+            let refused = read(&card, image, ChannelLimits::EXTENDED, &asked);
+            let outcome = &refused.proofs.chip_authentication;
+            assert_eq!(*outcome, ProofOutcome::Unsupported, "{cipher:?} {chaining:?}");
+            assert!(refused.bytes(FileId::DG14).is_some());
+        }
     }
 }
 

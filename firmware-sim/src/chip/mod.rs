@@ -208,6 +208,10 @@ impl Chip {
         let apdu = Apdu::parse(command, self.image.lengths)?;
         let carries = self.longest_field();
         match apdu.cla {
+            0x1C if self.image.chaining == Chaining::Unknown => {
+                self.session = Session { selection: self.session.selection, ..Session::default() };
+                Err(Refusal(StatusWord::CLA_NOT_SUPPORTED))
+            }
             0x0C | 0x1C => self.process_protected(&apdu, carries),
             0x00 | 0x10 => {
                 // A plain command ends secure messaging (ICAO 9303-11, 9.8.3).
@@ -260,7 +264,7 @@ impl Chip {
             // A piece is answered at once; what it belongs to is carried out with the last.
             let taken = match self.image.chaining {
                 Chaining::Accepted => Chain::go_on(before, apdu, &opened.data),
-                Chaining::Refused => Err(chain::NOT_SUPPORTED),
+                Chaining::Refused | Chaining::Unknown => Err(chain::NOT_SUPPORTED),
             };
             let status = taken.as_ref().map_or_else(|refusal| refusal.0, |_| StatusWord::OK);
             self.session.chain = taken.ok();
