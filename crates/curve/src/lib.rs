@@ -28,6 +28,7 @@
 #![forbid(unsafe_code)]
 
 mod curve_id;
+mod digits;
 pub mod ecdsa;
 mod explicit;
 mod key_pair;

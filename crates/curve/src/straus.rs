@@ -14,6 +14,7 @@ use elliptic_curve::point::AffineCoordinates;
 use elliptic_curve::{AffinePoint, BatchNormalize, FieldBytes, ProjectivePoint, Scalar};
 
 use crate::curve_id::IcaoCurve;
+use crate::digits::non_adjacent;
 
 /// Width of the digits that multiply the generator, whose multiples are made once.
 const GENERATOR_WIDTH: usize = 7;
@@ -217,57 +218,4 @@ impl CoefficientA {
 
 fn thrice<F: Field>(element: F) -> F {
     element.double() + element
-}
-
-/// A big-endian number in non-adjacent form, lowest digit first: each digit is zero or odd, and of `width` digits in a
-/// row at most one is not zero. Digits lie between the powers of two of `width` less one.
-fn non_adjacent(number: &[u8], width: usize) -> Vec<i8> {
-    let bits = number.len() * 8;
-    let bit = |at: usize| {
-        let byte = number.iter().rev().nth(at / 8).copied().unwrap_or(0);
-        i16::from(byte >> (at % 8) & 1)
-    };
-    // One more for what is carried out of the last.
-    let mut digits = vec![0; bits + 1];
-    let (mut at, mut carry) = (0, 0);
-    while let Some(digit) = digits.get_mut(at) {
-        if bit(at) == carry {
-            // Even with what is carried, which is carried on.
-            at += 1;
-            continue;
-        }
-        let window = (0..width).rev().fold(0, |sum, up| sum << 1 | bit(at + up)) + carry;
-        carry = window >> (width - 1);
-        // Below 64 in magnitude with the widest window here.
-        *digit = i8::try_from(window - (carry << width)).unwrap_or_default();
-        at += width;
-    }
-    digits
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn digits_are_sparse_odd_and_make_the_number(number: u64, more in 0_usize..3, width in 2_usize..8) {
-            let bytes = [vec![0; more], number.to_be_bytes().to_vec()].concat();
-            let digits = non_adjacent(&bytes, width);
-            let sum = digits.iter().enumerate().map(|(at, digit)| i128::from(*digit) << at).sum::<i128>();
-            prop_assert_eq!(sum, i128::from(number));
-            for (at, digit) in digits.iter().enumerate().filter(|(_, digit)| **digit != 0) {
-                prop_assert!(digit % 2 != 0 && i16::from(digit.abs()) < 1 << (width - 1));
-                prop_assert!(digits[at + 1..].iter().take(width - 1).all(|next| *next == 0));
-            }
-        }
-    }
-
-    #[test]
-    fn a_carry_out_of_the_last_bit_is_a_digit() {
-        assert_eq!(non_adjacent(&[0xFF], 2), [-1, 0, 0, 0, 0, 0, 0, 0, 1]);
-        assert_eq!(non_adjacent(&[0], 7), [0; 9]);
-    }
 }

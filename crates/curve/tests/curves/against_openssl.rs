@@ -1,10 +1,5 @@
 //! Every curve against OpenSSL: the same numbers, the same points, the same signatures.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "the helpers of these tests fail a test by panicking, like the tests themselves"
-)]
-
 use cccd_curve::ecdsa::{self, EcdsaFault};
 use cccd_curve::{CurveId, KeyPair, PointFault};
 use getrandom::SysRng;
@@ -12,25 +7,9 @@ use openssl::bn::{BigNum, BigNumContext};
 use openssl::derive::Deriver;
 use openssl::ec::{EcGroup, EcKey, EcPoint, PointConversionForm};
 use openssl::ecdsa::EcdsaSig;
-use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 
-fn group(curve: CurveId) -> EcGroup {
-    let nid = match curve {
-        CurveId::NistP192 => Nid::X9_62_PRIME192V1,
-        CurveId::BrainpoolP192r1 => Nid::BRAINPOOL_P192R1,
-        CurveId::NistP224 => Nid::SECP224R1,
-        CurveId::BrainpoolP224r1 => Nid::BRAINPOOL_P224R1,
-        CurveId::NistP256 => Nid::X9_62_PRIME256V1,
-        CurveId::BrainpoolP256r1 => Nid::BRAINPOOL_P256R1,
-        CurveId::BrainpoolP320r1 => Nid::BRAINPOOL_P320R1,
-        CurveId::NistP384 => Nid::SECP384R1,
-        CurveId::BrainpoolP384r1 => Nid::BRAINPOOL_P384R1,
-        CurveId::BrainpoolP512r1 => Nid::BRAINPOOL_P512R1,
-        CurveId::NistP521 => Nid::SECP521R1,
-    };
-    EcGroup::from_curve_name(nid).unwrap()
-}
+use crate::openssl_group as group;
 
 fn point_bytes(group: &EcGroup, key: &EcKey<Private>) -> Vec<u8> {
     let mut context = BigNumContext::new().unwrap();
