@@ -26,6 +26,10 @@
 //! # Ok::<(), cccd_qr::ImageError>(())
 //! ```
 //!
+//! `rqrr` reads the modules that were sampled, beside a decoder of our own, and the two must not differ. Its search
+//! of a picture is not used: it has been seen to panic, and to spend two minutes on one frame, in code that no budget
+//! reaches and on a thread that nobody can end. Whatever it finds, the search here finds first.
+//!
 //! It never says what a payload means or whether it is true, never returns what the error correction and
 //! the guard of `decode.rs` do not carry, opens no file or camera, and spends no more time or memory on a
 //! hostile picture than its budget and caps allow.

@@ -20,24 +20,16 @@ fn marked_letters() -> BTreeSet<char> {
     toned.chain(['ă', 'â', 'đ', 'ê', 'ô', 'ơ', 'ư']).collect()
 }
 
-/// Pictures in five hundred that may come to nothing. All of them should be read; what is read is right, always.
-const MOST_UNREAD: usize = 2;
-
 #[test]
 fn five_hundred_people_come_back_letter_by_letter() {
     let corpus = Corpus::new(SEED);
     let mut seen = BTreeSet::new();
     let mut side = Vec::new();
-    let mut unread = Vec::new();
     for person in 0..500 {
         let frame = corpus.close_up(person);
         let truth = frame.truth.unwrap();
         let image = GreyImage::new(frame.width, frame.height, &frame.grey).unwrap();
         let codes = Still::scan(&image, Budget::REPEATABLE);
-        if codes.is_empty() {
-            unread.push(person);
-            continue;
-        }
         assert_eq!(codes.len(), 1, "person {person} of seed {SEED}");
         assert!(*codes[0].payload == truth.payload, "person {person} of seed {SEED}");
         // A pixel of the mesh is its left upper edge, one of ours its middle.
@@ -53,7 +45,6 @@ fn five_hundred_people_come_back_letter_by_letter() {
         marked_letters().difference(&seen).collect::<Vec<_>>()
     );
     side.sort_by(f32::total_cmp);
-    assert!(unread.len() <= MOST_UNREAD, "not read: {unread:?}");
     let farthest = side[side.len() - 1];
     assert!(farthest < 4.0, "a corner is {farthest} pixels off");
 }

@@ -157,9 +157,9 @@ pub(super) fn draw(random: &mut Random, level: Level, module_mm: f32) -> Conditi
 }
 
 /// Those of a small picture of level 1 that shows little but the code. The largest symbol printed, of version 10, has
-/// 57 modules.
+/// 57 modules: turned by any angle it still fits.
 pub(super) fn close_up(random: &mut Random) -> Conditions {
-    let scale = random.range(4.0, 4.8);
+    let scale = random.range(4.0, 4.5);
     within(random, Level::One, ((384, 384), scale))
 }
 
