@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::run::{cargo, output, text};
 
 /// Each room and the rooms it may use, without tests.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("cccd-card", &[]),
     ("cccd-document", &["cccd-card"]),
     ("cccd-curve", &[]),
@@ -18,10 +18,19 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("cccd-evidence", &["cccd-card", "cccd-curve", "cccd-document", "cccd-trust"]),
     ("cccd-profiles", &["cccd-card", "cccd-document"]),
     ("cccd-readers", &["cccd-card", "cccd-profiles"]),
+    ("cccd-store", &[]),
     ("cccd-engine", &["cccd-card", "cccd-document", "cccd-emrtd", "cccd-profiles", "cccd-qr", "cccd-trust"]),
     (
         "cccd-api",
-        &["cccd-card", "cccd-document", "cccd-engine", "cccd-evidence", "cccd-profiles", "cccd-trust"],
+        &[
+            "cccd-card",
+            "cccd-document",
+            "cccd-engine",
+            "cccd-evidence",
+            "cccd-profiles",
+            "cccd-store",
+            "cccd-trust",
+        ],
     ),
     (
         "cccd-agent",
@@ -34,6 +43,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
             "cccd-evidence",
             "cccd-profiles",
             "cccd-readers",
+            "cccd-store",
             "cccd-trust",
         ],
     ),
@@ -50,6 +60,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
             "cccd-evidence",
             "cccd-firmware-sim",
             "cccd-profiles",
+            "cccd-store",
             "cccd-trust",
         ],
     ),
