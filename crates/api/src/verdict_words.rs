@@ -431,8 +431,8 @@ const WORDS: &[(Reason, Text)] = &[
     ),
     words(
         Reason::ProofKeyUnusable,
-        "Khóa dùng để chứng minh thuộc loại chương trình chưa biết.",
-        "The key the chip should prove itself with is of a kind this program does not know.",
+        "Khóa dùng để chứng minh thuộc loại chương trình chưa biết, hoặc dài quá khả năng của đầu đọc này.",
+        "The key the chip should prove itself with is of a kind this program does not know, or too long for this reader.",
     ),
     words(
         Reason::ProofKeyForeign,

@@ -92,7 +92,8 @@ pub enum ProofOutcome<T> {
     NotAsked,
     /// The chip does not offer it.
     NotOffered,
-    /// It offers it in a form we do not speak, or with a key that cannot be read.
+    /// It offers it in a form we do not speak, with a key that cannot be read, or with one that the reader has no room
+    /// for.
     Unsupported,
     /// The chip would not: its status word.
     Refused(StatusWord),

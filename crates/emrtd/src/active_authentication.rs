@@ -91,6 +91,13 @@ pub(crate) fn run<C: CardChannel>(
             break;
         }
     }
+    let whole = best.len() >= shortest_whole_answer(key, longest);
+    let room = chip.limits().allow_extended() || longest <= largest_plain(chip.cipher(), 256);
+    if !whole && !room && (!best.is_empty() || is_about_length(refused)) {
+        // A reader of short lengths has no room for this signature: what it cut, or the chip would not cut, says
+        // nothing about the chip.
+        return Ok(ProofOutcome::Unsupported);
+    }
     Ok(match (best.is_empty(), refused.is_ok()) {
         (false, _) => ProofOutcome::Done(ActiveAuthenticationRun {
             challenge: sent,
@@ -258,6 +265,25 @@ mod tests {
         let (_, seen) =
             asked(&rsa_key(512), ChannelLimits::EXTENDED, |_| Says::Protected(vec![2; 512], 0x9000));
         assert_eq!(seen.len(), 1);
+    }
+
+    #[test]
+    fn a_reader_without_room_for_a_signature_says_nothing_about_the_chip() {
+        let chips: [fn(usize) -> Says; 3] = [
+            |_| Says::Protected(vec![], 0x6700),
+            |_| Says::Protected(vec![2; 223], 0x9000),
+            |_| Says::Protected(vec![2; 223], 0x6121),
+        ];
+        for chip in chips {
+            let (outcome, _) = asked(&rsa_key(256), ChannelLimits::SHORT, chip);
+            assert!(matches!(outcome, Ok(ProofOutcome::Unsupported)), "{outcome:?}");
+        }
+        // A chip that will not, will not; and with room for all of it, less is no signature.
+        let (outcome, _) = asked(&rsa_key(256), ChannelLimits::SHORT, |_| Says::Protected(vec![], 0x6982));
+        assert!(matches!(outcome, Ok(ProofOutcome::Refused(StatusWord(0x6982)))), "{outcome:?}");
+        let (outcome, _) =
+            asked(&rsa_key(128), ChannelLimits::SHORT, |_| Says::Protected(vec![2; 100], 0x9000));
+        assert_eq!(done(outcome).response.len(), 100);
     }
 
     #[test]
