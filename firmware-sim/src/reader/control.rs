@@ -58,6 +58,13 @@ pub enum Order {
         /// Which reader, counted from 0.
         reader: usize,
     },
+    /// Makes a PN532 go wrong.
+    Trouble {
+        /// Which reader, counted from 0.
+        reader: usize,
+        /// `STAGE:WHAT` or `STAGE:WHAT*TIMES`; nothing to be good again.
+        trouble: Option<String>,
+    },
     /// Scans a code.
     Scan {
         /// Which scanner, counted from 0.
@@ -144,12 +151,15 @@ pub struct ScannerStatus {
 pub struct ReaderStatus {
     /// Counted from 0.
     pub number: usize,
-    /// How its name begins in PC/SC.
+    /// How its name begins in PC/SC; a PN532's has no other use.
     pub name: String,
     /// Whether its cable is in.
     pub plugged: bool,
     /// The card in it, as it was named.
     pub card: Option<String>,
+    /// What libnfc finds it by, if it is a PN532.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connstring: Option<String>,
 }
 
 /// Why an order got no reply.
@@ -266,7 +276,7 @@ mod tests {
 
     fn status() -> Status {
         let card = Some("cccd-2021".to_owned());
-        let reader = ReaderStatus { number: 0, name: "Desk".into(), plugged: true, card };
+        let reader = ReaderStatus { number: 0, name: "Desk".into(), plugged: true, card, connstring: None };
         let environment = [("PCSCLITE_CSOCK_NAME".to_owned(), "/somewhere/sock".to_owned())].into();
         Status { environment, serving: Some(true), readers: vec![reader], scanners: Vec::new() }
     }

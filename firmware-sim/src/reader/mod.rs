@@ -9,6 +9,8 @@ pub mod in_process;
 #[cfg(target_os = "linux")]
 pub mod pcscd;
 #[cfg(target_os = "linux")]
+pub mod pn532;
+#[cfg(target_os = "linux")]
 pub mod pty;
 pub mod scanner;
 #[cfg(target_os = "linux")]

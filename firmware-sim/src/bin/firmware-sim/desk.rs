@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use cccd_firmware_sim::reader::control::{Code, Order, ReaderStatus, Reply, Status, When};
 use cccd_firmware_sim::reader::pcscd::PcscBench;
+use cccd_firmware_sim::reader::pn532::Pn532;
 use cccd_firmware_sim::reader::vpcd::VpcdSlot;
 use cccd_firmware_sim::scanner::Glitch;
 
@@ -17,6 +18,8 @@ use crate::stations::StationFiles;
 pub(crate) struct Desk {
     readers: Readers,
     press: Press,
+    /// Those that libnfc drives; they are numbered behind the others.
+    pn532s: Vec<Pn532>,
     /// What lies in each reader.
     lying: Vec<Option<Printed>>,
     scanners: Scanners,
@@ -34,7 +37,13 @@ enum Readers {
 impl Desk {
     /// No reader at all.
     pub(crate) fn without_readers(press: Press) -> Self {
-        Self { readers: Readers::Absent, press, lying: Vec::new(), scanners: Scanners::default() }
+        Self {
+            readers: Readers::Absent,
+            press,
+            pn532s: Vec::new(),
+            lying: Vec::new(),
+            scanners: Scanners::default(),
+        }
     }
 
     /// As many readers behind a service of our own, with its files in `folder`.
@@ -45,6 +54,7 @@ impl Desk {
         Ok(Self {
             readers: Readers::Own(bench),
             press,
+            pn532s: Vec::new(),
             lying: vec![None; count],
             scanners: Scanners::default(),
         })
@@ -59,9 +69,28 @@ impl Desk {
         Ok(Self {
             readers: Readers::Vpcd(slots),
             press,
+            pn532s: Vec::new(),
             lying: vec![None; count],
             scanners: Scanners::default(),
         })
+    }
+
+    /// Puts so many PN532s beside the readers, with their ports in `folder`.
+    pub(crate) fn add_pn532s(&mut self, folder: &Path, count: usize) -> anyhow::Result<()> {
+        for number in 0..count {
+            let port = folder.join(format!("pn532-{number}"));
+            let reader =
+                Pn532::plugged(&port).with_context(|| format!("cannot make the port {}", port.display()))?;
+            self.pn532s.push(reader);
+            self.lying.push(None);
+        }
+        Ok(())
+    }
+
+    /// The PN532 of this number, counted over all readers.
+    fn pn532(&self, number: usize) -> Option<&Pn532> {
+        let others = self.lying.len() - self.pn532s.len();
+        self.pn532s.get(number.checked_sub(others)?)
     }
 
     /// Puts scanners of these models beside the readers, with their ports in `folder`.
@@ -98,6 +127,7 @@ impl Desk {
             Order::Swap { reader, card } => self.swap(reader, &card),
             Order::Unplug { reader } => self.unplug(reader),
             Order::Plug { reader } => self.plug(reader),
+            Order::Trouble { reader, trouble } => self.trouble(reader, trouble.as_deref()),
             Order::Scan { scanner, code, when, glitch } => self.scan(scanner, code, when, glitch),
             Order::UnplugScanner { scanner } => self.scanners.unplug(scanner),
             Order::PlugScanner { scanner } => self.scanners.plug(scanner),
@@ -115,6 +145,11 @@ impl Desk {
             bail!("a card lies in reader {number} already; remove it, or swap");
         }
         let (chip, printed) = self.press.make(named)?;
+        if let Some(reader) = self.pn532(number) {
+            reader.insert(chip)?;
+            *self.place(number)? = Some(printed);
+            return Ok(());
+        }
         match &mut self.readers {
             Readers::Own(bench) => bench.reader(number).context("no such reader")?.insert(chip)?,
             Readers::Vpcd(slots) => {
@@ -124,6 +159,12 @@ impl Desk {
             Readers::Absent => bail!("no such reader"),
         }
         *self.place(number)? = Some(printed);
+        Ok(())
+    }
+
+    fn trouble(&self, number: usize, trouble: Option<&str>) -> anyhow::Result<()> {
+        let reader = self.pn532(number).context("only a PN532 can be made to go wrong")?;
+        reader.trouble(trouble.map(str::parse).transpose()?);
         Ok(())
     }
 
@@ -139,6 +180,10 @@ impl Desk {
         if self.place(number)?.take().is_none() {
             bail!("no card lies in reader {number}");
         }
+        if let Some(reader) = self.pn532(number) {
+            drop(reader.remove());
+            return Ok(());
+        }
         match &mut self.readers {
             Readers::Own(bench) => drop(bench.reader(number).and_then(|reader| reader.remove())),
             Readers::Vpcd(slots) => drop(slots.get_mut(number).and_then(|(_, slot)| slot.remove())),
@@ -152,6 +197,11 @@ impl Desk {
             bail!("no card lies in reader {number}; insert one");
         }
         let (chip, printed) = self.press.make(named)?;
+        if let Some(reader) = self.pn532(number) {
+            drop(reader.swap(chip));
+            *self.place(number)? = Some(printed);
+            return Ok(());
+        }
         match &mut self.readers {
             Readers::Own(bench) => {
                 drop(bench.reader(number).context("no such reader")?.swap(chip));
@@ -169,6 +219,10 @@ impl Desk {
 
     fn unplug(&mut self, number: usize) -> anyhow::Result<()> {
         self.place(number)?;
+        if let Some(reader) = self.pn532(number) {
+            reader.unplug();
+            return Ok(());
+        }
         match &self.readers {
             Readers::Own(bench) => bench.reader(number).context("no such reader")?.unplug(),
             Readers::Vpcd(_) | Readers::Absent => bail!("a reader of vpcd has no cable to pull"),
@@ -178,6 +232,9 @@ impl Desk {
 
     fn plug(&mut self, number: usize) -> anyhow::Result<()> {
         self.place(number)?;
+        if let Some(reader) = self.pn532(number) {
+            return Ok(reader.plug()?);
+        }
         match &self.readers {
             Readers::Own(bench) => bench.plug(number)?,
             Readers::Vpcd(_) | Readers::Absent => bail!("a reader of vpcd has no cable to pull"),
@@ -188,36 +245,39 @@ impl Desk {
     /// How things stand.
     pub(crate) fn status(&self) -> Status {
         let card = |number: usize| self.lying.get(number)?.as_ref().map(|printed| printed.card.clone());
-        let scanners = self.scanners.status();
+        let mut environment = BTreeMap::new();
+        let mut serving = None;
+        let mut readers = Vec::new();
         match &self.readers {
             Readers::Own(bench) => {
                 let socket = bench.socket_path().display().to_string();
-                let readers = (0..bench.reader_count()).map(|number| ReaderStatus {
+                environment.insert("PCSCLITE_CSOCK_NAME".to_owned(), socket);
+                serving = Some(bench.is_serving());
+                readers.extend((0..bench.reader_count()).map(|number| ReaderStatus {
                     number,
                     name: bench.friendly_name(number).unwrap_or_default().to_owned(),
                     plugged: bench.reader(number).is_some_and(|reader| reader.is_plugged()),
                     card: card(number),
-                });
-                Status {
-                    environment: [("PCSCLITE_CSOCK_NAME".to_owned(), socket)].into(),
-                    serving: Some(bench.is_serving()),
-                    readers: readers.collect(),
-                    scanners,
-                }
+                    connstring: None,
+                }));
             }
-            Readers::Vpcd(slots) => {
-                let readers = slots.iter().enumerate().map(|(number, (port, _))| ReaderStatus {
-                    number,
-                    name: format!("vpcd on port {port}"),
-                    plugged: true,
-                    card: card(number),
-                });
-                Status { environment: BTreeMap::new(), serving: None, readers: readers.collect(), scanners }
-            }
-            Readers::Absent => {
-                Status { environment: BTreeMap::new(), serving: None, readers: Vec::new(), scanners }
-            }
+            Readers::Vpcd(slots) => readers.extend(slots.iter().enumerate().map(|(number, (port, _))| {
+                let name = format!("vpcd on port {port}");
+                ReaderStatus { number, name, plugged: true, card: card(number), connstring: None }
+            })),
+            Readers::Absent => {}
         }
+        for (index, reader) in self.pn532s.iter().enumerate() {
+            let number = readers.len();
+            readers.push(ReaderStatus {
+                number,
+                name: format!("PN532 {}", index + 1),
+                plugged: reader.is_plugged(),
+                card: card(number),
+                connstring: Some(reader.connstring()),
+            });
+        }
+        Status { environment, serving, readers, scanners: self.scanners.status() }
     }
 
     fn place(&mut self, number: usize) -> anyhow::Result<&mut Option<Printed>> {

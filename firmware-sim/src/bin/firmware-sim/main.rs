@@ -19,6 +19,7 @@ use cccd_firmware_sim::pki::{DigestKind, SignerKind};
 use cccd_firmware_sim::reader::control::{
     Code, Order, OrderDesk, ReaderStatus, Reply, ScannerStatus, Status, When, give,
 };
+use cccd_firmware_sim::reader::pn532::Trouble;
 use cccd_firmware_sim::scanner::Glitch;
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
@@ -52,6 +53,8 @@ enum CliTask {
     Remove(OnReader),
     /// Puts a card in place of the one that lies in a reader.
     Swap(WithCard),
+    /// Makes a PN532 go wrong, or be good again.
+    Trouble(GoWrong),
     /// Scans a code on a scanner of a running simulator.
     Scan(Scan),
     /// Pulls the cable of a reader or scanner.
@@ -94,10 +97,14 @@ struct Run {
     /// A card for the next reader: a shipped card's name, or a TOML file. May be repeated.
     #[arg(long = "card", value_name = "NAME|FILE")]
     cards: Vec<String>,
-    /// How many readers; as many as cards where not given, and at least one unless there is a scanner. With 0 no
-    /// smart-card service is started.
+    /// How many readers behind the smart-card service; where not given, as many as there are cards that no PN532 takes,
+    /// and at least one unless there is a PN532 or a scanner. With 0 no smart-card service is started.
     #[arg(long, value_parser = clap::value_parser!(u8).range(0..=15))]
     readers: Option<u8>,
+    /// A PN532, or as many as are said, for libnfc beside the readers: with the last cards on them.
+    #[arg(long, value_name = "COUNT", num_args = 0..=1, default_value_t = 0, default_missing_value = "1",
+          value_parser = clap::value_parser!(u8).range(0..=15))]
+    pn532: u8,
     /// A serial scanner of this model beside the readers. May be repeated.
     #[arg(long = "scanner", value_name = "MODEL")]
     scanners: Vec<String>,
@@ -141,6 +148,15 @@ struct OnDevice {
     /// Which scanner, counted from 0, and no reader.
     #[arg(long, value_name = "SCANNER", conflicts_with = "reader")]
     scanner: Option<usize>,
+    #[command(flatten)]
+    reader: OnReader,
+}
+
+#[derive(Args)]
+struct GoWrong {
+    /// STAGE:WHAT or STAGE:WHAT*TIMES, such as exchanging:rf-01*1 (time-out), finding:ats-length-zero,
+    /// exchanging:status-bit-7, opening:silence; without it, the reader is good again.
+    trouble: Option<Trouble>,
     #[command(flatten)]
     reader: OnReader,
 }
@@ -222,6 +238,10 @@ fn carry_out(task: CliTask) -> anyhow::Result<()> {
             tell(&reader.folder, &order, &mut out)
         }
         CliTask::Remove(on) => tell(&on.folder, &Order::Remove { reader: on.reader }, &mut out),
+        CliTask::Trouble(GoWrong { trouble, reader }) => {
+            let trouble = trouble.map(|trouble| trouble.to_string());
+            tell(&reader.folder, &Order::Trouble { reader: reader.reader, trouble }, &mut out)
+        }
         CliTask::Scan(Scan { code, scanner, when_triggered, glitch, folder }) => {
             let code = match (code.card, code.text) {
                 (Some(card), _) => Code::Card(where_it_is(card)?),
@@ -271,16 +291,20 @@ fn run_until_told(run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
     if give(&folder, &Order::Status {}).is_ok() {
         bail!("a simulator runs in {} already; choose another --dir", folder.display());
     }
-    let least = usize::from(run.scanners.is_empty());
-    let count = run.readers.map_or(run.cards.len().max(least), usize::from);
-    ensure!(count > 0 || !run.scanners.is_empty(), "no reader and no scanner: nothing to simulate");
-    ensure!(run.cards.len() <= count, "{} cards do not fit into {count} readers", run.cards.len());
+    let nfc = usize::from(run.pn532);
+    let least = usize::from(run.scanners.is_empty() && nfc == 0);
+    let left_over = run.cards.len().saturating_sub(nfc);
+    let count = run.readers.map_or(left_over.max(least), usize::from);
+    let all = count + nfc;
+    ensure!(all > 0 || !run.scanners.is_empty(), "no reader and no scanner: nothing to simulate");
+    ensure!(run.cards.len() <= all, "{} cards do not fit into {all} readers", run.cards.len());
     let press = Press::new(&folder, run.csca, run.csca_digest)?;
     let mut desk = match run.vpcd {
         _ if count == 0 => Desk::without_readers(press),
         None => Desk::with_own_service(&folder, count, press)?,
         Some(port) => Desk::with_vpcd(port, count, press)?,
     };
+    desk.add_pn532s(&folder, nfc)?;
     desk.add_scanners(&folder, &run.scanners)?;
     for (reader, card) in run.cards.iter().enumerate() {
         desk.insert(reader, card)?;
@@ -363,6 +387,14 @@ fn introduce(ready: &Ready<'_>, out: &mut impl Write) -> io::Result<()> {
         out,
         "    firmware-sim lies lists what a card can lie about: --card cccd-2021+SignedByStranger"
     )?;
+    for ReaderStatus { number, connstring, .. } in &ready.status.readers {
+        let Some(connstring) = connstring else { continue };
+        writeln!(out, "    firmware-sim trouble exchanging:rf-01*1 --reader {number}")?;
+        writeln!(out, "\nlibnfc's own tool finds reader {number}:\n")?;
+        writeln!(out, "    LIBNFC_DEVICE={connstring} nfc-list -v")?;
+        writeln!(out, "\nand an agent with these settings:\n")?;
+        writeln!(out, "    [[nfc]]\n    name = \"Simulated {number}\"\n    connstring = {connstring:?}")?;
+    }
     if let Some(ScannerStatus { port, model, .. }) = ready.status.scanners.first() {
         writeln!(out, "    firmware-sim scan --card cccd-2021 --glitch pieces:7")?;
         writeln!(out, "\nAn agent takes the first scanner with these settings:\n")?;
@@ -376,9 +408,10 @@ fn introduce(ready: &Ready<'_>, out: &mut impl Write) -> io::Result<()> {
 
 fn list_devices(status: &Status, out: &mut impl Write) -> io::Result<()> {
     let cable = |plugged: bool| if plugged { "" } else { "  (unplugged)" };
-    for ReaderStatus { number, name, plugged, card } in &status.readers {
+    for ReaderStatus { number, name, plugged, card, connstring } in &status.readers {
         let lies = card.as_deref().unwrap_or("empty");
-        writeln!(out, "reader {number}  {name:24} {lies}{}", cable(*plugged))?;
+        let found_by = connstring.as_deref().map(|by| format!("  {by}")).unwrap_or_default();
+        writeln!(out, "reader {number}  {name:24} {lies}{}{found_by}", cable(*plugged))?;
     }
     for ScannerStatus { number, model, port, plugged } in &status.scanners {
         writeln!(out, "scanner {number} {model:24} {port}{}", cable(*plugged))?;
