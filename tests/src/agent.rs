@@ -53,15 +53,26 @@ impl AgentUnderTest {
 
     /// The same with more lines in the `[readings]` part of its settings.
     pub fn start_with(program: &str, socket: Option<&Path>, readings: &str) -> Self {
-        Self::start_set_up(program, socket, readings, "")
+        Self::start_set_up(program, socket, readings, "", "")
     }
 
     /// The same as a station: with these lines in the `[terminal]` part of its settings.
     pub fn start_as_station(program: &str, socket: Option<&Path>, terminal: &str) -> Self {
-        Self::start_set_up(program, socket, "", terminal)
+        Self::start_set_up(program, socket, "", terminal, "")
     }
 
-    fn start_set_up(program: &str, socket: Option<&Path>, readings: &str, terminal: &str) -> Self {
+    /// The same with more lines in the `[readings]` part of its settings, and these tables behind everything else.
+    pub fn start_with_tables(program: &str, socket: Option<&Path>, readings: &str, tables: &str) -> Self {
+        Self::start_set_up(program, socket, readings, "", tables)
+    }
+
+    fn start_set_up(
+        program: &str,
+        socket: Option<&Path>,
+        readings: &str,
+        terminal: &str,
+        tables: &str,
+    ) -> Self {
         let folder = TempDir::new().unwrap();
         let config = folder.path().join("agent.toml");
         let key_file = folder.path().join("evidence-key.json");
@@ -81,6 +92,7 @@ impl AgentUnderTest {
                 text += "scopes = ['evidence', 'scan', 'fingerprints', 'irises']\n";
             }
         }
+        text += tables;
         std::fs::File::create(&config).unwrap().write_all(text.as_bytes()).unwrap();
 
         let mut command = Command::new(program);

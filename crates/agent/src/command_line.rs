@@ -66,6 +66,12 @@ enum Command {
     Trust(TrustArguments),
     /// Kiểm tra tệp cấu hình · Tell whether the settings file can be used
     CheckConfig,
+    /// What libnfc runs in; started by the daemon, once for each NFC reader
+    #[command(hide = true)]
+    NfcWorker {
+        /// Where libnfc finds the reader
+        connstring: String,
+    },
     /// In hợp đồng API · Print the API contract (OpenAPI 3.1)
     Openapi,
 }
@@ -157,6 +163,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(line: CommandLine) -> Result<ExitCode> {
+    if let Command::NfcWorker { connstring } = &line.command {
+        // It has no settings and no log: it talks to the daemon alone.
+        return Ok(cccd_readers::nfc_worker(connstring));
+    }
     let mut settings = load(line.config.as_deref())?;
     match (line.log, &line.command) {
         (Some(level), _) => settings.log.level = level.name().to_owned(),
@@ -176,6 +186,7 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         Command::Token { name } => token(&name),
         Command::Trust(arguments) => trust::run(&settings.trust, &arguments),
         Command::CheckConfig => check_config(&settings),
+        Command::NfcWorker { .. } => Ok(ExitCode::FAILURE),
         Command::Openapi => say(&cccd_api::openapi_json()),
     }
 }

@@ -10,7 +10,9 @@ use cccd_api::{AgentFacts, Api};
 use cccd_card::{ReaderSource, ScannerSource};
 use cccd_engine::{Engine, EngineOptions, Judge};
 use cccd_profiles::{AgentSettings, TerminalSettings, UnnamedScanners};
-use cccd_readers::{PcscOptions, PcscSource, SerialOptions, SerialSource};
+use cccd_readers::{
+    NfcOptions, NfcSource, PcscOptions, PcscSource, SerialOptions, SerialSource, WorkerProgram,
+};
 use cccd_trust::{Basis, Policy, judge};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
@@ -160,11 +162,18 @@ pub(crate) fn scanners(settings: &AgentSettings) -> Vec<Arc<dyn ScannerSource>> 
 
 /// The readers of this machine.
 pub(crate) fn readers(settings: &AgentSettings) -> Vec<Arc<dyn ReaderSource>> {
-    vec![Arc::new(PcscSource::new(PcscOptions {
+    let exchange_within = settings.readings.exchange_within;
+    let pcsc = PcscSource::new(PcscOptions {
         ignore: settings.readers.ignore.clone(),
-        exchange_within: settings.readings.exchange_within,
+        exchange_within,
         ..PcscOptions::default()
-    }))]
+    });
+    let mut sources: Vec<Arc<dyn ReaderSource>> = vec![Arc::new(pcsc)];
+    if !settings.nfc.is_empty() {
+        let (readers, worker) = (settings.nfc.clone(), WorkerProgram::this_program());
+        sources.push(Arc::new(NfcSource::new(NfcOptions { readers, exchange_within, worker })));
+    }
+    sources
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that asks the clock")]

@@ -252,6 +252,7 @@ pub(crate) fn of_readers(readers: &[ReaderView]) -> String {
     for reader in readers {
         let transport = match reader.info.transport {
             Transport::PcSc => "PC/SC",
+            Transport::Nfc => "libnfc",
             _ => "-",
         };
         let card = if reader.has_card { "có · yes" } else { "không · no" };

@@ -44,6 +44,8 @@ impl fmt::Display for ReaderId {
 pub enum Transport {
     /// The system's smart-card service.
     PcSc,
+    /// libnfc, in a process of its own.
+    Nfc,
     /// A simulated chip in this process.
     InProcess,
 }

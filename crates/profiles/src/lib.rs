@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 mod code_encoding;
+mod nfc_settings;
 mod origin;
 mod reader_profile;
 mod scanner_profile;
@@ -30,6 +31,7 @@ mod trust_settings;
 mod usb_id;
 
 pub use code_encoding::CodeEncoding;
+pub use nfc_settings::{DeskNfcReader, NfcSettingsError};
 pub use origin::{NotAnOrigin, Origin};
 pub use reader_profile::{ReaderCatalogue, ReaderProfile, ReaderProfileError};
 pub use scanner_profile::{

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::nfc_settings::{self, RawNfc};
 use crate::scanner_settings::{RawScanner, RawScanners};
 use crate::terminal_settings::RawTerminal;
 use crate::trust_settings::RawTrust;
 use crate::{
-    NotATokenHash, NotAnOrigin, Origin, ScannerSettings, ScannerSettingsError, TerminalSettings,
-    TerminalSettingsError, TokenHash, TrustSettings, TrustSettingsError,
+    DeskNfcReader, NfcSettingsError, NotATokenHash, NotAnOrigin, Origin, ScannerSettings,
+    ScannerSettingsError, TerminalSettings, TerminalSettingsError, TokenHash, TrustSettings,
+    TrustSettingsError,
 };
 
 /// The settings as meant.
@@ -25,6 +27,8 @@ pub struct AgentSettings {
     pub readings: ReadingSettings,
     /// Which readers are used.
     pub readers: ReaderSettings,
+    /// Readers that libnfc drives.
+    pub nfc: Vec<DeskNfcReader>,
     /// What becomes of scanned codes.
     pub scans: ScanSettings,
     /// Which scanners are used.
@@ -167,6 +171,9 @@ pub enum SettingsError {
         /// Largest.
         most: u64,
     },
+    /// An NFC reader is set up wrongly.
+    #[error(transparent)]
+    Nfc(#[from] NfcSettingsError),
     /// A scanner is set up wrongly.
     #[error(transparent)]
     Scanner(#[from] ScannerSettingsError),
@@ -196,6 +203,7 @@ struct RawSettings {
     caller: Vec<RawCaller>,
     readings: RawReadings,
     readers: RawReaders,
+    nfc: Vec<RawNfc>,
     scans: RawScans,
     scanners: RawScanners,
     scanner: Vec<RawScanner>,
@@ -324,6 +332,7 @@ impl TryFrom<RawSettings> for AgentSettings {
             callers,
             readings,
             readers: ReaderSettings { ignore: raw.readers.ignore },
+            nfc: nfc_settings::meant(raw.nfc)?,
             scans: ScanSettings { keep: seconds("scans.keep_s", raw.scans.keep_s, 10, 120)? },
             scanners: ScannerSettings::of(&raw.scanners, raw.scanner)?,
             trust: raw.trust.try_into()?,

@@ -16,12 +16,17 @@
 //! Scanners on serial ports are found, listened to and found again by [`SerialSource`]; [`Splitter`] makes codes of what
 //! comes over their lines, and knows no port.
 //!
+//! Readers that libnfc drives are [`NfcSource`]'s. libnfc itself runs in processes of their own ([`nfc_worker`]): a chip
+//! that answers badly can crash it.
+//!
 //! Nothing above this crate can tell one kind of reader from another. No call into a driver is trusted to
 //! return, and no answer is trusted to be one.
 
+mod nfc;
 mod pcsc;
 mod serial;
 
+pub use crate::nfc::{NfcOptions, NfcSource, WorkerProgram, nfc_worker};
 pub use crate::pcsc::{PcscOptions, PcscSource};
 pub use crate::serial::{
     Burst, BurstShape, Heard, LONGEST_FRAME, NotSent, PortFault, ScannerOrder, ScannerTrial, SerialOptions,

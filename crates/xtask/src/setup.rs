@@ -10,10 +10,13 @@ use crate::run::{run, step};
 type Package = (&'static str, &'static str);
 
 /// What everything needs.
-const PACKAGES: [Package; 7] = [
+const PACKAGES: [Package; 10] = [
     ("gcc", "links everything, builds the C parts of dependencies"),
     ("pkg-config", "finds the libraries below"),
     ("libpcsclite-dev", "the agent talks to PC/SC readers"),
+    ("libnfc-dev", "the agent talks to NFC readers that no PC/SC driver serves, such as a PN532"),
+    ("libclang-dev", "reads libnfc's header while the agent is built"),
+    ("libnfc-bin", "nfc-list, which must find the simulated PN532 as the agent does"),
     ("libssl-dev", "the simulated chip's cryptography"),
     ("pcscd", "the smart-card service that tests and demo drive"),
     ("libccid", "the reader driver in it"),
@@ -56,7 +59,8 @@ pub(crate) fn setup_for_qr_bench() -> Result<()> {
 fn missing() -> Result<Vec<&'static str>> {
     if !has_apt() {
         // Without apt we cannot look; the build says which library it misses, and this says how to get it.
-        return if has("pkg-config") && pkg_config_knows("libpcsclite") && pkg_config_knows("openssl") {
+        return if has("pkg-config") && ["libpcsclite", "libnfc", "openssl"].into_iter().all(pkg_config_knows)
+        {
             Ok(Vec::new())
         } else {
             bail!("{}", elsewhere())
@@ -120,8 +124,8 @@ fn elsewhere() -> String {
         PACKAGES.iter().map(|(name, purpose)| format!("  {name:<16} {purpose}")).collect();
     format!(
         "this machine has no apt, so install the equals of these Debian packages yourself:\n{}\n\
-         Fedora: dnf install gcc pkgconf-pkg-config pcsc-lite-devel openssl-devel pcsc-lite pcsc-lite-ccid softhsm\n\
-         Arch:   pacman -S gcc pkgconf pcsclite openssl ccid softhsm",
+         Fedora: dnf install gcc pkgconf-pkg-config pcsc-lite-devel libnfc-devel clang-devel libnfc openssl-devel pcsc-lite pcsc-lite-ccid softhsm\n\
+         Arch:   pacman -S gcc pkgconf pcsclite libnfc clang openssl ccid softhsm",
         packages.join("\n")
     )
 }

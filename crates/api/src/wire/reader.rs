@@ -46,6 +46,8 @@ pub(crate) struct ReaderJson {
 pub(crate) enum TransportJson {
     /// The system's smart-card service.
     Pcsc,
+    /// libnfc, in a process of its own.
+    Nfc,
     /// A simulated chip in this process.
     InProcess,
     /// Something newer than this description.
@@ -87,6 +89,7 @@ impl From<ReaderView> for ReaderJson {
             name: view.info.name,
             transport: match view.info.transport {
                 Transport::PcSc => TransportJson::Pcsc,
+                Transport::Nfc => TransportJson::Nfc,
                 Transport::InProcess => TransportJson::InProcess,
                 _ => TransportJson::Other,
             },
