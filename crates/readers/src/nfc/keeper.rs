@@ -1,6 +1,7 @@
 //! One reader's keeper: the thread that owns its worker, looks for cards, and serves the channel to the one that lies
 //! there.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -56,8 +57,8 @@ pub(super) enum Job {
 /// What the keeper tells the watching thread.
 pub(super) enum News {
     Event(ReaderEvent),
-    /// It has tried to open its reader for the first time.
-    Tried,
+    /// It has looked at its reader for the first time, or could not.
+    Looked,
 }
 
 /// Everything a keeper is given.
@@ -69,6 +70,8 @@ pub(super) struct Keeper<'a> {
     pub(super) jobs: Receiver<Job>,
     pub(super) news: Sender<News>,
     pub(super) stop: &'a StopSignal,
+    /// Whether the watching thread knows that it has looked.
+    pub(super) has_looked: Cell<bool>,
 }
 
 /// Why a worker is given up.
@@ -94,7 +97,6 @@ impl Keeper<'_> {
     /// Keeps the reader until told to stop, whatever becomes of its workers.
     pub(super) fn keep(&self) {
         let mut pause = BACK_OFF.0;
-        let mut tried = false;
         let mut told_missing = false;
         while !self.stop.is_raised() {
             let since = Instant::now();
@@ -102,7 +104,6 @@ impl Keeper<'_> {
                 Ok(worker) => {
                     told_missing = false;
                     self.tell(ReaderEvent::Attached(self.info.clone()));
-                    tried = tried || self.tell_tried();
                     let mut table = Table::new(self, worker);
                     let why = table.serve();
                     let ended = table.worker.end_or_farewell(&why);
@@ -116,10 +117,10 @@ impl Keeper<'_> {
                     if !std::mem::replace(&mut told_missing, true) && !matches!(why, Lost::Stopping) {
                         tracing::warn!(reader = %self.info.id, why = why.word(), "NFC reader cannot be opened; trying on");
                     }
-                    tried = tried || self.tell_tried();
                     why
                 }
             };
+            self.looked();
             if matches!(why, Lost::Stopping) {
                 return;
             }
@@ -169,9 +170,10 @@ impl Keeper<'_> {
         let _ = self.news.send(News::Event(event));
     }
 
-    fn tell_tried(&self) -> bool {
-        let _ = self.news.send(News::Tried);
-        true
+    fn looked(&self) {
+        if !self.has_looked.replace(true) {
+            let _ = self.news.send(News::Looked);
+        }
     }
 }
 
@@ -258,9 +260,12 @@ impl<'a> Table<'a> {
     /// Tells what has changed on the reader.
     fn look(&mut self) -> Result<(), Lost> {
         if self.card.is_none() {
-            return self.find();
+            self.find()?;
+        } else if !self.is_present()? {
+            self.lift()?;
         }
-        if self.is_present()? { Ok(()) } else { self.lift() }
+        self.keeper.looked();
+        Ok(())
     }
 
     fn carry_out(&mut self, job: Job) -> Result<(), Lost> {

@@ -9,10 +9,13 @@ use zeroize::Zeroizing;
 
 use super::fault;
 use super::protocol::Found;
-use super::worker::{Code, Device, MAX_REPLY};
+use super::worker::{Code, Device};
 
 /// SAK: complies with ISO/IEC 14443-4 (ISO/IEC 14443-3, 6.5.3.4).
 const SPEAKS_14443_4: u8 = 0x20;
+
+/// Longest answer that comes out of libnfc's frame buffer.
+const MAX_REPLY: usize = 263;
 
 /// An open reader.
 pub(super) struct Libnfc {

@@ -15,6 +15,7 @@ mod protocol;
 mod tests;
 mod worker;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Mutex, PoisonError};
@@ -61,13 +62,13 @@ impl NfcSource {
 
     /// Passes on what the keepers tell, until the last of them has ended.
     fn pass_on(&self, news: &mpsc::Receiver<News>, tell: &mut dyn FnMut(ReaderEvent)) {
-        let mut untried = self.options.readers.len();
+        let mut unseen = self.options.readers.len();
         for news in news {
             match news {
                 News::Event(event) => tell(event),
-                News::Tried => {
-                    untried = untried.saturating_sub(1);
-                    if untried == 0 {
+                News::Looked => {
+                    unseen = unseen.saturating_sub(1);
+                    if unseen == 0 {
                         tell(ReaderEvent::SourceReady("nfc"));
                     }
                 }
@@ -108,6 +109,7 @@ impl ReaderSource for NfcSource {
                     jobs: inbox,
                     news: telling.clone(),
                     stop,
+                    has_looked: Cell::new(false),
                 };
                 scope.spawn(move || keeper.keep());
             }

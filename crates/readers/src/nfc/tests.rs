@@ -156,7 +156,7 @@ impl Bench {
     }
 
     /// The next event of this kind; those before it are passed over.
-    fn wait_for(&self, what: &str, is_it: impl Fn(&ReaderEvent) -> bool) {
+    fn wait_for(&self, what: &str, mut is_it: impl FnMut(&ReaderEvent) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -216,7 +216,16 @@ fn a_reader_is_found_and_its_card_answers() {
         }
         _ => false,
     });
-    bench.wait_for_card();
+    // What lies there at the start is told before the source says that it is ready.
+    let mut inserted = false;
+    bench.wait_for("the source", |event| match event {
+        ReaderEvent::SourceReady(_) => true,
+        event => {
+            inserted |= matches!(event, ReaderEvent::CardInserted { .. });
+            false
+        }
+    });
+    assert!(inserted);
     let mut channel = bench.connect();
     assert_eq!(channel.atr().to_string(), "3B 82 80 01 80 73 F0");
     assert!(good(channel.transmit(&SELECT)));

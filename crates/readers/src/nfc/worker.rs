@@ -17,8 +17,6 @@ use super::protocol::{Answer, Found, Request};
 
 /// Longest command that libnfc's frame buffer holds behind its own two bytes. It does not look itself.
 pub(super) const MAX_COMMAND: usize = 262;
-/// Longest answer that comes out of it.
-pub(super) const MAX_REPLY: usize = 263;
 /// How long libnfc gets to let go of the reader after the agent has.
 const FAREWELL: Duration = Duration::from_millis(500);
 

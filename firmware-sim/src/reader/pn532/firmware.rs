@@ -273,3 +273,125 @@ fn answer_to_select(historical: &[u8]) -> Vec<u8> {
     ats.extend(historical);
     ats
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reader::EchoCard;
+    use crate::reader::slot::Question;
+
+    /// A chip with a card on it, as a host sees both.
+    struct Bench {
+        firmware: Firmware,
+        slot: Slot,
+        kind: CardType,
+    }
+
+    impl Bench {
+        fn new(kind: CardType) -> Self {
+            let slot = Slot::new().unwrap();
+            slot.insert(Box::new(EchoCard::marked(7))).unwrap();
+            Self { firmware: Firmware::default(), slot, kind }
+        }
+
+        /// Gives a command and waits for what the card says to it. Nothing for a syntax error.
+        fn give(&mut self, command: &[u8]) -> Vec<u8> {
+            match self.firmware.command(command, &self.slot, self.kind) {
+                Reaction::Answer(answer) => answer,
+                Reaction::SyntaxError => Vec::new(),
+                Reaction::Ask(task) => {
+                    let answer = match &task {
+                        Task::Activate(card) => self.slot.ask(*card, Question::Reset),
+                        Task::Process(card, command) => {
+                            self.slot.ask(*card, Question::Process(command.clone()))
+                        }
+                    };
+                    self.firmware.finish(&task, answer.recv().ok(), self.kind)
+                }
+            }
+        }
+
+        fn find(&mut self, modulation: u8) -> Vec<u8> {
+            self.give(&[0x4A, 1, modulation])
+        }
+    }
+
+    #[test]
+    fn a_card_of_either_type_describes_itself_to_whoever_looks_for_that_type() {
+        let mut bench = Bench::new(CardType::A);
+        assert_eq!(bench.find(0x03), [0x4B, 0]);
+        let found = bench.find(0x00);
+        assert_eq!(found[..8], [0x4B, 1, 1, 0x00, 0x08, 0x20, 4, 0x08]);
+        // The historical bytes of its answer-to-reset are those of its ATS.
+        assert_eq!(found[11..], [9, 0x78, 0x77, 0x81, 0x02, b'E', b'C', b'H', b'O']);
+        let mut bench = Bench::new(CardType::B);
+        assert_eq!(bench.find(0x00), [0x4B, 0]);
+        let found = bench.find(0x03);
+        assert_eq!((found.len(), found[3]), (17, 0x50));
+    }
+
+    #[test]
+    fn a_deselected_card_sleeps_until_the_field_was_off_and_then_has_another_number() {
+        let mut bench = Bench::new(CardType::A);
+        let number = |found: &[u8]| found[7..11].to_vec();
+        let first = bench.find(0x00);
+        assert_eq!(number(&bench.find(0x00)), number(&first), "still powered");
+        assert_eq!(bench.give(&[0x44, 0]), [0x45, GOOD]);
+        assert_eq!(bench.find(0x00), [0x4B, 0]);
+        bench.give(&[0x32, 0x01, 0x00]);
+        let second = bench.find(0x00);
+        assert_ne!(number(&second), number(&first));
+    }
+
+    #[test]
+    fn long_commands_and_answers_come_in_pieces() {
+        let mut bench = Bench::new(CardType::A);
+        assert_eq!(bench.give(&[0x40, 1, 0, 0xA4]), [0x41, NOT_ACCEPTABLE], "no card was selected");
+        bench.find(0x00);
+        // The card gives back what it is sent, and 9000.
+        let long: Vec<u8> = (0..=255).cycle().take(600).collect();
+        let pieces: Vec<&[u8]> = long.chunks(PIECE).collect();
+        for piece in &pieces[..2] {
+            assert_eq!(bench.give(&[&[0x40, 1 | MORE], *piece].concat()), [0x41, GOOD]);
+        }
+        let mut answer = bench.give(&[&[0x40, 1], pieces[2]].concat());
+        let mut heard = Vec::new();
+        while answer[1] == MORE {
+            assert_eq!(answer.len(), 2 + PIECE);
+            heard.extend_from_slice(&answer[2..]);
+            answer = bench.give(&[0x40, 1]);
+        }
+        assert_eq!(answer[1], GOOD);
+        heard.extend_from_slice(&answer[2..]);
+        assert_eq!(heard, [&long[..], &[0x90, 0x00]].concat());
+        let too_long = [&[0x40, 1][..], &[0; PIECE + 1]].concat();
+        assert_eq!(bench.give(&too_long), [0x41, BUFFER_TOO_SMALL]);
+    }
+
+    #[test]
+    fn a_card_that_is_lifted_is_a_time_out_and_one_that_is_swapped_is_seen_to_be() {
+        let mut bench = Bench::new(CardType::A);
+        bench.find(0x00);
+        assert_eq!(bench.give(&[0x42, 0xB2]), [0x43, GOOD, 0xA2]);
+        assert_eq!(bench.give(&[0x42, 0xBA, 0x01]), [0x43, GOOD, 0xAA, 0x01]);
+        assert_eq!(bench.give(&[0x00, 0x06]), [0x01, GOOD]);
+        drop(bench.slot.swap(Box::new(EchoCard::marked(8))));
+        assert_eq!(bench.give(&[0x40, 1, 0, 0xA4, 4, 0]), [0x41, TIME_OUT]);
+        assert_eq!(bench.give(&[0x42, 0xB2]), [0x43, TIME_OUT]);
+        assert_eq!(bench.find(0x00), [0x4B, 0], "the reader was empty for a moment");
+        assert_eq!(bench.find(0x00)[..2], [0x4B, 1]);
+        assert_eq!(bench.give(&[0x40, 1, 0, 0xA4, 4, 0]), [0x41, GOOD, 8, 0x90, 0x00]);
+    }
+
+    #[test]
+    fn no_command_panics_it() {
+        let mut bench = Bench::new(CardType::A);
+        for code in 0..=255u8 {
+            for data in [&[][..], &[0], &[1, 0], &[1, 0xFF, 0xFF], &[0xFF; 40]] {
+                let answer = bench.give(&[&[code], data].concat());
+                assert!(answer.is_empty() || answer[0] == code.wrapping_add(1), "{code:02X}");
+            }
+        }
+        assert!(bench.give(&[]).is_empty());
+    }
+}
