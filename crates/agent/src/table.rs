@@ -6,6 +6,7 @@ use cccd_document::{
     StatedDate, Validity,
 };
 use cccd_engine::{BiometricOutcome, ReaderView, Reading};
+use cccd_profiles::ReaderCatalogue;
 use cccd_trust::{Check, CheckName, CheckState, HashState, Reason, Summary, Verdict};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{ContentArrangement, Table};
@@ -258,7 +259,14 @@ pub(crate) fn of_readers(readers: &[ReaderView]) -> String {
         let card = if reader.has_card { "có · yes" } else { "không · no" };
         table.add_row([reader.info.id.as_str(), &format!("{} ({transport})", reader.info.name), card]);
     }
-    format!("{table}\n")
+    let catalogue = ReaderCatalogue::shipped();
+    let mut text = format!("{table}\n");
+    for reader in readers {
+        for quirk in catalogue.find(&reader.info.name).into_iter().flat_map(|profile| &profile.quirks) {
+            text += &format!("{}: {} · {}\n", reader.info.id, quirk.advice_vi(), quirk.advice());
+        }
+    }
+    text
 }
 
 /// The scanners: id, where, and what.

@@ -33,7 +33,10 @@ mod usb_id;
 pub use code_encoding::CodeEncoding;
 pub use nfc_settings::{DeskNfcReader, NfcSettingsError};
 pub use origin::{NotAnOrigin, Origin};
-pub use reader_profile::{ReaderCatalogue, ReaderProfile, ReaderProfileError};
+pub use reader_profile::{
+    EscapeCommands, ExchangeLevel, ExtendedLength, Grounds, OpenQuestion, ReaderCatalogue, ReaderProfile,
+    ReaderProfileError, ReaderQuirk, Sighting, Slots,
+};
 pub use scanner_profile::{
     CodeEnd, CodeFraming, CommandAnswer, FlowControl, Parity, ScannerCatalogue, ScannerCommand,
     ScannerCommands, ScannerProfile, ScannerProfileError, SerialLine, StopBits, SymbologyMark,

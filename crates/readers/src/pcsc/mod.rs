@@ -36,11 +36,12 @@ impl Default for PcscOptions {
 }
 
 impl PcscOptions {
+    /// Whether nobody's card lies there: the settings say so, or the slot is for a module of the reader's own.
     fn ignores(&self, name: &str) -> bool {
         self.ignore.iter().any(|pattern| match pattern.strip_suffix('*') {
             Some(beginning) => name.starts_with(beginning),
             None => name == pattern,
-        })
+        }) || self.catalogue.find(name).is_some_and(|profile| profile.is_sam_slot(name))
     }
 
     fn limits_of(&self, name: &str) -> ChannelLimits {
