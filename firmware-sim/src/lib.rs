@@ -9,6 +9,8 @@ pub mod image;
 pub mod lies;
 pub mod personalise;
 pub mod pki;
+pub mod quirks;
 pub mod reader;
 #[cfg(target_os = "linux")]
 pub mod scanner;
+pub mod timing;

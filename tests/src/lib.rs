@@ -6,10 +6,12 @@
 //! trace level and every event it sent is searched for them.
 
 pub mod agent;
+pub mod card_time;
 pub mod held_card;
 pub mod judged;
 pub mod matrix;
 pub mod people;
+pub mod quirks;
 
 pub use agent::{AgentUnderTest, Answer, CALLER_TOKEN, OTHER_TOKEN, PAGE_ORIGIN, PAGE_TOKEN};
 pub use held_card::{HeldCard, Hold};

@@ -28,6 +28,8 @@ pub struct ReadPlan {
 /// What happens while a document is read.
 #[derive(Debug)]
 pub enum ReadStep<'a> {
+    /// A file is asked for: all before it are done with.
+    Begins(FileId),
     /// More of a file is here.
     Piece(Progress),
     /// A file is done with, one way or another. Nothing of it is judged yet.
@@ -157,7 +159,10 @@ pub fn read_document_as<C: CardChannel, R: TryCryptoRng + ?Sized>(
         }
         let outcome = match plan.kept(file, going_on.as_ref()) {
             Some(known) => known.clone(),
-            None => chip.read_with(file, &mut |piece| tell(ReadStep::Piece(piece)))?,
+            None => {
+                tell(ReadStep::Begins(file));
+                chip.read_with(file, &mut |piece| tell(ReadStep::Piece(piece)))?
+            }
         };
         if let FileOutcome::Read(bytes) = &outcome {
             match file {
@@ -186,6 +191,7 @@ pub fn read_document_as<C: CardChannel, R: TryCryptoRng + ?Sized>(
         if files.contains_key(&file) {
             continue;
         }
+        tell(ReadStep::Begins(file));
         let outcome = match chip.read_with(file, &mut |piece| tell(ReadStep::Piece(piece))) {
             Ok(outcome) => outcome,
             // A proof has ended the session: what was read before it stands.

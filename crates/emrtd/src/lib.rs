@@ -58,6 +58,7 @@ mod proof;
 mod public_key;
 mod read;
 mod secure_messaging;
+mod shape;
 mod start;
 mod symmetric;
 mod terminal_authentication;
@@ -75,6 +76,7 @@ pub use metered::{Metered, Outline, Traffic};
 pub use proof::{Proof, ProofPlan};
 pub use read::{Progress, ReadError, UnlockedChip};
 pub use secure_messaging::SmFault;
+pub use shape::{AssumedPace, CardAccessRoad, CardShape};
 pub use terminal_authentication::{
     CvCertificate, CvCertificateError, CvRights, CvRole, FileTerminalKey, KeyFileError, SigningError,
     Terminal, TerminalError, TerminalKey, TerminalPublicKey,

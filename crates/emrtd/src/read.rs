@@ -14,6 +14,7 @@ use crate::entropy::NoEntropy;
 use crate::exchange::ExchangeError;
 use crate::proof::Proof;
 use crate::secure_messaging::{SecureMessaging, SmFault, largest_plain};
+use crate::shape::CardShape;
 use crate::start::is_about_length;
 
 /// Tag and length of any file: a tag of two bytes and a length of four.
@@ -135,6 +136,7 @@ pub struct UnlockedChip<C> {
     mapping: ProofOutcome<ChipAuthenticationMappingRun>,
     identity: Vec<u8>,
     agreed_with: Option<Vec<u8>>,
+    shape: Option<CardShape>,
 }
 
 impl<C> fmt::Debug for UnlockedChip<C> {
@@ -166,7 +168,20 @@ impl<C: CardChannel> UnlockedChip<C> {
             mapping: ProofOutcome::NotOffered,
             identity: Vec::new(),
             agreed_with: None,
+            shape: None,
         }
+    }
+
+    /// The same, with what was found out on the way.
+    pub(crate) fn shaped(self, shape: CardShape) -> Self {
+        Self { shape: Some(shape), ..self }
+    }
+
+    /// What the next card of this make on this reader need not be asked: for [`LockedChip::known_as`].
+    ///
+    /// [`LockedChip::known_as`]: crate::LockedChip::known_as
+    pub fn shape(&self) -> Option<CardShape> {
+        self.shape
     }
 
     /// The same, with what access control left beside the session.

@@ -8,6 +8,7 @@ use cccd_document::{FileId, SecurityInfos};
 use zeroize::Zeroizing;
 
 use crate::pace::Variant;
+use crate::shape::CardAccessRoad;
 use crate::transport::exchange_plain;
 
 /// EF.CardAccess as several apps for the Vietnamese card carry it, for cards that let nobody read theirs:
@@ -84,19 +85,26 @@ impl CardAccess {
 /// Reads EF.CardAccess.
 ///
 /// Some chips answer SELECT of the master file with 6D00, 6982 and more, and let EF.CardAccess be selected
-/// all the same; so the master file comes last, and what it answers does not matter.
-pub(crate) fn card_access(channel: &mut dyn CardChannel) -> Result<CardAccess, TransportError> {
-    let roads = [(None, Road::Identifier), (None, Road::ShortIdentifier), (Some(()), Road::Identifier)];
-    for (master_file, road) in roads {
-        if master_file.is_some() {
+/// all the same; so the master file comes last, and what it answers does not matter. Where a card of this make went a
+/// way before, that is the first.
+pub(crate) fn card_access(
+    channel: &mut dyn CardChannel,
+    known: Option<CardAccessRoad>,
+) -> Result<(CardAccess, CardAccessRoad), TransportError> {
+    for way in CardAccessRoad::first(known) {
+        let road = match way {
+            CardAccessRoad::ShortIdentifier => Road::ShortIdentifier,
+            _ => Road::Identifier,
+        };
+        if way == CardAccessRoad::AfterMasterFile {
             exchange_plain(channel, &Command::new(0x00, 0xA4, 0x00, 0x0C).data(&[0x3F, 0x00]))?;
         }
         let Some(first) = open(channel, FileId::CardAccess, road)? else { continue };
         if let Some(bytes) = read_whole(channel, &first)? {
-            return Ok(CardAccess::Read(bytes, road));
+            return Ok((CardAccess::Read(bytes, road), way));
         }
     }
-    Ok(CardAccess::Assumed)
+    Ok((CardAccess::Assumed, CardAccessRoad::Nowhere))
 }
 
 /// What the card carries at once, as far as it says, and never more than `limits`.
@@ -237,7 +245,7 @@ mod tests {
 
     fn read(steps: &[(&str, &str)]) -> CardAccess {
         let mut chip = Script::of(steps);
-        let found = card_access(&mut chip).unwrap();
+        let (found, _) = card_access(&mut chip, None).unwrap();
         chip.finish();
         found
     }
@@ -289,6 +297,28 @@ mod tests {
             );
             assert_eq!(found.into_bytes(), None);
         }
+    }
+
+    #[test]
+    fn the_way_a_card_of_this_make_went_is_the_first_and_the_others_follow() {
+        let answer = ok(ONE_PACE);
+        let read = |known, steps: &[(&str, &str)]| {
+            let mut chip = Script::of(steps);
+            let found = card_access(&mut chip, Some(known)).unwrap();
+            chip.finish();
+            found
+        };
+        let (found, way) = read(CardAccessRoad::ShortIdentifier, &[(READ_SFI, &answer)]);
+        assert!(matches!(found, CardAccess::Read(..)) && way == CardAccessRoad::ShortIdentifier);
+        let steps = [(SELECT_MF, "6D00"), (SELECT, "9000"), (READ, answer.as_str())];
+        assert_eq!(read(CardAccessRoad::AfterMasterFile, &steps).1, CardAccessRoad::AfterMasterFile);
+        // Another card of the same answer-to-reset goes another way.
+        let steps = [(READ_SFI, "6A82"), (SELECT, "9000"), (READ, answer.as_str())];
+        assert_eq!(read(CardAccessRoad::ShortIdentifier, &steps).1, CardAccessRoad::Identifier);
+        // One that had none is asked once all the same.
+        assert!(matches!(read(CardAccessRoad::Nowhere, &[(SELECT, "6A82")]).0, CardAccess::Assumed));
+        let (found, way) = read(CardAccessRoad::Nowhere, &[(SELECT, "9000"), (READ, &answer)]);
+        assert!(matches!(found, CardAccess::Read(..)) && way == CardAccessRoad::Identifier);
     }
 
     #[test]

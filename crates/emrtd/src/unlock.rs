@@ -13,6 +13,7 @@ use crate::attempt::{AccessStep, AttemptError, ProtocolFault};
 use crate::entropy::{Entropy, NoEntropy, Source};
 use crate::read::{Application, UnlockedChip};
 use crate::secure_messaging::SecureMessaging;
+use crate::shape::{AssumedPace, CardShape};
 use crate::start::{self, Offer};
 use crate::{bac, pace};
 
@@ -85,6 +86,7 @@ fn name(kind: PasswordKind) -> &'static str {
 pub struct LockedChip<C> {
     channel: C,
     limits: ChannelLimits,
+    known: Option<CardShape>,
 }
 
 impl<C> fmt::Debug for LockedChip<C> {
@@ -96,13 +98,18 @@ impl<C> fmt::Debug for LockedChip<C> {
 impl<C: CardChannel> LockedChip<C> {
     /// A card that has just been laid down or reset.
     pub fn new(channel: C) -> Self {
-        Self { limits: channel.limits(), channel }
+        Self { limits: channel.limits(), channel, known: None }
     }
 
     /// Never sends or asks for more than this at once, whatever card and reader claim: for a second reading
     /// of a card that broke off the first over a long reply.
     pub fn limited_to(self, limits: ChannelLimits) -> Self {
         Self { limits: self.limits.min(limits), ..self }
+    }
+
+    /// Begins with what worked with a card of this make on this reader before.
+    pub fn known_as(self, shape: CardShape) -> Self {
+        Self { known: Some(shape), ..self }
     }
 
     /// Runs PACE with each key, or BAC where that gives nothing (ICAO 9303-11, 4.2).
@@ -120,10 +127,20 @@ impl<C: CardChannel> LockedChip<C> {
     ) -> Result<UnlockedChip<C>, UnlockError> {
         let mut entropy = Source(rng);
         let lost = |source| UnlockError::CardLost { step: AccessStep::Start, source };
-        let card_access = start::card_access(&mut self.channel).map_err(lost)?;
-        let limits = start::card_limits(&mut self.channel, &card_access, self.limits).map_err(lost)?;
+        let known_way = self.known.map(|shape| shape.card_access);
+        let (card_access, way) = start::card_access(&mut self.channel, known_way).map_err(lost)?;
+        // What was found out of another kind of card says nothing of this one.
+        let known = self.known.filter(|shape| shape.card_access == way);
+        let limits = match known {
+            Some(shape) => self.limits.min(shape.limits),
+            None => start::card_limits(&mut self.channel, &card_access, self.limits).map_err(lost)?,
+        };
 
         let mut offer = card_access.offer();
+        let is_assumed = matches!(card_access, start::CardAccess::Assumed);
+        if is_assumed && known.is_some_and(|shape| shape.assumed_pace == AssumedPace::Refused) {
+            offer.variants.clear();
+        }
         offer.variants.retain(|variant| variant.fits(limits.min(self.channel.limits())));
         let mut tries = Tries::new(&mut self.channel, &mut entropy, &offer);
         let opened = match tries.pace(keys)? {
@@ -139,8 +156,14 @@ impl<C: CardChannel> LockedChip<C> {
             downgrade: opened.downgrade,
             card_access: card_access.into_bytes(),
         };
+        let in_vain = is_assumed && matches!(access.protocol, AccessProtocol::Bac);
+        let shape = CardShape {
+            card_access: way,
+            limits,
+            assumed_pace: if in_vain { AssumedPace::Refused } else { AssumedPace::Possible },
+        };
         let chip = UnlockedChip::new(self.channel, opened.session, access, limits, opened.application);
-        Ok(chip.after_access(opened.mapping, opened.identity, opened.our_key))
+        Ok(chip.after_access(opened.mapping, opened.identity, opened.our_key).shaped(shape))
     }
 }
 
@@ -322,9 +345,15 @@ enum Next {
 
 fn telling(error: &UnlockError) -> u8 {
     match error {
-        UnlockError::WrongKey { .. } => 3,
-        UnlockError::KeyBlocked { .. } => 2,
-        UnlockError::LastTryRefused { .. } => 1,
+        UnlockError::WrongKey { .. } => 4,
+        UnlockError::KeyBlocked { .. } => 3,
+        UnlockError::LastTryRefused { .. } => 2,
+        // A card with another application: that it knows no PACE either says less.
+        UnlockError::AccessRefused { step: AccessStep::SelectApplication, status }
+            if status.is_not_found() =>
+        {
+            1
+        }
         _ => 0,
     }
 }

@@ -369,6 +369,7 @@ fn progress_of_each_file_only_grows() {
     let mut told: BTreeMap<FileId, Vec<(usize, Option<usize>)>> = BTreeMap::new();
     let mut done = Vec::new();
     let evidence = read_document(&mut opened, &ReadPlan::identity(), &mut SysRng, &mut |step| match step {
+        ReadStep::Begins(_) => {}
         ReadStep::Piece(piece) => told.entry(piece.file).or_default().push((piece.read, piece.total)),
         ReadStep::File(file, outcome) => done.push((file, outcome.clone())),
     })

@@ -12,11 +12,12 @@ use cccd_document::{
     FileId, FileOutcome, MalformedFile, RecordNote, RecordSources, StationLack,
 };
 use cccd_emrtd::{
-    AccessStep, Challenge, LockedChip, Metered, ProofPlan, ReadError, ReadPlan, ReadStep, Terminal,
-    UnlockError, read_document_as,
+    AccessStep, CardShape, Challenge, LockedChip, Metered, ProofPlan, ReadError, ReadPlan, ReadStep,
+    Terminal, UnlockError, UnlockedChip, read_document_as,
 };
 
 use crate::engine::Message;
+use crate::learned::{Learned, Shapes};
 use crate::owner::{CallOff, Job};
 use crate::{
     BiometricReading, Effort, EngineOptions, PartialReading, Phase, PortraitWish, ReadFailure, Reading,
@@ -30,9 +31,10 @@ pub(crate) fn read_card(
     job: &mut Job,
     inbox: &mpsc::Sender<Message>,
     options: &EngineOptions,
+    learned: &mut Learned,
 ) -> Result<Reading, ReadFailure> {
     let mut kept = std::mem::take(&mut job.kept);
-    let outcome = converse_and_judge(source, reader, job, &mut kept, inbox, options);
+    let outcome = converse_and_judge(source, reader, job, &mut kept, inbox, options, learned);
     // Should the card come back, the reading goes on from here.
     job.kept = kept;
     outcome
@@ -45,12 +47,14 @@ fn converse_and_judge(
     kept: &mut BTreeMap<FileId, FileOutcome>,
     inbox: &mpsc::Sender<Message>,
     options: &EngineOptions,
+    learned: &mut Learned,
 ) -> Result<Reading, ReadFailure> {
     let mut progress = ProgressTeller { job, inbox, told: 0 };
     progress.tell(Phase::Connecting, 1);
     let start = Instant::now();
     let connected = source.connect(reader).map_err(|error| ReadFailure::from(&error))?;
     let channel = Callable { channel: connected, call_off: job.call_off.clone() };
+    let channel = learned.reader.watch(channel);
     let mut channel = Metered::with_trace(channel, |outline| tracing::trace!(%outline, "apdu"));
 
     let plan = plan(job);
@@ -63,10 +67,11 @@ fn converse_and_judge(
     let wish = Wish { plan: &plan, station: station.as_ref().map_err(|lack| *lack) };
     let today = (options.clock)().date();
     let mut early = EarlyTeller { job, reader, inbox, today, told: false };
-    let evidence = converse(&mut channel, job, wish, &mut progress, kept, &mut early, || {
-        effort.unlocked_after = start.elapsed();
-        tracing::debug!(%reader, "chip open");
-    })?;
+    let evidence =
+        converse(&mut channel, job, wish, &mut progress, kept, &mut early, &mut learned.shapes, || {
+            effort.unlocked_after = start.elapsed();
+            tracing::debug!(%reader, "chip open");
+        })?;
     let traffic = channel.traffic();
     effort.elapsed = start.elapsed();
     effort.commands = traffic.commands;
@@ -157,7 +162,7 @@ struct Wish<'a> {
 
 /// Opens the chip and reads its files. A chip that ends its session over the length of an answer is opened
 /// again and asked for less: some refuse 256 bytes under secure messaging, some break off in the middle
-/// (card quirks 25, 26, 30).
+/// (card quirks 25, 26). So is one whose reader did not carry an exchange of extended length (card quirk 1).
 fn converse<C: CardChannel>(
     channel: &mut Metered<C>,
     job: &Job,
@@ -165,6 +170,7 @@ fn converse<C: CardChannel>(
     progress: &mut ProgressTeller<'_>,
     kept: &mut BTreeMap<FileId, FileOutcome>,
     early: &mut EarlyTeller<'_>,
+    shapes: &mut Shapes,
     mut opened: impl FnMut(),
 ) -> Result<Evidence, ReadFailure> {
     let narrower = [
@@ -173,28 +179,50 @@ fn converse<C: CardChannel>(
         ChannelLimits { max_reply: 160, ..ChannelLimits::SHORT },
     ];
     let mut refused = StatusWord::WRONG_LENGTH;
+    let mut untransacted = None;
     for (round, limits) in narrower.into_iter().enumerate() {
         if round > 0 {
             channel.reset().map_err(|error| ReadFailure::from(&error))?;
         }
         progress.tell(Phase::Unlocking, 5);
-        let chip = LockedChip::new(&mut *channel).limited_to(limits);
-        let mut chip = chip.unlock(&job.access.keys, &mut getrandom::SysRng).map_err(|error| {
-            let failure = unlock_failure(&error);
-            log_failure(&error, failure);
-            failure
-        })?;
+        let atr = channel.atr().clone();
+        let known = shapes.of(&atr);
+        let extended = limits.min(channel.limits()).allow_extended();
+        let mut unlocked = unlock(&mut *channel, limits, known, job);
+        if let (Some(_), Err(UnlockError::AccessRefused { .. } | UnlockError::Unsupported)) =
+            (known, &unlocked)
+        {
+            // A card of another make may answer the same to reset: nothing is known of this one.
+            shapes.forget(&atr);
+            drop(unlocked);
+            channel.reset().map_err(|error| ReadFailure::from(&error))?;
+            unlocked = unlock(&mut *channel, limits, None, job);
+        }
+        let mut chip = match unlocked {
+            Ok(chip) => chip,
+            Err(UnlockError::CardLost { step, source }) if extended && is_untransacted(&source) => {
+                tracing::info!(%step, %source, "reader did not carry an exchange; asking for less");
+                untransacted = Some(ReadFailure::from(&source));
+                continue;
+            }
+            Err(error) => {
+                let failure = unlock_failure(&error);
+                log_failure(&error, failure);
+                return Err(failure);
+            }
+        };
+        if let Some(shape) = chip.shape() {
+            shapes.learn(&atr, shape);
+        }
         progress.tell(Phase::Reading, 20);
         opened();
         let mut measure = Measure::default();
         let plan = wish.plan.clone().going_on_from(kept.clone());
         let mut told = |step: ReadStep<'_>| match step {
-            ReadStep::Piece(piece) => {
-                if piece.file == FileId::DG2 {
-                    early.tell(kept);
-                }
-                progress.tell(Phase::Reading, measure.percent(piece));
-            }
+            // Where extended length passes, the first piece of the face is all of it.
+            ReadStep::Begins(FileId::DG2) => early.tell(kept),
+            ReadStep::Begins(_) => {}
+            ReadStep::Piece(piece) => progress.tell(Phase::Reading, measure.percent(piece)),
             // Fingerprints and irises are kept for nobody but the result.
             ReadStep::File(file, _) if Biometric::in_file(file).is_some() => {}
             ReadStep::File(file, outcome) => {
@@ -208,6 +236,15 @@ fn converse<C: CardChannel>(
                 tracing::info!(%file, %status, "chip ended its session over a length; asking for less");
                 refused = status;
             }
+            Err(ReadError::SessionEnded { file, status }) if is_lost_session(status) => {
+                tracing::info!(%file, %status, "chip lost its session; opening it anew");
+                refused = status;
+            }
+            // Card and reader are there, and an exchange did not pass: a long one, in one direction or the other.
+            Err(ReadError::CardLost { file, source }) if extended && is_untransacted(&source) => {
+                tracing::info!(%file, %source, "reader did not carry an exchange; asking for less");
+                untransacted = Some(ReadFailure::from(&source));
+            }
             Err(error) => {
                 let failure = read_failure(&error);
                 log_failure(&error, failure);
@@ -215,8 +252,36 @@ fn converse<C: CardChannel>(
             }
         }
     }
-    tracing::warn!(status = %refused, "chip refuses every length");
+    if let Some(failure) = untransacted {
+        return Err(failure);
+    }
+    tracing::warn!(status = %refused, "chip ended every session");
     Err(ReadFailure::ChipMisbehaved)
+}
+
+fn unlock<C: CardChannel>(
+    channel: C,
+    limits: ChannelLimits,
+    known: Option<CardShape>,
+    job: &Job,
+) -> Result<UnlockedChip<C>, UnlockError> {
+    let chip = LockedChip::new(channel).limited_to(limits);
+    let chip = match known {
+        Some(shape) => chip.known_as(shape),
+        None => chip,
+    };
+    chip.unlock(&job.access.keys, &mut getrandom::SysRng)
+}
+
+/// 6987 and 6988: an object of secure messaging is missing or wrong. The chip and we have lost each other, and a
+/// new session may do (card quirk 33).
+fn is_lost_session(status: StatusWord) -> bool {
+    matches!(status, StatusWord::SM_OBJECT_MISSING | StatusWord::SM_OBJECT_WRONG)
+}
+
+/// The exchange failed with card and reader still there (card quirks 1, 2).
+fn is_untransacted(error: &TransportError) -> bool {
+    matches!(error, TransportError::NotTransacted | TransportError::ShortAnswer { .. })
 }
 
 fn is_about_length(status: StatusWord) -> bool {
@@ -265,7 +330,7 @@ fn read_failure(error: &ReadError) -> ReadFailure {
     }
 }
 
-/// Tells the engine who the person is as soon as the face, which is most of a reading, begins to arrive.
+/// Tells the engine who the person is as soon as the face, which is most of a reading, is asked for.
 struct EarlyTeller<'a> {
     job: &'a Job,
     reader: &'a ReaderId,

@@ -37,6 +37,7 @@ mod desk;
 mod engine;
 mod event;
 mod failure;
+mod learned;
 mod lease;
 mod owner;
 mod picture;

@@ -12,6 +12,7 @@ use cccd_document::{AccessPlan, Biometrics, Expectation, FileId, FileOutcome};
 
 use crate::conversation;
 use crate::engine::Message;
+use crate::learned::Learned;
 use crate::{EngineOptions, PortraitWish, ReadFailure, ReadId};
 
 /// Raised by the engine to end a reading before its time.
@@ -57,11 +58,19 @@ impl Owner {
     ) -> Self {
         let (jobs, queue) = mpsc::channel::<Box<Job>>();
         let thread = std::thread::spawn(move || {
+            let mut learned = Learned::default();
             for mut job in queue {
                 // A fault in a decoder ends this reading; the reader goes on. The card is connected anew
                 // for every job, so nothing half-done outlives the unwinding.
                 let outcome = catch_unwind(AssertUnwindSafe(|| {
-                    conversation::read_card(source.as_ref(), &reader, &mut job, &inbox, &options)
+                    conversation::read_card(
+                        source.as_ref(),
+                        &reader,
+                        &mut job,
+                        &inbox,
+                        &options,
+                        &mut learned,
+                    )
                 }))
                 .unwrap_or(Err(ReadFailure::AgentFault));
                 let finished = Message::Finished { job, outcome: Box::new(outcome) };

@@ -25,11 +25,12 @@ cargo xtask COMMAND
   test       every test
   check      format, clippy, docs, arrows between the rooms, licences, the committed API contract, tests
   bench      commands and bytes of a whole reading, by card, access method and length form
-             (bench api: what the API adds to a reading, and a thousand listeners; bench qr: our QR decoder beside
+             (bench api: what the API adds to a reading, and a thousand listeners; bench card: seconds to identity and to
+             portrait with the times of a real card, --kbits N --overhead MS --card NAME; bench qr: our QR decoder beside
              rqrr, rxing and zxing-cpp on rendered cards, and what must be reached: fails where it is not;
              --seed N: another corpus; --frames DIR: a folder with manifest.jsonl instead)
   matrix     every combination the simulator offers, read and judged: a table with counts
-             (matrix N: one in N of each row)
+             (matrix N: one in N of each row; matrix quirks: the quirks of cards, readers and certificates by number)
   fuzz       every parser of hostile bytes under libFuzzer; needs a nightly toolchain and cargo-fuzz
              ([TARGET]: one of them; --seconds N: how long each, 60 by default)
   openapi    write docs/openapi.json anew
@@ -91,11 +92,15 @@ fn check() -> Result<()> {
 fn bench(rest: &[String]) -> Result<()> {
     let (program, rest) = match rest.split_first() {
         Some((first, rest)) if first == "api" => ("cccd-bench-api", rest),
+        Some((first, rest)) if first == "card" => ("cccd-bench-card", rest),
         _ => ("cccd-bench", rest),
     };
-    let mut bench =
-        cargo(["run", "--release", "--locked", "--package", "cccd-tests", "--bin", program, "--"]);
-    bench.args(rest);
+    let mut bench = cargo(["run", "--locked", "--package", "cccd-tests", "--bin", program]);
+    if program != "cccd-bench-card" {
+        // That one's clock is added up: it takes no faster program for better figures.
+        bench.arg("--release");
+    }
+    bench.arg("--").args(rest);
     run::run(bench)
 }
 
@@ -110,10 +115,21 @@ fn bench_qr(rest: &[String]) -> Result<()> {
 }
 
 fn matrix(rest: &[String]) -> Result<()> {
-    let mut matrix =
-        cargo(["run", "--release", "--locked", "--package", "cccd-tests", "--bin", "cccd-matrix", "--"]);
-    matrix.args(rest);
-    run::run(matrix)
+    let matrix = |arguments: &[String]| {
+        let mut matrix =
+            cargo(["run", "--release", "--locked", "--package", "cccd-tests", "--bin", "cccd-matrix", "--"]);
+        matrix.args(arguments);
+        matrix
+    };
+    run::run(matrix(rest))?;
+    if rest.first().is_none_or(|first| first != "quirks") {
+        return Ok(());
+    }
+    // What a row names beside its stories runs too: a table of green names would prove nothing.
+    let names = run::output(matrix(&["quirks-tests".to_owned()]))?;
+    let mut tests = cargo(["test", "--workspace", "--locked", "--quiet", "--"]);
+    tests.args(names.lines());
+    step("the tests of these rows", || run::run(tests))
 }
 
 fn openapi() -> Result<()> {

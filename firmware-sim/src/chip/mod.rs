@@ -39,6 +39,7 @@ mod group;
 mod integrated_mapping;
 mod modp;
 mod pace;
+mod script;
 mod secure_messaging;
 mod terminal_authentication;
 mod tlv;
@@ -66,6 +67,8 @@ use chip_authentication::Authenticated;
 use entropy::Entropy;
 use files::{Directory, Selection};
 use pace::{Outcome, Pace, Password, Surroundings};
+use script::Script;
+pub use script::{Departing, Departure, Frame, Status, Under};
 use secure_messaging::SecureMessaging;
 use terminal_authentication::{Progress, TrustPoints};
 
@@ -79,6 +82,7 @@ pub struct Chip {
     /// Persistent memory too: link certificates renew it.
     trust_points: TrustPoints,
     commands: u64,
+    script: Script,
     session: Session,
 }
 
@@ -160,8 +164,14 @@ impl Chip {
             can_tries_left,
             trust_points,
             commands: 0,
+            script: Script::default(),
             session: Session::default(),
         }
+    }
+
+    /// The same chip, which does these things otherwise. Of several that are about the same command the first counts.
+    pub fn departing(self, departures: Vec<Departure>) -> Self {
+        Self { script: Script::new(departures), ..self }
     }
 
     /// From now on the chip draws its private key of `step` again until the x coordinate of the point it
@@ -228,7 +238,12 @@ impl Chip {
                     granted: 0,
                     room: carries,
                 };
-                let reply = self.execute(&request)?;
+                let departing = self.script.meets(&request);
+                let reply = match departing.as_ref().and_then(Departing::instead) {
+                    Some(instead) => instead?,
+                    None => self.execute(&request)?,
+                };
+                let reply = departing.map_or(reply.clone(), |departing| departing.change(reply));
                 if let Some(next) = self.session.next.take() {
                     self.session.secure_messaging = Some(next);
                 }
@@ -258,6 +273,7 @@ impl Chip {
             self.session = Session { selection: self.session.selection, ..Session::default() };
             return Err(Refusal(StatusWord::SM_OBJECT_WRONG));
         };
+        let uncounted = secure_messaging.clone();
         let opened = secure_messaging.unwrap(apdu)?;
         let before = self.session.chain.take();
         if apdu.cla & 0x10 != 0 {
@@ -284,8 +300,29 @@ impl Chip {
             granted: self.session.terminal_authentication.granted(),
             room: secure_messaging.room(total, apdu.ins),
         };
-        let reply = self.execute(&request).unwrap_or_else(|refusal| Reply::bare(refusal.0));
-        let answer = secure_messaging.wrap(apdu.ins, &reply)?;
+        let departing = self.script.meets(&request);
+        let reply = match departing.as_ref().and_then(Departing::instead) {
+            Some(instead) => instead,
+            None => self.execute(&request),
+        };
+        let mut frame = None;
+        match (&departing, &reply) {
+            (Some(Departing::Ends(_)), Err(refusal)) => return Err(*refusal),
+            (Some(Departing::Bare(_)), Err(refusal)) => {
+                self.session.secure_messaging = Some(uncounted);
+                return Err(*refusal);
+            }
+            (Some(Departing::Frame(wrong)), _) => frame = Some(*wrong),
+            _ => {}
+        }
+        let reply = reply.map_or_else(
+            |refusal| Reply::bare(refusal.0),
+            |reply| departing.map_or(reply.clone(), |departing| departing.change(reply)),
+        );
+        let answer = match frame {
+            None => secure_messaging.wrap(apdu.ins, &reply)?,
+            Some(frame) => secure_messaging.wrap_wrongly(apdu.ins, &reply, frame)?,
+        };
         self.session.secure_messaging = Some(self.session.next.take().unwrap_or(secure_messaging));
         Ok(answer)
     }

@@ -6,6 +6,7 @@ use openssl::memcmp;
 
 use super::apdu::{Apdu, Le, Refusal, Reply};
 use super::crypto::{self, KeyUse};
+use super::script::Frame;
 use super::tlv;
 use crate::image::PaceCipher;
 
@@ -13,6 +14,7 @@ use crate::image::PaceCipher;
 const STATUS_AND_CHECKSUM: usize = 4 + 10;
 
 /// The keys and the counter of one session.
+#[derive(Clone)]
 pub(super) struct SecureMessaging {
     cipher: PaceCipher,
     encryption_key: SecretBytes,
@@ -120,6 +122,44 @@ impl SecureMessaging {
         let checksum = self.checksum(&field)?;
         field.extend(tlv::object(&[0x8E], &checksum));
         Ok(Reply { data: field, status: reply.status }.into_bytes())
+    }
+
+    /// Protects an answer, with this about it wrong.
+    pub(super) fn wrap_wrongly(
+        &mut self,
+        ins: u8,
+        reply: &Reply,
+        wrong: Frame,
+    ) -> Result<Vec<u8>, ErrorStack> {
+        let right = self.wrap(ins, reply)?;
+        let status = reply.status.to_bytes();
+        let (field, _) = right.split_at(right.len() - status.len());
+        let (protected, checksum) = field.split_at(field.len() - 10);
+        let (data, _) = protected.split_at(protected.len() - 4);
+        let made_anew = |protected: &[u8]| -> Result<Vec<u8>, ErrorStack> {
+            let checksum = tlv::object(&[0x8E], &self.checksum(protected)?);
+            Ok([protected, &checksum, &status].concat())
+        };
+        match wrong {
+            Frame::WithoutStatus => made_anew(data),
+            Frame::EmptyCryptogram => {
+                made_anew(&[tlv::object(&[0x87], &[]), tlv::object(&[0x99], &status)].concat())
+            }
+            Frame::WithoutObjects => Ok(status.to_vec()),
+            Frame::LongChecksum => {
+                let value = checksum.split_at(2).1;
+                let checksum = tlv::object(&[0x8E], &[value, value].concat());
+                Ok([protected, &checksum, &status].concat())
+            }
+            Frame::SpoiltChecksum => {
+                let mut spoilt = right.clone();
+                let last = right.len() - status.len() - 1;
+                if let Some(byte) = spoilt.get_mut(last) {
+                    *byte ^= 1;
+                }
+                Ok(spoilt)
+            }
+        }
     }
 
     /// Whether `checksum` is right for a command of this padded header and these data objects.

@@ -27,13 +27,32 @@ pub fn personalise(card: &CardDescription, issuer: &Issuer) -> Result<ChipImage,
     personalise_signed_by(card, &signer)
 }
 
+/// The same, whose data groups are changed before they are signed.
+pub fn personalise_changed(
+    card: &CardDescription,
+    issuer: &Issuer,
+    change: impl FnOnce(&mut BTreeMap<u8, Vec<u8>>),
+) -> Result<ChipImage, ErrorStack> {
+    let signer = issuer.signer(card.issuing_state(), card.security_object.signer)?;
+    with_groups(card, &signer, change)
+}
+
 /// The same, signed by this very signer, whatever key the description asks for.
 pub fn personalise_signed_by(
     card: &CardDescription,
     signer: &DocumentSigner,
 ) -> Result<ChipImage, ErrorStack> {
+    with_groups(card, signer, |_| {})
+}
+
+fn with_groups(
+    card: &CardDescription,
+    signer: &DocumentSigner,
+    change: impl FnOnce(&mut BTreeMap<u8, Vec<u8>>),
+) -> Result<ChipImage, ErrorStack> {
     let keys = ChipKeys::generate(&card.chip, &card.access.pace)?;
-    let groups = data_groups(card, &keys)?;
+    let mut groups = data_groups(card, &keys)?;
+    change(&mut groups);
     let sod = security_object(card.security_object, &groups, signer, signing_day(card))?;
 
     let after_access_control = |content| StoredFile { content, rule: ReadRule::AfterAccessControl };

@@ -58,7 +58,7 @@ pub use description::{
     LdsVersion, ParentsNesting, SecurityObjectPlan, Sex, SodContentType, Traveller,
 };
 pub(crate) use files::{card_access_file, signing_day};
-pub use files::{personalise, personalise_signed_by};
+pub use files::{personalise, personalise_changed, personalise_signed_by};
 pub use mrz::{MrzKeyFields, NotInMrz};
 pub use portrait::{NotAPortrait, Portrait, PortraitFormat};
 pub use proof_plans::{

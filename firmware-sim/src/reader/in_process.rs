@@ -51,6 +51,8 @@ struct Readers<C> {
 
 struct Attached<C> {
     info: ReaderInfo,
+    /// What it really carries.
+    carries: ChannelLimits,
     slot: Arc<Mutex<Slot<C>>>,
     faults: FaultPlan,
 }
@@ -97,6 +99,17 @@ impl<C: Card> InProcessReader<C> {
 
     /// Plugs a reader in.
     pub fn attach(&self, name: &str, limits: ChannelLimits) -> Result<ReaderId, PlacementError> {
+        self.attach_claiming(name, limits, limits)
+    }
+
+    /// Plugs a reader in that claims to carry more than it does: what is too long ends in
+    /// [`TransportError::NotTransacted`], as drivers have it.
+    pub fn attach_claiming(
+        &self,
+        name: &str,
+        limits: ChannelLimits,
+        carries: ChannelLimits,
+    ) -> Result<ReaderId, PlacementError> {
         let id = ReaderId::from_name(name);
         let mut readers = lock(&self.shared.readers);
         if readers.attached.contains_key(&id) {
@@ -105,8 +118,12 @@ impl<C: Card> InProcessReader<C> {
         let info =
             ReaderInfo { id: id.clone(), name: name.to_owned(), transport: Transport::InProcess, limits };
         let slot = Slot { attached: true, card: None, insertions: 0 };
-        let attached =
-            Attached { info: info.clone(), slot: Arc::new(Mutex::new(slot)), faults: FaultPlan::default() };
+        let attached = Attached {
+            info: info.clone(),
+            carries,
+            slot: Arc::new(Mutex::new(slot)),
+            faults: FaultPlan::default(),
+        };
         readers.attached.insert(id.clone(), attached);
         self.tell(readers, [ReaderEvent::Attached(info)]);
         Ok(id)
@@ -247,6 +264,7 @@ impl<C: Card + 'static> ReaderSource for InProcessReader<C> {
             resets: inserted.resets,
             atr,
             limits: attached.info.limits,
+            carries: attached.carries,
         };
         drop(slot);
         Ok(Box::new(Faulty::new(channel, std::mem::take(&mut attached.faults))))
@@ -295,6 +313,7 @@ struct SlotChannel<C> {
     resets: u64,
     atr: Atr,
     limits: ChannelLimits,
+    carries: ChannelLimits,
 }
 
 impl<C: Card> SlotChannel<C> {
@@ -317,7 +336,10 @@ impl<C: Card> CardChannel for SlotChannel<C> {
         if inserted.resets != self.resets {
             return Err(TransportError::CardReset);
         }
-        exchange(&mut inserted.card, self.limits, command)
+        if (self.carries.max_command + 1..=self.limits.max_command).contains(&command.len()) {
+            return Err(TransportError::NotTransacted);
+        }
+        exchange(&mut inserted.card, self.limits.min(self.carries), command)
     }
 
     fn reset(&mut self) -> Result<(), TransportError> {

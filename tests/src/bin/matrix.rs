@@ -1,4 +1,5 @@
-//! `cargo xtask matrix`: every combination the simulator offers, read and judged.
+//! `cargo xtask matrix`: every combination the simulator offers, read and judged. `cargo xtask matrix quirks`: the
+//! quirks of cards, readers and certificates by number.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -6,9 +7,15 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use cccd_tests::matrix::{Authorities, Combination, Family, all, some};
+use cccd_tests::quirks::{Bench, rows};
 
 fn main() -> ExitCode {
-    match table() {
+    let table = match std::env::args().nth(1).as_deref() {
+        Some("quirks") => quirks(),
+        Some("quirks-tests") => names_of_tests(),
+        _ => table(),
+    };
+    match table {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -47,4 +54,52 @@ fn table() -> Result<bool> {
         println!("{:?}: {}: {error:#}", one.family, one.name);
     }
     Ok(bad.is_empty())
+}
+
+/// Prints the quirks by number; whether each that can reach us is survived, or answered by its code.
+fn quirks() -> Result<bool> {
+    let bench = Bench::new()?;
+    let rows = rows()?;
+    println!("| no. | quirk | simulated by | tests | outcome |\n|---:|---|---|---|---|");
+    let (mut green, mut applicable, mut bad) = (0, 0, Vec::new());
+    for row in &rows {
+        let outcome = match &row.reason {
+            Some(reason) => format!("not applicable: {reason}"),
+            None => {
+                applicable += 1;
+                match bench.run(row) {
+                    Ok(outcome) => {
+                        green += 1;
+                        outcome
+                    }
+                    Err(error) => {
+                        bad.push(format!("{}: {error:#}", row.item));
+                        "FAILED".to_owned()
+                    }
+                }
+            }
+        };
+        let tests = row.test_names().collect::<Vec<_>>().join("; ");
+        println!("| {} | {} | {} | {tests} | {outcome} |", row.item, row.name, row.simulated());
+    }
+    println!(
+        "\n{green} of {applicable} that can reach us are green; {} of {} cannot.",
+        rows.len() - applicable,
+        rows.len()
+    );
+    for line in &bad {
+        println!("{line}");
+    }
+    Ok(bad.is_empty())
+}
+
+/// Prints the tests that the rows name.
+fn names_of_tests() -> Result<bool> {
+    let rows = rows()?;
+    let names: std::collections::BTreeSet<&str> =
+        rows.iter().flat_map(cccd_tests::quirks::Row::test_names).collect();
+    for name in names {
+        println!("{name}");
+    }
+    Ok(true)
 }

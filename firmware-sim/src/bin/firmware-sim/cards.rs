@@ -12,6 +12,8 @@ use cccd_firmware_sim::personalise::{
     shipped_card,
 };
 use cccd_firmware_sim::pki::{CrlPlan, DigestKind, SignerKind};
+use cccd_firmware_sim::reader::Card;
+use cccd_firmware_sim::timing::{ReadingClock, Timed, Timing};
 use serde::Serialize;
 
 use crate::stations::{StationFiles, Stations};
@@ -39,6 +41,8 @@ pub(crate) struct Press {
     stations: Stations,
     /// Where the certificates and lists go that the cards lead to.
     trust: TrustFolder,
+    /// How long cards take, where they take any time.
+    timing: Option<Timing>,
 }
 
 /// Files for an agent's trust store.
@@ -55,14 +59,24 @@ impl Press {
     pub(crate) fn new(folder: &Path, signer: SignerKind, digest: DigestKind) -> anyhow::Result<Self> {
         let issuer =
             Issuer::of_kind(signer, digest).context("cannot make the invented signing authorities")?;
-        Ok(Self { issuer, stations: Stations::new()?, trust: TrustFolder::new(folder) })
+        Ok(Self { issuer, stations: Stations::new()?, trust: TrustFolder::new(folder), timing: None })
+    }
+
+    /// The same, whose cards take their time.
+    pub(crate) fn with_timing(self, timing: Option<Timing>) -> Self {
+        Self { timing, ..self }
     }
 
     /// Makes the card that `named` names: a shipped one, or the TOML file there, and with `+Lie` behind it one
     /// that tells that lie.
-    pub(crate) fn make(&mut self, named: &str) -> anyhow::Result<(Chip, Printed)> {
+    pub(crate) fn make(&mut self, named: &str) -> anyhow::Result<(Box<dyn Card>, Printed)> {
         let (image, printed) = self.image(named)?;
-        Ok((Chip::new(image), printed))
+        let chip = Chip::new(image);
+        let card: Box<dyn Card> = match self.timing {
+            None => Box::new(chip),
+            Some(timing) => Box::new(Timed::new(chip, timing, ReadingClock::slept())),
+        };
+        Ok((card, printed))
     }
 
     fn image(&mut self, named: &str) -> anyhow::Result<(ChipImage, Printed)> {

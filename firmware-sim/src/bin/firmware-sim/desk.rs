@@ -154,7 +154,7 @@ impl Desk {
             Readers::Own(bench) => bench.reader(number).context("no such reader")?.insert(chip)?,
             Readers::Vpcd(slots) => {
                 let (_, slot) = slots.get_mut(number).context("no such reader")?;
-                slot.insert(Box::new(chip))?;
+                slot.insert(chip)?;
             }
             Readers::Absent => bail!("no such reader"),
         }
@@ -209,7 +209,7 @@ impl Desk {
             Readers::Vpcd(slots) => {
                 let (_, slot) = slots.get_mut(number).context("no such reader")?;
                 drop(slot.remove());
-                slot.insert(Box::new(chip))?;
+                slot.insert(chip)?;
             }
             Readers::Absent => bail!("no such reader"),
         }

@@ -13,6 +13,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use cccd_firmware_sim::pki::{DigestKind, SignerKind};
@@ -21,6 +22,7 @@ use cccd_firmware_sim::reader::control::{
 };
 use cccd_firmware_sim::reader::pn532::Trouble;
 use cccd_firmware_sim::scanner::Glitch;
+use cccd_firmware_sim::timing::{BitRate, Timing};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -117,6 +119,12 @@ struct Run {
     /// Print one line of JSON once everything stands, and nothing else.
     #[arg(long)]
     print_json: bool,
+    /// Cards take as long as real ones would at this bit rate: 106, 212, 424 or 848 kbit/s.
+    #[arg(long, value_name = "KBITS", value_parser = bit_rate)]
+    timing: Option<BitRate>,
+    /// With --timing: what each command costs beside its bytes, in milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 15, requires = "timing")]
+    overhead: u64,
     /// The keys of the invented authorities, such as rsa-pss-4096 or ecdsa-brainpool-p384r1-explicit.
     #[arg(long, value_name = "KIND", default_value_t = SignerKind::ECDSA_P384)]
     csca: SignerKind,
@@ -196,6 +204,10 @@ struct WithCard {
     card: String,
     #[command(flatten)]
     reader: OnReader,
+}
+
+fn bit_rate(text: &str) -> anyhow::Result<BitRate> {
+    BitRate::of_kilobits(text.parse()?).context("106, 212, 424 and 848 are the bit rates there are")
 }
 
 /// The line that says that everything stands.
@@ -298,7 +310,10 @@ fn run_until_told(run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
     let all = count + nfc;
     ensure!(all > 0 || !run.scanners.is_empty(), "no reader and no scanner: nothing to simulate");
     ensure!(run.cards.len() <= all, "{} cards do not fit into {all} readers", run.cards.len());
-    let press = Press::new(&folder, run.csca, run.csca_digest)?;
+    let timing = run
+        .timing
+        .map(|rate| Timing { per_command: Duration::from_millis(run.overhead), ..Timing::usual(rate) });
+    let press = Press::new(&folder, run.csca, run.csca_digest)?.with_timing(timing);
     let mut desk = match run.vpcd {
         _ if count == 0 => Desk::without_readers(press),
         None => Desk::with_own_service(&folder, count, press)?,
