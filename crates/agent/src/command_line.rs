@@ -10,11 +10,13 @@ use cccd_profiles::{AgentSettings, TokenHash};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use zeroize::Zeroizing;
 
+use crate::profile_command::ProfileArguments;
 use crate::scanners_command::ScannersArguments;
 use crate::trust::TrustArguments;
 use crate::verify_command::{self, VerifyArguments};
 use crate::{
-    Agent, daemon, evidence_key, logging, read_command, scan_command, scanners_command, station, trust,
+    Agent, daemon, evidence_key, logging, profile_command, read_command, scan_command, scanners_command,
+    station, trust,
 };
 
 /// Đọc thẻ Căn cước gắn chip · Reads Vietnamese chip ID cards
@@ -64,6 +66,8 @@ enum Command {
     },
     /// Quản lý chứng thư CSCA được tin cậy · Manage the trusted CSCA certificates
     Trust(TrustArguments),
+    /// Bên nhận dữ liệu được gì · What consumers get of a card: list, check, show, try
+    Profile(ProfileArguments),
     /// Kiểm tra tệp cấu hình · Tell whether the settings file can be used
     CheckConfig,
     /// What libnfc runs in; started by the daemon, once for each NFC reader
@@ -185,6 +189,7 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         Command::Scanners(arguments) => scanners_command::run(&settings, &arguments),
         Command::Token { name } => token(&name),
         Command::Trust(arguments) => trust::run(&settings.trust, &arguments),
+        Command::Profile(arguments) => profile_command::run(&settings, &arguments),
         Command::CheckConfig => check_config(&settings),
         Command::NfcWorker { .. } => Ok(ExitCode::FAILURE),
         Command::Openapi => say(&cccd_api::openapi_json()),

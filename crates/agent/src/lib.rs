@@ -22,6 +22,8 @@ mod daemon;
 mod evidence_key;
 mod logging;
 mod private_file;
+mod profile_command;
+mod profile_files;
 mod read_command;
 mod scan_command;
 mod scan_table;

@@ -69,6 +69,24 @@ pub(crate) fn verify(settings: &AgentSettings, arguments: &VerifyArguments) -> R
     report(&opened, &judgement, expected.is_some(), answers, arguments.json)
 }
 
+/// Evidence opened and judged again, for whoever goes on with what it holds.
+pub(crate) struct Reread {
+    pub(crate) opened: OpenedEvidence,
+    pub(crate) verdict: Verdict,
+}
+
+/// Opens a file and judges what is in it, by a folder of certificates or by this machine's trust store.
+pub(crate) fn reread(settings: &AgentSettings, file: &Path, anchors: Option<&Path>) -> Result<Reread> {
+    let text = read_text(file)?;
+    let opened = open(text.trim_end_matches(['\r', '\n']), None)?;
+    let known = match anchors {
+        Some(folder) => Known::in_folder(folder)?,
+        None => Known::installed(settings)?,
+    };
+    let verdict = known.judge(&opened).verdict;
+    Ok(Reread { opened, verdict })
+}
+
 fn read_text(path: &Path) -> Result<Zeroizing<String>> {
     use std::io::Read as _;
     let mut text = Zeroizing::new(String::new());

@@ -48,4 +48,4 @@ pub use openapi::{openapi, openapi_json};
 pub use problems::{Actor, PROBLEMS, Problem, Retry, Text};
 pub use server::serve;
 pub use verdict_words::{of_check, of_reason, of_verdict};
-pub use wire::{result_json, rfc3339 as moment, scans_json, verdict_json};
+pub use wire::{disclosure_json, result_json, rfc3339 as moment, scans_json, verdict_json};

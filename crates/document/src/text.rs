@@ -61,7 +61,7 @@ pub fn composed(text: &str) -> Personal {
 
 /// The plain form of a name: capitals A to Z and digits, without diacritics, one space between words; as an
 /// MRZ would spell it (ICAO 9303-3, 6.A: `Đ` is `D`). For comparing only.
-pub(crate) fn folded(text: &str) -> Zeroizing<String> {
+pub fn folded(text: &str) -> Zeroizing<String> {
     let mut out = Zeroizing::new(String::with_capacity(text.len()));
     let mut gap = false;
     for each in text.nfd().filter(|each| !is_combining_mark(*each)) {

@@ -19,8 +19,10 @@
 #![forbid(unsafe_code)]
 
 mod code_encoding;
+pub mod consumer;
 mod nfc_settings;
 mod origin;
+mod profile_settings;
 mod reader_profile;
 mod scanner_profile;
 mod scanner_settings;
@@ -31,8 +33,10 @@ mod trust_settings;
 mod usb_id;
 
 pub use code_encoding::CodeEncoding;
+pub use consumer::{ConsumerCatalogue, ConsumerProfile, ConsumerProfileError};
 pub use nfc_settings::{DeskNfcReader, NfcSettingsError};
 pub use origin::{NotAnOrigin, Origin};
+pub use profile_settings::ProfileSettings;
 pub use reader_profile::{
     EscapeCommands, ExchangeLevel, ExtendedLength, Grounds, OpenQuestion, ReaderCatalogue, ReaderProfile,
     ReaderProfileError, ReaderQuirk, Sighting, Slots,

@@ -7,11 +7,12 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::nfc_settings::{self, RawNfc};
+use crate::profile_settings::RawProfiles;
 use crate::scanner_settings::{RawScanner, RawScanners};
 use crate::terminal_settings::RawTerminal;
 use crate::trust_settings::RawTrust;
 use crate::{
-    DeskNfcReader, NfcSettingsError, NotATokenHash, NotAnOrigin, Origin, ScannerSettings,
+    DeskNfcReader, NfcSettingsError, NotATokenHash, NotAnOrigin, Origin, ProfileSettings, ScannerSettings,
     ScannerSettingsError, TerminalSettings, TerminalSettingsError, TokenHash, TrustSettings,
     TrustSettingsError,
 };
@@ -37,6 +38,8 @@ pub struct AgentSettings {
     pub trust: TrustSettings,
     /// The certificates and the key with which chips open fingerprints and irises; without them they stay locked.
     pub terminal: Option<TerminalSettings>,
+    /// Where the operator's own consumer profiles lie.
+    pub profiles: ProfileSettings,
     /// The machine's key and where it lies.
     pub evidence: EvidenceSettings,
     /// What is written to the log.
@@ -209,6 +212,7 @@ struct RawSettings {
     scanner: Vec<RawScanner>,
     trust: RawTrust,
     terminal: RawTerminal,
+    profiles: RawProfiles,
     evidence: RawEvidence,
     log: RawLog,
 }
@@ -337,6 +341,7 @@ impl TryFrom<RawSettings> for AgentSettings {
             scanners: ScannerSettings::of(&raw.scanners, raw.scanner)?,
             trust: raw.trust.try_into()?,
             terminal: raw.terminal.try_into()?,
+            profiles: raw.profiles.into(),
             evidence: EvidenceSettings { key_file: raw.evidence.key_file },
             log: LogSettings { level: raw.log.level, json: raw.log.json },
         })

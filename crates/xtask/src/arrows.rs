@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::run::{cargo, output, text};
 
 /// Each room and the rooms it may use, without tests.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("cccd-card", &[]),
     ("cccd-document", &["cccd-card"]),
     ("cccd-curve", &[]),
@@ -20,10 +20,12 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("cccd-readers", &["cccd-card", "cccd-profiles"]),
     ("cccd-store", &[]),
     ("cccd-engine", &["cccd-card", "cccd-document", "cccd-emrtd", "cccd-profiles", "cccd-qr", "cccd-trust"]),
+    ("cccd-consumers", &["cccd-card", "cccd-document", "cccd-profiles", "cccd-trust"]),
     (
         "cccd-api",
         &[
             "cccd-card",
+            "cccd-consumers",
             "cccd-document",
             "cccd-engine",
             "cccd-evidence",
@@ -37,6 +39,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
         &[
             "cccd-api",
             "cccd-card",
+            "cccd-consumers",
             "cccd-document",
             "cccd-emrtd",
             "cccd-engine",

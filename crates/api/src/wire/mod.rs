@@ -2,6 +2,7 @@
 
 mod agent;
 mod biometrics;
+mod disclosure;
 mod event;
 mod expectation;
 mod lease;
@@ -18,6 +19,7 @@ mod signed;
 mod verdict;
 
 pub(crate) use agent::{AgentJson, HealthJson};
+pub use disclosure::disclosure_json;
 pub(crate) use event::EventJson;
 pub(crate) use expectation::ExpectationJson;
 pub(crate) use lease::{LeaseJson, LeaseRequestJson};
