@@ -7,11 +7,16 @@
 
 pub mod agent;
 pub mod card_time;
+pub mod cutting_proxy;
 pub mod held_card;
 pub mod judged;
+pub mod manual;
 pub mod matrix;
+pub mod open_desk;
 pub mod people;
 pub mod quirks;
 
 pub use agent::{AgentUnderTest, Answer, CALLER_TOKEN, OTHER_TOKEN, PAGE_ORIGIN, PAGE_TOKEN};
+pub use cutting_proxy::CuttingProxy;
 pub use held_card::{HeldCard, Hold};
+pub use open_desk::OpenDesk;

@@ -19,7 +19,7 @@ use crate::refusal::Refusal;
 
 /// What a page may send. Neither list has a wildcard.
 const METHODS: &str = "GET, POST, DELETE";
-const REQUEST_HEADERS: &str = "authorization, content-type, last-event-id, prefer";
+const REQUEST_HEADERS: &str = "authorization, content-type, idempotency-key, last-event-id, prefer";
 const EXPOSED_HEADERS: &str = "location, preference-applied, retry-after, www-authenticate";
 
 const ASKS_FOR_PRIVATE_NETWORK: HeaderName =

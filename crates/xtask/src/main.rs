@@ -46,8 +46,8 @@ fn main() -> ExitCode {
     let result = match command {
         "setup" => setup::setup(),
         "demo" => setup::setup_if_needed().and_then(|()| demo::demo(rest)),
-        "test" => setup::setup_if_needed().and_then(|()| test()),
-        "check" => setup::setup_if_needed().and_then(|()| check()),
+        "test" => setup::setup_for_tests().and_then(|()| test()),
+        "check" => setup::setup_for_tests().and_then(|()| check()),
         "bench" => match rest.split_first() {
             Some((which, rest)) if which == "qr" => setup::setup_for_qr_bench().and_then(|()| bench_qr(rest)),
             _ => setup::setup_if_needed().and_then(|()| bench(rest)),

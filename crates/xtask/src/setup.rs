@@ -27,9 +27,26 @@ const PACKAGES: [Package; 10] = [
 const FOR_QR_BENCH: [Package; 2] =
     [("g++", "compiles the decoder in C++ that ours is measured against"), ("cmake", "builds it")];
 
+/// What the tests of the client libraries need, each in its own language.
+const FOR_CLIENTS: [Package; 10] = [
+    ("nodejs", "runs the JavaScript client"),
+    ("python3", "runs the Python client"),
+    ("default-jdk-headless", "compiles and runs the Java client"),
+    ("libgoogle-gson-java", "JSON for it"),
+    ("mono-mcs", "compiles the C# client"),
+    ("mono-runtime", "runs it"),
+    ("libmono-system-net-http4.0-cil", "HTTP for it"),
+    ("libmono-system-runtime-serialization4.0-cil", "JSON for it"),
+    ("libmono-system-xml-linq4.0-cil", "the same"),
+    ("curl", "runs the guide of the API by hand"),
+];
+
 /// Installs what is missing.
 pub(crate) fn setup() -> Result<()> {
-    let missing = missing()?;
+    let mut missing = missing()?;
+    if has_apt() {
+        missing.extend(not_installed(&FOR_CLIENTS));
+    }
     if missing.is_empty() {
         println!("nothing to install");
         return Ok(());
@@ -41,6 +58,23 @@ pub(crate) fn setup() -> Result<()> {
 pub(crate) fn setup_if_needed() -> Result<()> {
     let missing = missing()?;
     if missing.is_empty() { Ok(()) } else { install(&missing) }
+}
+
+/// What every test needs: the languages of the clients too.
+pub(crate) fn setup_for_tests() -> Result<()> {
+    setup_if_needed()?;
+    if has_apt() {
+        let missing = not_installed(&FOR_CLIENTS);
+        return if missing.is_empty() { Ok(()) } else { install(&missing) };
+    }
+    let absent: Vec<&str> = ["node", "python3", "javac", "mcs", "mono", "curl"]
+        .into_iter()
+        .filter(|program| !has(program))
+        .collect();
+    if absent.is_empty() {
+        return Ok(());
+    }
+    bail!("the tests of the clients need {}; without apt, install them yourself", absent.join(", "))
 }
 
 /// What the bench of QR decoders needs beyond the rest.
