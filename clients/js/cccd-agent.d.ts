@@ -252,6 +252,8 @@ export class CccdAgent {
   dismissScan(scanId: string, options?: Signalled): Promise<void>;
   /** Keeps a reader for this caller, asking again three times per term. */
   lease(readerId: string, options?: Signalled & { seconds?: number; onLost?: (why: unknown) => void }): Promise<Lease>;
+  /** Any call that has no method here; `body` is sent as JSON. */
+  request(method: string, path: string, body?: unknown, options?: Signalled): Promise<any>;
   /** What happens, as it happens; taken up again where a stream broke off, each event once. */
   events(options?: Signalled & { lastEventId?: string | number }): AsyncGenerator<AgentEvent, void, undefined>;
 }

@@ -237,6 +237,21 @@ export class CccdAgent {
     }
   }
 
+  /**
+   * Any call that has no method here. Gives the answer's JSON, or null where it has none.
+   *
+   * @param {string} method
+   * @param {string} path Such as `/v1/scanners`.
+   * @param {unknown} [body] Sent as JSON.
+   * @param {{signal?: AbortSignal}} [options]
+   */
+  async request(method, path, body, options = {}) {
+    const more = body === undefined ? {} : { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) };
+    const response = await this.#send(method, path, { ...more, ...options });
+    return response.status === 204 ? null : json(response);
+  }
+
+  /** @param {any} request @param {{wait: number, signal?: AbortSignal, idempotencyKey?: string}} options */
   async #start(request, { wait, signal, idempotencyKey = newKey() }) {
     /** @type {Record<string, string>} */
     const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': idempotencyKey };
@@ -281,6 +296,7 @@ export class CccdAgent {
     }
   }
 
+  /** @param {{signal?: AbortSignal, lastEventId?: string | number}} options @returns {AsyncGenerator<any, void, undefined>} */
   async *#stream({ signal, lastEventId }) {
     let last = lastEventId === undefined ? undefined : String(lastEventId);
     let comeBackMs = 1_000;
@@ -317,7 +333,12 @@ export class CccdAgent {
     return json(await this.#send(method, path, options));
   }
 
-  /** @returns {Promise<Response>} */
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {{headers?: Record<string, string>, body?: BodyInit, signal?: AbortSignal}} [options]
+   * @returns {Promise<Response>}
+   */
   async #send(method, path, { headers = {}, body, signal } = {}) {
     const url = this.#url + path;
     const proof = await this.#authorize({ method, url });

@@ -141,6 +141,13 @@ await check('nobody there', async () => {
   await assert.rejects(new CccdAgent({ token: 'wrong' }).about(), { code: 'token-wrong', actor: 'admin' });
 });
 
+await check('any call', async () => {
+  const { scanners } = await agent.request('GET', '/v1/scanners');
+  assert.equal(scanners[0].name, 'Desk 1');
+  assert.equal(await agent.request('DELETE', `/v1/readers/${desk.reader}/lease`), null);
+  await assert.rejects(agent.request('POST', `/v1/readers/${desk.reader}/lease`, { seconds: 1 }), { code: 'body-invalid' });
+});
+
 await check('probe', async () => {
   const state = async (options) => (await probe({ agent, ...options })).state;
   const kept = new Map();

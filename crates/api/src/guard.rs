@@ -20,7 +20,8 @@ use crate::refusal::Refusal;
 /// What a page may send. Neither list has a wildcard.
 const METHODS: &str = "GET, POST, DELETE";
 const REQUEST_HEADERS: &str = "authorization, content-type, idempotency-key, last-event-id, prefer";
-const EXPOSED_HEADERS: &str = "location, preference-applied, retry-after, www-authenticate";
+const EXPOSED_HEADERS: &str =
+    "deprecation, location, preference-applied, retry-after, sunset, www-authenticate";
 
 const ASKS_FOR_PRIVATE_NETWORK: HeaderName =
     HeaderName::from_static("access-control-request-private-network");
@@ -196,7 +197,8 @@ fn finish_headers(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
         // Concerns requests made without CORS; a page that is let in by CORS is not held up by it.
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ] {
-        headers.insert(name, HeaderValue::from_static(value));
+        // A page of the agent's own may say itself what it may do.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
 }

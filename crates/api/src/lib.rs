@@ -31,6 +31,9 @@
 #![forbid(unsafe_code)]
 
 mod api;
+mod asyncapi;
+mod docs_page;
+mod examples;
 mod extract;
 mod guard;
 mod openapi;
@@ -44,6 +47,8 @@ mod wiped;
 mod wire;
 
 pub use api::{AgentFacts, Api};
+pub use asyncapi::{asyncapi, asyncapi_json};
+pub use examples::examples;
 pub use openapi::{openapi, openapi_json};
 pub use problems::{Actor, PROBLEMS, Problem, Retry, Text};
 pub use server::serve;

@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use crate::api::Desk;
 use crate::problems::{Fault, Problem};
 use crate::refusal::PROBLEM_JSON;
-use crate::routes::{agent, events, evidence, leases, problem_pages, readers, reads, scans};
+use crate::routes::{agent, docs, events, evidence, leases, problem_pages, readers, reads, scans};
 use crate::wire::ProblemJson;
 
 const TOKEN: &str = "token";
@@ -28,6 +28,9 @@ pub(crate) fn routes() -> (OpenApiRouter<Desk>, OpenApiRouter<Desk>) {
         .routes(routes!(agent::healthz))
         .routes(routes!(agent::readyz))
         .routes(routes!(agent::openapi_document))
+        .routes(routes!(agent::asyncapi_document))
+        .routes(routes!(docs::docs_page))
+        .routes(routes!(docs::docs_style))
         .routes(routes!(problem_pages::problem_page));
     let guarded = OpenApiRouter::new()
         .routes(routes!(agent::about))

@@ -15,6 +15,8 @@ use crate::run::{cargo, run, target, text};
 
 /// How long anything may take to come up.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Where the integrator's guide serves its form from.
+const FORM_ORIGIN: &str = "http://127.0.0.1:8000";
 /// Where the agent listens if nobody else does.
 const USUAL_PORT: u16 = 9303;
 
@@ -228,6 +230,8 @@ impl Token {
         let secret = aside.lines().find_map(|line| line.split("Bearer ").nth(1));
         let secret = secret.context("`cccd-agent token` printed no token")?.trim().to_owned();
         let settings = String::from_utf8(output.stdout).context("`cccd-agent token` printed no UTF-8")?;
+        // The page of docs/integrate.en.md may call too.
+        let settings = settings.replace("origins = []", &format!("origins = [\"{FORM_ORIGIN}\"]"));
         Ok(Self { secret, settings })
     }
 }
@@ -289,12 +293,14 @@ fn introduce(base: &str, token: &str, access: &Value, socket: &str, sim: &Path) 
     let agent = program("cccd-agent");
     println!(
         "The agent stays up until Ctrl-C. To try:\n\n\
-         curl -s {base}/healthz\n\n\
+         BASE={base}\n\
          TOKEN={token}\n\
-         curl -s -H \"Authorization: Bearer $TOKEN\" {base}/v1/readers\n\
-         curl -N -H \"Authorization: Bearer $TOKEN\" {base}/v1/events\n\
+         curl -s $BASE/healthz\n\
+         curl -s -H \"Authorization: Bearer $TOKEN\" $BASE/v1/readers\n\
+         curl -N -H \"Authorization: Bearer $TOKEN\" $BASE/v1/events\n\
          curl -s -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' -H 'Prefer: wait=30' \\\n     \
-         -d '{body}' {base}/v1/reads\n\n\
+         -d '{body}' $BASE/v1/reads\n\n\
+         A page with a form: docs/integrate.en.md, docs/integrate.vi.md\n\
          Another card:       {} swap --card can-cuoc-2024 --dir {}\n\
          The command line:   PCSCLITE_CSOCK_NAME={socket} {} readers\n\
          The contract:       {base}/v1/openapi.json",

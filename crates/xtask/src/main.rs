@@ -8,6 +8,7 @@ mod demo;
 mod fuzz;
 mod licences;
 mod run;
+mod schemathesis;
 mod setup;
 
 use std::process::ExitCode;
@@ -33,6 +34,8 @@ cargo xtask COMMAND
              (matrix N: one in N of each row; matrix quirks: the quirks of cards, readers and certificates by number)
   fuzz       every parser of hostile bytes under libFuzzer; needs a nightly toolchain and cargo-fuzz
              ([TARGET]: one of them; --seconds N: how long each, 60 by default)
+  schemathesis  the API against docs/openapi.json by more than 2,000 requests; needs python3 and pip
+             (--examples N: how many for each operation; --seed N: others)
   openapi    write docs/openapi.json anew
 
 demo, test, check, bench, matrix and fuzz run setup first where something is missing.";
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         },
         "matrix" => setup::setup_if_needed().and_then(|()| matrix(rest)),
         "fuzz" => setup::setup_if_needed().and_then(|()| fuzz::fuzz(rest)),
+        "schemathesis" => setup::setup_for_tests().and_then(|()| schemathesis::schemathesis(rest)),
         "openapi" => setup::setup_if_needed().and_then(|()| openapi()),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
@@ -71,7 +75,11 @@ fn main() -> ExitCode {
 }
 
 fn test() -> Result<()> {
-    step("test", || run::run(cargo(["test", "--workspace", "--locked"])))
+    step("test", || run::run(cargo(["test", "--workspace", "--locked"])))?;
+    // A few hundred requests; `cargo xtask schemathesis` makes thousands.
+    step("the API against its description", || {
+        schemathesis::schemathesis(&["--examples".to_owned(), "10".to_owned()])
+    })
 }
 
 fn check() -> Result<()> {

@@ -28,9 +28,10 @@ const FOR_QR_BENCH: [Package; 2] =
     [("g++", "compiles the decoder in C++ that ours is measured against"), ("cmake", "builds it")];
 
 /// What the tests of the client libraries need, each in its own language.
-const FOR_CLIENTS: [Package; 10] = [
+const FOR_CLIENTS: [Package; 11] = [
     ("nodejs", "runs the JavaScript client"),
     ("python3", "runs the Python client"),
+    ("python3-venv", "a place of its own for schemathesis, which tries the API"),
     ("default-jdk-headless", "compiles and runs the Java client"),
     ("libgoogle-gson-java", "JSON for it"),
     ("mono-mcs", "compiles the C# client"),

@@ -6,10 +6,10 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
 
 use crate::api::Desk;
-use crate::openapi;
 use crate::problems::Fault;
 use crate::refusal::Refusal;
 use crate::wire::{AgentJson, HealthJson};
+use crate::{asyncapi, openapi};
 
 /// Raised only where something that worked before would not any more.
 const API_LEVEL: u16 = 1;
@@ -71,4 +71,16 @@ pub(crate) async fn openapi_document() -> Response {
     let mut response = openapi::openapi_json().into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
+}
+
+/// The description of the events.
+#[utoipa::path(
+    get,
+    path = "/v1/asyncapi.json",
+    tag = "agent",
+    responses((status = 200, description = "The description of the events.", body = serde_json::Value)),
+)]
+pub(crate) async fn asyncapi_document() -> Response {
+    let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    (headers, asyncapi::asyncapi_json()).into_response()
 }

@@ -1,6 +1,7 @@
 //! The handlers, path by path.
 
 pub(crate) mod agent;
+pub(crate) mod docs;
 pub(crate) mod events;
 pub(crate) mod evidence;
 pub(crate) mod leases;

@@ -2,10 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use cccd_document::QrPayload;
 use cccd_engine::{ReadFailure, codes_in_picture};
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode, header};
 use zeroize::Zeroizing;
 
 use super::reads::personal_json;
@@ -111,7 +111,8 @@ pub(crate) async fn fetch_scan(
 ) -> Result<Response, Refusal> {
     // What answers GET answers HEAD too, and HEAD would take the scan and hand nothing out.
     if method == Method::HEAD {
-        return Err(Fault::MethodNotAllowed.into());
+        let allowed = [(header::ALLOW, HeaderValue::from_static("GET,DELETE"))];
+        return Ok((allowed, Refusal::from(Fault::MethodNotAllowed)).into_response());
     }
     let reach = caller.reach();
     let scan = desk.engine.fetch_scan(caller.id, reach, scan).await??;

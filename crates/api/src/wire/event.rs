@@ -98,6 +98,61 @@ pub(crate) enum EventTypeJson {
 }
 
 impl EventTypeJson {
+    /// Every one.
+    #[cfg(test)]
+    const ALL: [Self; 20] = [
+        Self::ReaderAttached,
+        Self::ReaderDetached,
+        Self::CardInserted,
+        Self::CardRemoved,
+        Self::ReadQueued,
+        Self::ReadProgress,
+        Self::ReadPartial,
+        Self::ReadPaused,
+        Self::ReadResumed,
+        Self::LeaseLost,
+        Self::ReadCompleted,
+        Self::ReadFailed,
+        Self::ScannerAttached,
+        Self::ScannerDetached,
+        Self::ScanReceived,
+        Self::ScanGarbled,
+        Self::AgentDegraded,
+        Self::AgentRecovered,
+        Self::EventsMissed,
+        Self::Other,
+    ];
+
+    /// What it tells, for the description of the events.
+    pub(crate) fn about(self) -> &'static str {
+        match self {
+            Self::ReaderAttached => "A reader is there.",
+            Self::ReaderDetached => "A reader went away.",
+            Self::CardInserted => "A card was laid on a reader.",
+            Self::CardRemoved => "A card left a reader.",
+            Self::ReadQueued => "A reading was accepted.",
+            Self::ReadProgress => "A reading went on.",
+            Self::ReadPartial => {
+                "A reading has found who the person is, and may be asked for it; the rest follows."
+            }
+            Self::ReadPaused => "A reading waits for its card to be laid down again.",
+            Self::ReadResumed => "The card is back, and the reading goes on.",
+            Self::LeaseLost => "A lease has ended without its holder's doing.",
+            Self::ReadCompleted => "A reading is done; its result may be fetched.",
+            Self::ReadFailed => "A reading ended without a result.",
+            Self::ScannerAttached => "A scanner is there.",
+            Self::ScannerDetached => "A scanner went away.",
+            Self::ScanReceived => "A code was scanned; whoever has the scope `scan` may fetch it, once.",
+            Self::ScanGarbled => "A scanner sent what is no code: scan again.",
+            Self::AgentDegraded => "A kind of reader cannot be seen now.",
+            Self::AgentRecovered => "It can be seen again.",
+            Self::EventsMissed => {
+                "Events before this one may be gone: ask for the readers and readings anew."
+            }
+            Self::Other => "Something newer than this description.",
+        }
+    }
+
     /// The name, as the SSE `event` writes it.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -294,30 +349,21 @@ mod tests {
 
     #[test]
     fn the_name_is_the_same_in_both_places() {
-        let kinds = [
-            EventTypeJson::ReaderAttached,
-            EventTypeJson::ReaderDetached,
-            EventTypeJson::CardInserted,
-            EventTypeJson::CardRemoved,
-            EventTypeJson::ReadQueued,
-            EventTypeJson::ReadProgress,
-            EventTypeJson::ReadPartial,
-            EventTypeJson::ReadPaused,
-            EventTypeJson::ReadResumed,
-            EventTypeJson::LeaseLost,
-            EventTypeJson::ReadCompleted,
-            EventTypeJson::ReadFailed,
-            EventTypeJson::ScannerAttached,
-            EventTypeJson::ScannerDetached,
-            EventTypeJson::ScanReceived,
-            EventTypeJson::ScanGarbled,
-            EventTypeJson::AgentDegraded,
-            EventTypeJson::AgentRecovered,
-            EventTypeJson::EventsMissed,
-            EventTypeJson::Other,
-        ];
-        for kind in kinds {
+        for kind in EventTypeJson::ALL {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        }
+    }
+
+    #[test]
+    fn every_type_has_an_example_and_its_description_is_its_own() {
+        let examples: Vec<_> = crate::examples::events().iter().map(|event| event.kind.as_str()).collect();
+        for kind in EventTypeJson::ALL {
+            // There is none of what is not known yet.
+            let wanted = usize::from(kind != EventTypeJson::Other);
+            let found = examples.iter().filter(|name| **name == kind.as_str()).count();
+            assert_eq!(found, wanted, "{}", kind.as_str());
+            let alike = EventTypeJson::ALL.into_iter().filter(|other| other.about() == kind.about()).count();
+            assert_eq!(alike, 1, "{}", kind.about());
         }
     }
 

@@ -248,6 +248,7 @@ async fn a_scan_of_a_scanner_leaves_once_and_to_the_first() {
     assert_eq!(code(&fetch(KIOSK).await), "scope-missing");
     let looked = desk.send(empty(from(CLINIC, Method::HEAD, &path))).await;
     assert_eq!(looked.status, StatusCode::METHOD_NOT_ALLOWED, "a look must not take it");
+    assert_eq!(looked.header("allow"), "GET,DELETE");
     let fetched = fetch(NOTARY).await;
     assert_eq!(fetched.status, StatusCode::OK);
     fetched.assert_guarded();

@@ -1,0 +1,117 @@
+//! The description of the events, generated from the code that tells them (AsyncAPI 3.0).
+
+use serde_json::{Map, Value, json};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::examples;
+use crate::wire::EventJson;
+
+/// The description, as served at `/v1/asyncapi.json`.
+pub fn asyncapi() -> Value {
+    let examples = examples::events();
+    let names: Vec<&str> = examples.iter().map(|event| event.kind.as_str()).collect();
+    let refer = |to: &str| -> Map<String, Value> {
+        names.iter().map(|name| ((*name).to_owned(), json!({ "$ref": format!("#/{to}/{name}") }))).collect()
+    };
+    let messages: Map<String, Value> =
+        examples.iter().map(|event| (event.kind.as_str().to_owned(), message(event))).collect();
+    json!({
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "cccd-agent events",
+            // The contract's version, as in the description of the API.
+            "version": "1.0.0",
+            "description": DESCRIPTION,
+            "license": { "name": "MIT OR Apache-2.0" },
+        },
+        "defaultContentType": "application/json",
+        "servers": {
+            "local": {
+                "host": "127.0.0.1:9303",
+                "protocol": "http",
+                "description": "The agent on this machine.",
+                "security": [{ "$ref": "#/components/securitySchemes/token" }],
+            },
+        },
+        "channels": {
+            "events": {
+                "address": "/v1/events",
+                "description": "Server-sent events (HTML, 9.2).",
+                "messages": refer("components/messages"),
+            },
+        },
+        "operations": {
+            "events": {
+                "action": "send",
+                "channel": { "$ref": "#/channels/events" },
+                "summary": "Tells what happens, as it happens.",
+                "bindings": { "http": { "method": "GET" } },
+                "messages": refer("channels/events/messages").into_values().collect::<Vec<_>>(),
+            },
+        },
+        "components": {
+            "messages": messages,
+            "schemas": schemas(),
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The token that `cccd-agent token` made for this caller.",
+                },
+            },
+        },
+    })
+}
+
+/// The same as text: pretty, and the same from build to build.
+pub fn asyncapi_json() -> String {
+    let mut text = serde_json::to_string_pretty(&asyncapi()).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+const DESCRIPTION: &str = "What happens at this desk: readers, cards, scanners and the caller's own readings. No event says \
+    anything about a person; what is to be had is fetched by whoever may have it (openapi.json).\n\n\
+    GET /v1/events answers with a stream without end. Each message's `event` is the event's type, its `id` the event's number, \
+    its `data` one Event. A listener that comes back with `Last-Event-ID` hears first what it missed, and `events.missed` where \
+    that is not known for certain to be all. A comment comes every 15 seconds. Types are added: pass over those you do not know.";
+
+/// One type of event: the shape of all, narrowed to what this one always has.
+fn message(event: &EventJson) -> Value {
+    let name = event.kind.as_str();
+    let example = serde_json::to_value(event).unwrap_or_default();
+    let members = |value: &Value| -> Vec<String> {
+        value.as_object().map(|members| members.keys().cloned().collect()).unwrap_or_default()
+    };
+    json!({
+        "name": name,
+        "title": name,
+        "summary": event.kind.about(),
+        "contentType": "application/json",
+        "payload": {
+            "allOf": [
+                { "$ref": "#/components/schemas/Event" },
+                {
+                    "type": "object",
+                    "required": members(&example),
+                    "properties": {
+                        "type": { "const": name },
+                        "data": { "type": "object", "required": members(&example["data"]) },
+                    },
+                },
+            ],
+        },
+        "examples": [{ "payload": example }],
+    })
+}
+
+fn schemas() -> Map<String, Value> {
+    let mut schemas = vec![(EventJson::name().into_owned(), EventJson::schema())];
+    EventJson::schemas(&mut schemas);
+    let mut named: Vec<_> = schemas
+        .into_iter()
+        .map(|(name, schema)| (name, serde_json::to_value(schema).unwrap_or_default()))
+        .collect();
+    named.sort_by(|(one, _), (other, _)| one.cmp(other));
+    named.into_iter().collect()
+}
