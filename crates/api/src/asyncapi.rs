@@ -1,5 +1,7 @@
 //! The description of the events, generated from the code that tells them (AsyncAPI 3.0).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -10,9 +12,10 @@ use crate::wire::EventJson;
 pub fn asyncapi() -> Value {
     let examples = examples::events();
     let names: Vec<&str> = examples.iter().map(|event| event.kind.as_str()).collect();
-    let refer = |to: &str| -> Map<String, Value> {
-        names.iter().map(|name| ((*name).to_owned(), json!({ "$ref": format!("#/{to}/{name}") }))).collect()
-    };
+    let refer = |to: &str, name: &str| json!({ "$ref": format!("#/{to}/{name}") });
+    let in_channel: Map<String, Value> =
+        names.iter().map(|name| ((*name).to_owned(), refer("components/messages", name))).collect();
+    let in_operation: Vec<Value> = names.iter().map(|name| refer("channels/events/messages", name)).collect();
     let messages: Map<String, Value> =
         examples.iter().map(|event| (event.kind.as_str().to_owned(), message(event))).collect();
     json!({
@@ -37,7 +40,7 @@ pub fn asyncapi() -> Value {
             "events": {
                 "address": "/v1/events",
                 "description": "Server-sent events (HTML, 9.2).",
-                "messages": refer("components/messages"),
+                "messages": in_channel,
             },
         },
         "operations": {
@@ -46,7 +49,7 @@ pub fn asyncapi() -> Value {
                 "channel": { "$ref": "#/channels/events" },
                 "summary": "Tells what happens, as it happens.",
                 "bindings": { "http": { "method": "GET" } },
-                "messages": refer("channels/events/messages").into_values().collect::<Vec<_>>(),
+                "messages": in_operation,
             },
         },
         "components": {
@@ -65,9 +68,22 @@ pub fn asyncapi() -> Value {
 
 /// The same as text: pretty, and the same from build to build.
 pub fn asyncapi_json() -> String {
-    let mut text = serde_json::to_string_pretty(&asyncapi()).unwrap_or_default();
+    let mut text = serde_json::to_string_pretty(&in_order(asyncapi())).unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// The members of every object by name, however this build of `serde_json` keeps them.
+fn in_order(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let members: BTreeMap<String, Value> =
+                members.into_iter().map(|(name, member)| (name, in_order(member))).collect();
+            Value::Object(members.into_iter().collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(in_order).collect()),
+        other => other,
+    }
 }
 
 const DESCRIPTION: &str = "What happens at this desk: readers, cards, scanners and the caller's own readings. No event says \
@@ -81,7 +97,9 @@ fn message(event: &EventJson) -> Value {
     let name = event.kind.as_str();
     let example = serde_json::to_value(event).unwrap_or_default();
     let members = |value: &Value| -> Vec<String> {
-        value.as_object().map(|members| members.keys().cloned().collect()).unwrap_or_default()
+        let names: BTreeSet<String> =
+            value.as_object().map(|members| members.keys().cloned().collect()).unwrap_or_default();
+        names.into_iter().collect()
     };
     json!({
         "name": name,

@@ -4,24 +4,27 @@
 use cccd_card::{ReaderId, ScannerId};
 use cccd_document::QrKind;
 use cccd_engine::{Audience, CallerId, Event, EventKind, LeaseEnd, Phase, ReadFailure, ReadId, ScanId};
-use serde_json::Value;
+use serde::Serialize;
 use time::macros::datetime;
 
 use crate::problems::{PROBLEMS, Problem};
 use crate::refusal::Refusal;
 use crate::wire::{EventJson, ProblemJson};
 
-/// Every example: where it lies under `docs/examples`, and what it says.
-pub fn examples() -> Vec<(String, Value)> {
-    let events = events().into_iter().map(|event| {
-        let json = serde_json::to_value(&event).unwrap_or_default();
-        (format!("events/{}.json", event.kind.as_str()), json)
-    });
-    let problems = PROBLEMS.iter().map(|problem| {
-        let json = serde_json::to_value(problem_json(problem)).unwrap_or_default();
-        (format!("problems/{}.json", problem.code), json)
-    });
+/// Every example: where it lies under `docs/examples`, and its text.
+pub fn examples() -> Vec<(String, String)> {
+    let events = events();
+    let events = events.iter().map(|event| (format!("events/{}.json", event.kind.as_str()), pretty(event)));
+    let problems = PROBLEMS
+        .iter()
+        .map(|problem| (format!("problems/{}.json", problem.code), pretty(&problem_json(problem))));
     events.chain(problems).collect()
+}
+
+fn pretty(value: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.push('\n');
+    text
 }
 
 /// An event of every type.
