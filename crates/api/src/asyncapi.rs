@@ -101,6 +101,10 @@ fn message(event: &EventJson) -> Value {
             value.as_object().map(|members| members.keys().cloned().collect()).unwrap_or_default();
         names.into_iter().collect()
     };
+    let in_data = members(&example["data"]);
+    // What it always has is never null, though the shape of all events must allow that.
+    let given: Map<String, Value> =
+        in_data.iter().map(|name| (name.clone(), json!({ "not": { "type": "null" } }))).collect();
     json!({
         "name": name,
         "title": name,
@@ -114,7 +118,7 @@ fn message(event: &EventJson) -> Value {
                     "required": members(&example),
                     "properties": {
                         "type": { "const": name },
-                        "data": { "type": "object", "required": members(&example["data"]) },
+                        "data": { "type": "object", "required": in_data, "properties": given },
                     },
                 },
             ],

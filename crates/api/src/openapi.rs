@@ -115,7 +115,10 @@ const DESCRIPTION: &str = "Reads chip identity cards on the readers of this mach
     result. `Prefer: wait=N` does all of it in one call. A QR code read before, by a scanner of the desk or with POST \
     /v1/scans, opens the chip with `{\"access\": {\"scan\": ...}}`.\n\n\
     Every problem is RFC 9457 with a stable `code`; /problems/{code} tells cause and remedy. A result belongs \
-    to the caller whose token asked for it, and is wiped after a minute or two.";
+    to the caller whose token asked for it, and is wiped after a minute or two.\n\n\
+    Members, codes and events are added: pass over those you do not know. `api_level` in GET /v1 is raised only where \
+    something that worked would not any more. What is to go is marked `deprecated` here first, and for at least a year its \
+    answers carry `Deprecation` (RFC 9745) and `Sunset` (RFC 8594).";
 
 fn operations(document: &mut OpenApi) -> impl Iterator<Item = &mut Operation> {
     document.paths.paths.values_mut().flat_map(|item| {

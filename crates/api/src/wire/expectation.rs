@@ -3,9 +3,7 @@
 use cccd_document::{Comparison, Expectation, ExpectedField, FieldMatch, PersonalBytes};
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::request::{Secret, given};
@@ -33,19 +31,19 @@ pub(crate) struct ExpectationJson {
     birth: Option<Secret>,
     /// The key of the hashes: 16 to 64 bytes in hexadecimal digits.
     #[serde(default, deserialize_with = "given")]
-    #[schema(pattern = "^([0-9a-fA-F]{2}){16,64}$", min_length = 32, max_length = 128, nullable = false)]
+    #[schema(value_type = Option<String>, pattern = "^([0-9a-fA-F]{2}){16,64}$", min_length = 32, max_length = 128, nullable = false)]
     key: Option<Hex<16, 64>>,
     /// The hash of the number.
     #[serde(default, deserialize_with = "given")]
-    #[schema(pattern = "^[0-9a-fA-F]{64}$", min_length = 64, max_length = 64, nullable = false)]
+    #[schema(value_type = Option<String>, pattern = "^[0-9a-fA-F]{64}$", min_length = 64, max_length = 64, nullable = false)]
     number_hmac: Option<Hex<32, 32>>,
     /// The hash of the name.
     #[serde(default, deserialize_with = "given")]
-    #[schema(pattern = "^[0-9a-fA-F]{64}$", min_length = 64, max_length = 64, nullable = false)]
+    #[schema(value_type = Option<String>, pattern = "^[0-9a-fA-F]{64}$", min_length = 64, max_length = 64, nullable = false)]
     name_hmac: Option<Hex<32, 32>>,
     /// The hash of the date of birth.
     #[serde(default, deserialize_with = "given")]
-    #[schema(pattern = "^[0-9a-fA-F]{64}$", min_length = 64, max_length = 64, nullable = false)]
+    #[schema(value_type = Option<String>, pattern = "^[0-9a-fA-F]{64}$", min_length = 64, max_length = 64, nullable = false)]
     birth_hmac: Option<Hex<32, 32>>,
 }
 
@@ -66,14 +64,6 @@ impl<'de, const LEAST: usize, const MOST: usize> Deserialize<'de> for Hex<LEAST,
         bytes.map(Self).ok_or_else(|| de::Error::custom("hexadecimal digits of the right number"))
     }
 }
-
-impl<const LEAST: usize, const MOST: usize> PartialSchema for Hex<LEAST, MOST> {
-    fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).into()
-    }
-}
-
-impl<const LEAST: usize, const MOST: usize> ToSchema for Hex<LEAST, MOST> {}
 
 impl ExpectationJson {
     /// The expectation, or what of it is not one.

@@ -13,7 +13,7 @@ use super::request::Seconds;
 pub(crate) struct LeaseRequestJson {
     /// How many seconds the lease runs unless it is asked for again: 5 to 120.
     #[serde(default = "half_a_minute")]
-    #[schema(minimum = 5, maximum = 120, default = 30)]
+    #[schema(value_type = u64, minimum = 5, maximum = 120, default = 30)]
     pub(crate) seconds: Seconds,
 }
 

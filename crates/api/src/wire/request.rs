@@ -43,6 +43,7 @@ pub(crate) struct ReadRequestJson {
     /// the chip was present. They stand in the evidence.
     #[serde(default, deserialize_with = "given")]
     #[schema(
+        value_type = Option<String>,
         example = "8f1d2c3b4a5968778695a4b3c2d1e0ff",
         pattern = "^([0-9a-fA-F]{2}){8,64}$",
         min_length = 16,
@@ -102,14 +103,6 @@ impl<'de> Deserialize<'de> for NonceJson {
         bytes.map(Self).ok_or_else(|| de::Error::custom("nonce: 8 to 64 bytes in hexadecimal digits"))
     }
 }
-
-impl PartialSchema for NonceJson {
-    fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).into()
-    }
-}
-
-impl ToSchema for NonceJson {}
 
 /// 1 to 600 seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -182,6 +182,21 @@ fn every_number_has_its_bounds() {
     check(&serde_json::to_value(cccd_api::openapi()).unwrap(), "");
 }
 
+#[test]
+fn what_a_member_may_be_is_said_where_it_stands() {
+    let document = serde_json::to_value(cccd_api::openapi()).unwrap();
+    for (member, word, limit) in [
+        ("LeaseRequest/properties/seconds", "minimum", Value::from(5)),
+        ("LeaseRequest/properties/seconds", "maximum", 120.into()),
+        ("ReadRequest/properties/nonce", "pattern", "^([0-9a-fA-F]{2}){8,64}$".into()),
+        ("Expectation/properties/key", "pattern", "^([0-9a-fA-F]{2}){16,64}$".into()),
+        ("Expectation/properties/birth_hmac", "pattern", "^[0-9a-fA-F]{64}$".into()),
+    ] {
+        let found = document.pointer(&format!("/components/schemas/{member}/{word}"));
+        assert_eq!(found, Some(&limit), "{member}");
+    }
+}
+
 #[tokio::test]
 async fn every_operation_wants_a_token_exactly_where_it_says_so() {
     let desk = Desk::bare();
