@@ -35,7 +35,7 @@ pub struct AgentUnderTest {
     events: Option<Events>,
     address: String,
     client: Client,
-    folder: TempDir,
+    folder: Arc<TempDir>,
 }
 
 #[derive(Default)]
@@ -73,11 +73,20 @@ impl AgentUnderTest {
         terminal: &str,
         tables: &str,
     ) -> Self {
-        let folder = TempDir::new().unwrap();
+        let folder = Arc::new(TempDir::new().unwrap());
+        let settings = format!(
+            "[api]\nlisten = '127.0.0.1:0'\n[readings]\n{readings}\n[terminal]\n{terminal}\n{tables}\n"
+        );
+        Self::start_in(folder, program, socket, &settings)
+    }
+
+    /// The same in a folder that may have been another agent's before, with these settings beside callers, keys and
+    /// trust.
+    pub fn start_in(folder: Arc<TempDir>, program: &str, socket: Option<&Path>, settings: &str) -> Self {
         let config = folder.path().join("agent.toml");
         let key_file = folder.path().join("evidence-key.json");
         let mut text = format!(
-            "[api]\nlisten = '127.0.0.1:0'\n[readings]\n{readings}\n[terminal]\n{terminal}\n[evidence]\nkey_file = '{}'\n[trust]\ndirectory = '{}'\n",
+            "{settings}\n[evidence]\nkey_file = '{}'\n[trust]\ndirectory = '{}'\n",
             key_file.display(),
             folder.path().join("trust").display()
         );
@@ -92,7 +101,6 @@ impl AgentUnderTest {
                 text += "scopes = ['evidence', 'scan', 'fingerprints', 'irises']\n";
             }
         }
-        text += tables;
         std::fs::File::create(&config).unwrap().write_all(text.as_bytes()).unwrap();
 
         let mut command = Command::new(program);
@@ -127,6 +135,11 @@ impl AgentUnderTest {
         let mut agent = Self { child, log, reader: Some(reader), events: None, address, client, folder };
         agent.events = Some(Events::listen(&agent));
         agent
+    }
+
+    /// The same folder, to start another agent in.
+    pub fn same_folder(&self) -> Arc<TempDir> {
+        Arc::clone(&self.folder)
     }
 
     /// The agent's folder: its settings are `agent.toml` in it.

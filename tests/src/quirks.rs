@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use cccd_document::{AccessKey, AccessProtocol, Biometrics, Can, Downgrade, FileId, FileOutcome};
+use cccd_document::{AccessKey, AccessProtocol, Biometrics, Can, Downgrade, FieldSet, FileId, FileOutcome};
 use cccd_engine::{
-    CallerId, Engine, EngineOptions, PortraitWish, ReadFailure, ReadRequest, ReadState, Reading,
+    CallerId, Engine, EngineOptions, ReadFailure, ReadRequest, ReadState, Reading, every_group,
 };
 use cccd_firmware_sim::image::ChipImage;
 use cccd_firmware_sim::lies::Lie;
@@ -203,7 +203,8 @@ fn read(engine: &Engine, key: AccessKey) -> Result<Result<Arc<Reading>, ReadFail
         nonce: None,
         expect: None,
         biometrics: Biometrics::NONE,
-        portrait: PortraitWish::Read,
+        groups: every_group(),
+        fields: FieldSet::ALL,
         wait_for_card: None,
     };
     let view = handle.submit(request).blocking_recv()??;

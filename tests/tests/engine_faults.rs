@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cccd_card::{ChannelLimits, ReaderId, TransportError};
-use cccd_document::{AccessKey, Biometrics, Can};
+use cccd_document::{AccessKey, Biometrics, Can, FieldSet};
 use cccd_engine::{
-    CallerId, Engine, EngineOptions, EventKind, PortraitWish, ReadFailure, ReadRequest, ReadState, Reading,
+    CallerId, Engine, EngineOptions, EventKind, ReadFailure, ReadRequest, ReadState, Reading, every_group,
 };
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::personalise::{Issuer, personalise};
@@ -51,7 +51,8 @@ impl Desk {
                 nonce: None,
                 expect: None,
                 biometrics: Biometrics::NONE,
-                portrait: PortraitWish::Read,
+                groups: every_group(),
+                fields: FieldSet::ALL,
                 wait_for_card: None,
             })
             .blocking_recv()
@@ -172,7 +173,8 @@ fn a_reading_whose_turn_does_not_come_says_that_the_reader_is_busy() {
             nonce: None,
             expect: None,
             biometrics: Biometrics::NONE,
-            portrait: PortraitWish::Leave,
+            groups: FieldSet::ALL.groups(),
+            fields: FieldSet::ALL,
             wait_for_card: Some(Duration::from_millis(wait)),
         };
         handle.submit(request).blocking_recv().unwrap().unwrap().id

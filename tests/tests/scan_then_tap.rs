@@ -7,10 +7,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use cccd_card::{ChannelLimits, ReaderId, ScannerId};
-use cccd_document::{AccessPlan, AccessProtocol, Biometrics, PasswordKind};
-use cccd_engine::{
-    CallerId, Engine, EngineOptions, EventKind, PortraitWish, ReadRequest, ScanReach, Subscription,
-};
+use cccd_document::{AccessPlan, AccessProtocol, Biometrics, FieldSet, PasswordKind};
+use cccd_engine::{CallerId, Engine, EngineOptions, EventKind, ReadRequest, ScanReach, Subscription};
 use cccd_firmware_sim::card_image::{Correction, Segments, Symbol};
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::image::ChipImage;
@@ -92,7 +90,8 @@ fn reading(access: AccessPlan, reader: Option<ReaderId>) -> ReadRequest {
         owner: clerk(),
         reader,
         access,
-        portrait: PortraitWish::Leave,
+        groups: FieldSet::ALL.groups(),
+        fields: FieldSet::ALL,
         biometrics: Biometrics::NONE,
         nonce: None,
         expect: None,

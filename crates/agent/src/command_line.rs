@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::profile_command::ProfileArguments;
 use crate::scanners_command::ScannersArguments;
+use crate::site_command::{self, SiteArguments};
 use crate::trust::TrustArguments;
 use crate::verify_command::{self, VerifyArguments};
 use crate::{
@@ -64,6 +65,8 @@ enum Command {
         #[arg(default_value = "clinic")]
         name: String,
     },
+    /// Tạo khối cấu hình cho một trang web có máy chủ ký mã · Write the settings block of a site whose backend signs
+    Site(SiteArguments),
     /// Quản lý chứng thư CSCA được tin cậy · Manage the trusted CSCA certificates
     Trust(TrustArguments),
     /// Bên nhận dữ liệu được gì · What consumers get of a card: list, check, show, try
@@ -188,6 +191,7 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         Command::Readers => read_command::list_readers(&settings),
         Command::Scanners(arguments) => scanners_command::run(&settings, &arguments),
         Command::Token { name } => token(&name),
+        Command::Site(arguments) => site_command::site(&settings, &arguments),
         Command::Trust(arguments) => trust::run(&settings.trust, &arguments),
         Command::Profile(arguments) => profile_command::run(&settings, &arguments),
         Command::CheckConfig => check_config(&settings),

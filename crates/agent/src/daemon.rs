@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::trust::TrustHandle;
 use crate::{evidence_key, station};
 use anyhow::{Context as _, Result};
-use cccd_api::{AgentFacts, Api};
+use cccd_api::callers::MemoryReplays;
+use cccd_api::{Access, AgentFacts, Api};
 use cccd_card::{ReaderSource, ScannerSource};
 use cccd_engine::{Engine, EngineOptions, Judge};
 use cccd_profiles::{AgentSettings, TerminalSettings, UnnamedScanners};
@@ -52,7 +53,7 @@ impl Agent {
         let address = listener.local_addr().context("cannot tell the address")?;
         let engine = Engine::start(readers, scanners, engine_options(settings));
         let facts = AgentFacts { version: env!("CARGO_PKG_VERSION").to_owned(), features: Vec::new() };
-        let mut api = Api::new(engine.handle(), settings.callers.clone(), facts);
+        let mut api = Api::new(engine.handle(), access(settings), facts);
         let key_file = &settings.evidence.key_file;
         // Readings go on without it: only evidence cannot be had.
         match evidence_key::read_or_make(key_file) {
@@ -89,6 +90,19 @@ impl Agent {
         drop(engine);
         let _ = stop.send(());
         let _ = runtime.block_on(server);
+    }
+}
+
+/// Who may call.
+fn access(settings: &AgentSettings) -> Access {
+    Access {
+        callers: settings.callers.clone(),
+        sites: settings.sites.clone(),
+        workstation_id: settings.api.workstation_id.clone(),
+        replays: Arc::new(MemoryReplays::beginning(now())),
+        clock: Arc::new(now),
+        requests_per_second: settings.api.requests_per_second,
+        ..Access::default()
     }
 }
 

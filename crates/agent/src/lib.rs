@@ -28,6 +28,7 @@ mod read_command;
 mod scan_command;
 mod scan_table;
 mod scanners_command;
+mod site_command;
 mod station;
 mod table;
 pub mod trust;

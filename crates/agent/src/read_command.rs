@@ -9,9 +9,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use cccd_api::Problem;
 use cccd_card::ReaderId;
-use cccd_document::{Biometric, MediaType};
+use cccd_document::{Biometric, FieldSet, MediaType};
 use cccd_engine::{
-    CallerId, Engine, EngineHandle, EventKind, Phase, PortraitWish, ReadFailure, ReadId, ReadRequest, Reading,
+    CallerId, Engine, EngineHandle, EventKind, Phase, ReadFailure, ReadId, ReadRequest, Reading, every_group,
 };
 use cccd_profiles::AgentSettings;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -50,7 +50,8 @@ pub(crate) fn read(settings: &AgentSettings, arguments: &ReadArguments) -> Resul
         owner: terminal(),
         reader: arguments.reader.as_deref().map(ReaderId::from_name),
         access,
-        portrait: PortraitWish::Read,
+        groups: every_group(),
+        fields: FieldSet::ALL,
         biometrics: arguments.biometrics.iter().copied().map(Biometric::from).collect(),
         nonce: None,
         expect: None,

@@ -6,11 +6,10 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use cccd_engine::EngineHandle;
 use cccd_evidence::AgentKey;
-use cccd_profiles::Caller;
 use tokio::sync::{Semaphore, watch};
 
-use crate::guard::{self, Callers, Hosts};
-use crate::openapi;
+use crate::callers::{self, Access, Hosts, Limits, Sessions};
+use crate::openapi::{self, Routes};
 use crate::problems::Fault;
 use crate::refusal::Refusal;
 
@@ -30,7 +29,9 @@ pub struct AgentFacts {
 #[derive(Clone)]
 pub struct Api {
     engine: EngineHandle,
-    callers: Vec<Caller>,
+    access: Arc<Access>,
+    sessions: Arc<Sessions>,
+    limits: Arc<Limits>,
     facts: AgentFacts,
     evidence_key: Option<Arc<AgentKey>>,
 }
@@ -41,7 +42,9 @@ pub(crate) struct Desk(Arc<Shared>);
 
 pub(crate) struct Shared {
     pub(crate) engine: EngineHandle,
-    pub(crate) callers: Callers,
+    pub(crate) access: Arc<Access>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) hosts: Hosts,
     pub(crate) facts: AgentFacts,
     pub(crate) evidence_key: Option<Arc<AgentKey>>,
@@ -70,12 +73,16 @@ impl std::ops::Deref for Desk {
 }
 
 impl Api {
-    /// An API for these callers and nobody else.
-    pub fn new(engine: EngineHandle, callers: Vec<Caller>, facts: AgentFacts) -> Self {
-        Self { engine, callers, facts, evidence_key: None }
+    /// An API for those whom `access` lets in, and nobody else. All its routers share sessions and limits.
+    pub fn new(engine: EngineHandle, access: impl Into<Access>, facts: AgentFacts) -> Self {
+        let access = access.into();
+        let limits = Arc::new(Limits::new(access.requests_per_second));
+        let (access, sessions) = (Arc::new(access), Arc::default());
+        Self { engine, access, sessions, limits, facts, evidence_key: None }
     }
 
-    /// The same, signing evidence with this key. Without one there is no evidence to be had.
+    /// The same, signing evidence with this key, whose name is this agent's id. Without one there is no evidence to be
+    /// had, and no site can sign for this agent.
     pub fn signing_with(self, key: Arc<AgentKey>) -> Self {
         Self { evidence_key: Some(key), ..self }
     }
@@ -89,23 +96,26 @@ impl Api {
     pub(crate) fn closing_router(&self, port: u16, closing: watch::Receiver<bool>) -> Router {
         let desk = Desk(Arc::new(Shared {
             engine: self.engine.clone(),
-            callers: Callers::new(self.callers.clone()),
+            access: self.access.clone(),
+            sessions: self.sessions.clone(),
+            limits: self.limits.clone(),
             hosts: Hosts::of_port(port),
             facts: self.facts.clone(),
             evidence_key: self.evidence_key.clone(),
             pictures: Arc::new(Semaphore::new(PICTURES_AT_ONCE)),
             closing,
         }));
-        let (open, guarded) = openapi::routes();
+        let Routes { open, signed, guarded } = openapi::routes();
         // The wrong method on a guarded path must be refused behind the guard, so it is named before.
         let guarded = Router::from(guarded)
             .method_not_allowed_fallback(wrong_method)
-            .layer(from_fn_with_state(desk.clone(), guard::identify));
+            .layer(from_fn_with_state(desk.clone(), callers::identify));
         Router::from(open)
             .method_not_allowed_fallback(wrong_method)
+            .merge(Router::from(signed).method_not_allowed_fallback(wrong_method))
             .merge(guarded)
             .fallback(nothing_here)
-            .layer(from_fn_with_state(desk.clone(), guard::admit))
+            .layer(from_fn_with_state(desk.clone(), callers::admit))
             .with_state(desk)
     }
 }

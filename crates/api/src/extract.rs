@@ -9,8 +9,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use cccd_card::ReaderId;
 use cccd_document::Biometric;
-use cccd_engine::{CallerId, ReadFailure, ReadId, ScanId, ScanReach};
-use cccd_profiles::Scope;
+use cccd_engine::{ReadFailure, ReadId, ScanId};
 use futures_util::StreamExt;
 use http::request::Parts;
 use http::{HeaderMap, header};
@@ -34,41 +33,6 @@ const LONGEST_TEXT: usize = 8192;
 /// How long a body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 
-/// Who calls. Put there by the guard once the token is known.
-#[derive(Debug, Clone)]
-pub(crate) struct Caller {
-    pub(crate) id: CallerId,
-    pub(crate) scopes: Vec<Scope>,
-}
-
-impl Caller {
-    /// Nothing, if the caller may do this beyond reading cards.
-    pub(crate) fn require(&self, scope: Scope) -> Result<(), Refusal> {
-        if self.scopes.contains(&scope) { Ok(()) } else { Err(Fault::ScopeMissing.into()) }
-    }
-
-    /// The same for what it may ask chips for.
-    pub(crate) fn require_for(&self, kind: Biometric) -> Result<(), Refusal> {
-        self.require(match kind {
-            Biometric::Fingerprints => Scope::Fingerprints,
-            Biometric::Irises => Scope::Irises,
-        })
-    }
-
-    /// Which scans it may have.
-    pub(crate) fn reach(&self) -> ScanReach {
-        if self.scopes.contains(&Scope::Scan) { ScanReach::Scanners } else { ScanReach::Own }
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for Caller {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| Fault::TokenMissing.into())
-    }
-}
-
 /// Whether the groups go into the evidence: `?groups=true`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EvidenceWish(pub(crate) bool);
@@ -83,6 +47,22 @@ impl<S: Sync> FromRequestParts<S> for EvidenceWish {
             // Whoever misspells it must not be left without what they asked for.
             Some(_) => Err(Refusal::from(Fault::ParameterInvalid).because("groups is true or false")),
         }
+    }
+}
+
+/// What a proof of identity is asked over: `?nonce=` and hexadecimal digits.
+#[derive(Debug, Clone)]
+pub(crate) struct IdentityNonce(pub(crate) Vec<u8>);
+
+impl<S: Sync> FromRequestParts<S> for IdentityNonce {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let digits = parts.uri.query().and_then(|query| query.strip_prefix("nonce="));
+        let nonce = digits.and_then(|digits| hex::decode(digits).ok());
+        nonce.filter(|nonce| (16..=64).contains(&nonce.len())).map(Self).ok_or_else(|| {
+            Refusal::from(Fault::ParameterInvalid).because("nonce is 16 to 64 bytes in hexadecimal digits")
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! HTTP in: the local API.
 //!
 //! An [`Api`] is a set of paths over an engine, and [`serve`] puts it on a loopback port. Who may call is
-//! decided before any handler runs: the exact Host, the exact Origin, the token of a known caller.
+//! decided before any handler runs: the exact Host, the exact Origin, the proof of a known caller ([`callers`]).
 //!
 //! ```
 //! use cccd_api::{AgentFacts, Api, Problem};
@@ -32,10 +32,10 @@
 
 mod api;
 mod asyncapi;
+pub mod callers;
 mod docs_page;
 mod examples;
 mod extract;
-mod guard;
 mod openapi;
 mod preference;
 mod problems;
@@ -48,6 +48,7 @@ mod wire;
 
 pub use api::{AgentFacts, Api};
 pub use asyncapi::{asyncapi, asyncapi_json};
+pub use callers::Access;
 pub use examples::examples;
 pub use openapi::{openapi, openapi_json};
 pub use problems::{Actor, PROBLEMS, Problem, Retry, Text};

@@ -17,13 +17,26 @@ use utoipa_axum::routes;
 use crate::api::Desk;
 use crate::problems::{Fault, Problem};
 use crate::refusal::PROBLEM_JSON;
-use crate::routes::{agent, docs, events, evidence, leases, problem_pages, readers, reads, scans};
+use crate::routes::{
+    agent, docs, events, evidence, identity, leases, problem_pages, readers, reads, scans, sessions,
+};
 use crate::wire::ProblemJson;
 
 const TOKEN: &str = "token";
+const SIGNED_TOKEN: &str = "signed_token";
 
-/// The paths: those open to anyone on this machine, and those that need a token.
-pub(crate) fn routes() -> (OpenApiRouter<Desk>, OpenApiRouter<Desk>) {
+/// The paths, by what they ask for.
+pub(crate) struct Routes {
+    /// Open to anyone on this machine.
+    pub(crate) open: OpenApiRouter<Desk>,
+    /// For a token that a site's backend signed.
+    pub(crate) signed: OpenApiRouter<Desk>,
+    /// For a known caller.
+    pub(crate) guarded: OpenApiRouter<Desk>,
+}
+
+/// The paths.
+pub(crate) fn routes() -> Routes {
     let open = OpenApiRouter::new()
         .routes(routes!(agent::healthz))
         .routes(routes!(agent::readyz))
@@ -31,9 +44,13 @@ pub(crate) fn routes() -> (OpenApiRouter<Desk>, OpenApiRouter<Desk>) {
         .routes(routes!(agent::asyncapi_document))
         .routes(routes!(docs::docs_page))
         .routes(routes!(docs::docs_style))
+        .routes(routes!(identity::prove_identity))
         .routes(routes!(problem_pages::problem_page));
+    let signed = OpenApiRouter::new().routes(routes!(sessions::open_session));
     let guarded = OpenApiRouter::new()
         .routes(routes!(agent::about))
+        .routes(routes!(sessions::show_caller))
+        .routes(routes!(sessions::end_session))
         .routes(routes!(readers::list_readers))
         .routes(routes!(leases::take_lease, leases::end_lease))
         .routes(routes!(reads::create_read))
@@ -47,22 +64,36 @@ pub(crate) fn routes() -> (OpenApiRouter<Desk>, OpenApiRouter<Desk>) {
         .routes(routes!(scans::create_scans))
         .routes(routes!(scans::fetch_scan, scans::dismiss_scan))
         .routes(routes!(events::events));
-    (open, guarded)
+    Routes { open, signed, guarded }
 }
 
 /// The description, as served at `/v1/openapi.json`.
 pub fn openapi() -> OpenApi {
-    let (open, guarded) = routes();
+    let Routes { open, signed, guarded } = routes();
     let mut open = open.into_openapi();
+    let mut signed = signed.into_openapi();
     let mut guarded = guarded.into_openapi();
     for operation in operations(&mut open) {
         // An empty requirement, so that no reader of the description takes the default for them.
         operation.security = Some(vec![SecurityRequirement::default()]);
         describe_problems(operation, &[Fault::HostNotAllowed, Fault::OriginNotAllowed]);
     }
+    for operation in operations(&mut signed) {
+        operation.security = Some(vec![SecurityRequirement::new(SIGNED_TOKEN, Vec::<String>::new())]);
+        let gate = [Fault::HostNotAllowed, Fault::OriginNotAllowed, Fault::TokenMissing, Fault::TokenWrong];
+        describe_problems(operation, &gate);
+    }
     for operation in operations(&mut guarded) {
         operation.security = Some(vec![SecurityRequirement::new(TOKEN, Vec::<String>::new())]);
-        let gate = [Fault::HostNotAllowed, Fault::OriginNotAllowed, Fault::TokenMissing, Fault::TokenWrong];
+        let gate = [
+            Fault::HostNotAllowed,
+            Fault::OriginNotAllowed,
+            Fault::TokenMissing,
+            Fault::TokenWrong,
+            Fault::SessionRequired,
+            Fault::SessionExpired,
+            Fault::RateLimited,
+        ];
         describe_problems(operation, &gate);
     }
 
@@ -83,6 +114,7 @@ pub fn openapi() -> OpenApi {
             .build()]))
         .build();
     whole.merge(open);
+    whole.merge(signed);
     whole.merge(guarded);
 
     let components = whole.components.get_or_insert_default();
@@ -95,7 +127,19 @@ pub fn openapi() -> OpenApi {
         SecurityScheme::Http(
             HttpBuilder::new()
                 .scheme(HttpAuthScheme::Bearer)
-                .description(Some("The token that `cccd-agent token` made for this caller."))
+                .description(Some(
+                    "The token that `cccd-agent token` made for this caller, or that of a session.",
+                ))
+                .build(),
+        ),
+    );
+    components.add_security_scheme(
+        SIGNED_TOKEN,
+        SecurityScheme::Http(
+            HttpBuilder::new()
+                .scheme(HttpAuthScheme::Bearer)
+                .bearer_format("JWT")
+                .description(Some("A token that the backend of a site signed for one of its pages."))
                 .build(),
         ),
     );
@@ -145,7 +189,7 @@ fn describe_problems(operation: &mut Operation, gate: &[Fault]) {
                 let schema = ObjectBuilder::new().schema_type(Type::String);
                 Some(("WWW-Authenticate", schema, "How to send a token."))
             }
-            423 | 503 => {
+            423 | 429 | 503 => {
                 let schema = ObjectBuilder::new().schema_type(Type::Integer);
                 Some(("Retry-After", schema.minimum(Some(0)).maximum(Some(3600)), "Seconds to wait."))
             }
@@ -164,6 +208,17 @@ fn describe_problems(operation: &mut Operation, gate: &[Fault]) {
 fn problems_of(operation: &str) -> Vec<&'static Problem> {
     let faults: &[Fault] = match operation {
         "readyz" => &[Fault::AgentNotReady],
+        "prove_identity" => &[Fault::ParameterInvalid, Fault::IdentityUnavailable, Fault::RateLimited],
+        "open_session" => &[
+            Fault::TokenClaimsInvalid,
+            Fault::TokenExpired,
+            Fault::TokenMisdirected,
+            Fault::TokenReplayed,
+            Fault::ScopeMissing,
+            Fault::RateLimited,
+            Fault::ReplayMemoryUnavailable,
+        ],
+        "list_readers" | "end_lease" => &[Fault::ScopeMissing],
         "problem_page" => &[Fault::NotFound],
         "create_read" => &[
             Fault::MediaTypeUnsupported,
@@ -179,11 +234,16 @@ fn problems_of(operation: &str) -> Vec<&'static Problem> {
             Fault::ScanExpired,
         ],
         "show_read" | "dismiss_read" => &[Fault::ReadNotFound],
-        "take_lease" => {
-            &[Fault::MediaTypeUnsupported, Fault::BodyTooLarge, Fault::BodyTooSlow, Fault::BodyInvalid]
-        }
+        "take_lease" => &[
+            Fault::MediaTypeUnsupported,
+            Fault::BodyTooLarge,
+            Fault::BodyTooSlow,
+            Fault::BodyInvalid,
+            Fault::ScopeMissing,
+        ],
         "read_result" | "read_partial" => &[Fault::ReadNotFound, Fault::ReadNotOver, Fault::ReadExpired],
         "read_portrait" => &[
+            Fault::ScopeMissing,
             Fault::ReadNotFound,
             Fault::ReadNotOver,
             Fault::ReadExpired,
@@ -230,6 +290,7 @@ fn problems_of(operation: &str) -> Vec<&'static Problem> {
         "readyz" | "list_readers" | "show_read" | "dismiss_read" | "events" | "list_scanners"
         | "fetch_scan" | "dismiss_scan" => &[ReadFailure::AgentStopping],
         "create_scans" => &[ReadFailure::AgentFault, ReadFailure::AgentStopping],
+        "open_session" => &[ReadFailure::AgentFault],
         _ => &[],
     };
     faults

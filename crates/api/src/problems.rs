@@ -90,6 +90,15 @@ impl Problem {
 pub(crate) enum Fault {
     TokenMissing,
     TokenWrong,
+    SessionRequired,
+    SessionExpired,
+    TokenClaimsInvalid,
+    TokenExpired,
+    TokenMisdirected,
+    TokenReplayed,
+    ReplayMemoryUnavailable,
+    RateLimited,
+    IdentityUnavailable,
     OriginNotAllowed,
     HostNotAllowed,
     NotFound,
@@ -119,9 +128,18 @@ pub(crate) enum Fault {
 
 impl Fault {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 27] = [
+    pub(crate) const ALL: [Self; 36] = [
         Self::TokenMissing,
         Self::TokenWrong,
+        Self::SessionRequired,
+        Self::SessionExpired,
+        Self::TokenClaimsInvalid,
+        Self::TokenExpired,
+        Self::TokenMisdirected,
+        Self::TokenReplayed,
+        Self::ReplayMemoryUnavailable,
+        Self::RateLimited,
+        Self::IdentityUnavailable,
         Self::OriginNotAllowed,
         Self::HostNotAllowed,
         Self::NotFound,
@@ -153,6 +171,15 @@ impl Fault {
         match self {
             Self::TokenMissing => "token-missing",
             Self::TokenWrong => "token-wrong",
+            Self::SessionRequired => "session-required",
+            Self::SessionExpired => "session-expired",
+            Self::TokenClaimsInvalid => "token-claims-invalid",
+            Self::TokenExpired => "token-expired",
+            Self::TokenMisdirected => "token-misdirected",
+            Self::TokenReplayed => "token-replayed",
+            Self::ReplayMemoryUnavailable => "replay-memory-unavailable",
+            Self::RateLimited => "rate-limited",
+            Self::IdentityUnavailable => "identity-unavailable",
             Self::OriginNotAllowed => "origin-not-allowed",
             Self::HostNotAllowed => "host-not-allowed",
             Self::NotFound => "not-found",
@@ -571,12 +598,156 @@ pub static PROBLEMS: &[Problem] = &[
         retry: Retry::Useless,
         title: Text { vi: "Mã truy cập không đúng", en: "Token is not known" },
         cause: Text {
-            vi: "Không có [[caller]] nào trong cấu hình mang mã truy cập này.",
-            en: "No [[caller]] of the settings has this token.",
+            vi: "Không có [[caller]] nào trong cấu hình mang mã truy cập này, cũng không có khóa nào của [[site]] nào đã ký nó.",
+            en: "No [[caller]] of the settings has this token, and no key of a [[site]] signed it.",
         },
         remedy: Text {
-            vi: "Tạo mã mới bằng `cccd-agent token`, ghi dòng được in ra vào cấu hình, khởi động lại chương trình.",
-            en: "Make a new one with `cccd-agent token`, put the line it prints into the settings, start the agent anew.",
+            vi: "Tạo mã mới bằng `cccd-agent token`, ghi dòng được in ra vào cấu hình, khởi động lại chương trình; với mã ký, xem `iss` và khóa trong [[site]].",
+            en: "Make a new one with `cccd-agent token`, put the line it prints into the settings, start the agent anew; of a signed token, compare `iss` and the keys of its [[site]].",
+        },
+    },
+    Problem {
+        code: "session-required",
+        status: 401,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text {
+            vi: "Mã đã ký phải được đổi lấy phiên", en: "A signed token opens a session first"
+        },
+        cause: Text {
+            vi: "Yêu cầu mang mã do máy chủ của trang ký; mã đó chỉ dùng một lần, để mở phiên.",
+            en: "The request shows a token that a site's backend signed; such a token is good once, to open a session.",
+        },
+        remedy: Text {
+            vi: "Gửi mã đã ký tới POST /v1/sessions, rồi dùng mã của phiên cho các yêu cầu sau.",
+            en: "Send the signed token to POST /v1/sessions, and show the session's token from then on.",
+        },
+    },
+    Problem {
+        code: "session-expired",
+        status: 401,
+        actor: Actor::Integrator,
+        retry: Retry::Worthwhile,
+        title: Text { vi: "Phiên đã hết", en: "The session is over" },
+        cause: Text {
+            vi: "Phiên đã hết hạn, đã được đóng, hoặc cccd-agent đã khởi động lại.",
+            en: "The session has run out, was ended, or the agent was restarted.",
+        },
+        remedy: Text {
+            vi: "Xin máy chủ của trang một mã ký mới và mở phiên mới.",
+            en: "Ask the site's backend for another signed token and open a new session.",
+        },
+    },
+    Problem {
+        code: "token-claims-invalid",
+        status: 401,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Nội dung mã ký không đúng", en: "The signed token says the wrong thing" },
+        cause: Text {
+            vi: "Mã được ký đúng khóa nhưng thiếu hoặc sai một mục; `detail` nêu mục đó.",
+            en: "The token is signed with the right key, and a claim is missing or wrong; `detail` names it.",
+        },
+        remedy: Text {
+            vi: "Sửa phần ký ở máy chủ của trang theo docs/callers.md.",
+            en: "Correct what the backend signs, as docs/callers.md says.",
+        },
+    },
+    Problem {
+        code: "token-expired",
+        status: 401,
+        actor: Actor::Integrator,
+        retry: Retry::Worthwhile,
+        title: Text {
+            vi: "Mã ký hết hạn hoặc chưa đến lúc", en: "The signed token is not in time"
+        },
+        cause: Text {
+            vi: "Mã chỉ có hiệu lực tối đa 120 giây, hoặc đồng hồ của hai máy lệch quá 30 giây.",
+            en: "A token is good for 120 seconds at most; or the clocks of backend and desk are more than 30 seconds apart.",
+        },
+        remedy: Text {
+            vi: "Xin mã mới ngay trước khi dùng; chỉnh đồng hồ của máy này và của máy chủ.",
+            en: "Ask for a token right before it is used; set the clocks of this machine and of the backend.",
+        },
+    },
+    Problem {
+        code: "token-misdirected",
+        status: 401,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Mã ký dành cho máy khác", en: "The signed token is for another desk" },
+        cause: Text {
+            vi: "`aud` không phải mã của cccd-agent này, hoặc `workstation_id` không phải của quầy này.",
+            en: "`aud` is not the id of this agent, or `workstation_id` not the one of this desk.",
+        },
+        remedy: Text {
+            vi: "Lấy agent_id và workstation_id từ /.well-known/cccd-agent của chính máy này.",
+            en: "Take agent_id and workstation_id from /.well-known/cccd-agent of this very machine.",
+        },
+    },
+    Problem {
+        code: "token-replayed",
+        status: 401,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Mã ký đã được dùng", en: "The signed token was used before" },
+        cause: Text {
+            vi: "Mỗi mã (`jti`) chỉ mở được một phiên, kể cả sau khi cccd-agent khởi động lại.",
+            en: "Each token (`jti`) opens one session, across restarts of the agent too.",
+        },
+        remedy: Text {
+            vi: "Ký mã mới với `jti` mới cho mỗi phiên.",
+            en: "Sign another token with a `jti` of its own for each session.",
+        },
+    },
+    Problem {
+        code: "replay-memory-unavailable",
+        status: 503,
+        actor: Actor::Admin,
+        retry: Retry::Worthwhile,
+        title: Text {
+            vi: "Không ghi nhớ được mã đã dùng", en: "Used tokens cannot be remembered"
+        },
+        cause: Text {
+            vi: "Bộ nhớ các mã đã dùng đang đầy hoặc không ghi được, nên không mã mới nào được nhận.",
+            en: "The memory of used tokens is full or cannot be written, so that none is taken.",
+        },
+        remedy: Text {
+            vi: "Kiểm tra ổ đĩa và quyền ghi của cccd-agent; thử lại sau ít phút.",
+            en: "Look at the disk and what cccd-agent may write; try again after a few minutes.",
+        },
+    },
+    Problem {
+        code: "rate-limited",
+        status: 429,
+        actor: Actor::Integrator,
+        retry: Retry::Worthwhile,
+        title: Text { vi: "Quá nhiều yêu cầu", en: "Too many requests" },
+        cause: Text {
+            vi: "Chương trình gọi quá nhiều lần trong thời gian ngắn, hoặc gửi quá nhiều mã sai.",
+            en: "The caller asks for more than the settings let it, or too many wrong tokens came from there.",
+        },
+        remedy: Text {
+            vi: "Chờ theo Retry-After; dùng /v1/events thay vì hỏi liên tục.",
+            en: "Wait as Retry-After says; listen to /v1/events instead of asking again and again.",
+        },
+    },
+    Problem {
+        code: "identity-unavailable",
+        status: 503,
+        actor: Actor::Admin,
+        retry: Retry::Worthwhile,
+        title: Text {
+            vi: "Không chứng minh được danh tính của chương trình",
+            en: "The agent cannot prove who it is",
+        },
+        cause: Text {
+            vi: "cccd-agent không đọc được khóa của máy này.",
+            en: "cccd-agent has no key of this machine that it could read.",
+        },
+        remedy: Text {
+            vi: "Xem nhật ký khi khởi động; kiểm tra evidence.key_file và quyền của tệp.",
+            en: "Look at the log from its start; check evidence.key_file and who may read it.",
         },
     },
     Problem {

@@ -1,6 +1,7 @@
 //! A problem on its way out (RFC 9457).
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use cccd_document::AccessInputError;
@@ -23,6 +24,8 @@ pub(crate) struct Refusal {
     pub(crate) tries_left: Option<u8>,
     /// Who has the reader, where that is why.
     pub(crate) held_by: Option<CallerId>,
+    /// How long to wait, where that is known.
+    pub(crate) after: Option<Duration>,
 }
 
 impl Refusal {
@@ -38,6 +41,12 @@ impl Refusal {
         self
     }
 
+    /// The same, and worth trying again after this time.
+    pub(crate) fn after(mut self, wait: Duration) -> Self {
+        self.after = Some(wait);
+        self
+    }
+
     /// The same, about this reading.
     pub(crate) fn about(mut self, read: ReadId) -> Self {
         self.read = Some(read);
@@ -47,7 +56,7 @@ impl Refusal {
 
 impl From<&'static Problem> for Refusal {
     fn from(problem: &'static Problem) -> Self {
-        Self { problem, detail: None, read: None, tries_left: None, held_by: None }
+        Self { problem, detail: None, read: None, tries_left: None, held_by: None, after: None }
     }
 }
 
@@ -129,6 +138,11 @@ impl IntoResponse for Refusal {
                     header::WWW_AUTHENTICATE,
                     HeaderValue::from_static("Bearer realm=\"cccd-agent\", error=\"invalid_token\""),
                 );
+            }
+            StatusCode::TOO_MANY_REQUESTS => {
+                let wait = self.after.unwrap_or_default().as_millis().div_ceil(1000).max(1);
+                let seconds = u64::try_from(wait).unwrap_or(u64::MAX);
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
             StatusCode::LOCKED | StatusCode::SERVICE_UNAVAILABLE => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));

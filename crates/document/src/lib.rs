@@ -40,6 +40,7 @@ pub mod date;
 pub mod evidence;
 mod expectation;
 pub mod expiry;
+pub mod fields;
 pub mod file;
 pub mod lds;
 mod malformed;
@@ -62,6 +63,7 @@ pub use evidence::{
     TerminalAuthentication, TerminalAuthenticationRun, TerminalStep,
 };
 pub use expectation::{Comparison, Expectation, ExpectedField, FieldMatch};
+pub use fields::{FieldSet, RecordField};
 pub use file::{DataGroupNumber, FileId};
 pub use lds::{
     Biometric, BiometricGroup, BiometricImage, Biometrics, DataGroup1, DataGroup2, DataGroup11, DataGroup12,

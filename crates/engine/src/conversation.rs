@@ -20,7 +20,7 @@ use crate::engine::Message;
 use crate::learned::{Learned, Shapes};
 use crate::owner::{CallOff, Job};
 use crate::{
-    BiometricReading, Effort, EngineOptions, PartialReading, Phase, PortraitWish, ReadFailure, Reading,
+    BiometricReading, Effort, EngineOptions, PartialReading, Phase, ReadFailure, Reading, every_group,
 };
 use time::Date;
 
@@ -68,7 +68,7 @@ fn converse_and_judge(
     let today = (options.clock)().date();
     let mut early = EarlyTeller { job, reader, inbox, today, told: false };
     let evidence =
-        converse(&mut channel, job, wish, &mut progress, kept, &mut early, &mut learned.shapes, || {
+        converse(&mut channel, wish, &mut progress, kept, &mut early, &mut learned.shapes, || {
             effort.unlocked_after = start.elapsed();
             tracing::debug!(%reader, "chip open");
         })?;
@@ -99,6 +99,7 @@ fn converse_and_judge(
     );
     Ok(Reading {
         reader: reader.clone(),
+        fields: job.fields,
         record,
         portrait,
         biometrics,
@@ -143,13 +144,9 @@ fn decoded<T>(
 
 fn plan(job: &Job) -> ReadPlan {
     let challenge = job.nonce.clone().map_or(Challenge::Drawn, Challenge::FromNonce);
-    let whole = ReadPlan::identity();
-    let files = match job.portrait {
-        PortraitWish::Read => whole,
-        PortraitWish::Leave => {
-            ReadPlan::new(whole.files().iter().copied().filter(|file| *file != FileId::DG2))
-        }
-    };
+    let (whole, optional) = (ReadPlan::identity(), every_group());
+    let wanted = |file: &FileId| !optional.contains(file) || job.groups.contains(file);
+    let files = ReadPlan::new(whole.files().iter().copied().filter(wanted));
     files.and(job.biometrics.iter().map(Biometric::file)).proving(ProofPlan::all(challenge))
 }
 
@@ -165,7 +162,6 @@ struct Wish<'a> {
 /// (card quirks 25, 26). So is one whose reader did not carry an exchange of extended length (card quirk 1).
 fn converse<C: CardChannel>(
     channel: &mut Metered<C>,
-    job: &Job,
     wish: Wish<'_>,
     progress: &mut ProgressTeller<'_>,
     kept: &mut BTreeMap<FileId, FileOutcome>,
@@ -173,6 +169,7 @@ fn converse<C: CardChannel>(
     shapes: &mut Shapes,
     mut opened: impl FnMut(),
 ) -> Result<Evidence, ReadFailure> {
+    let job = early.job;
     let narrower = [
         ChannelLimits::EXTENDED,
         ChannelLimits::SHORT,
@@ -349,7 +346,8 @@ impl EarlyTeller<'_> {
             record.compare_scan(scan);
         }
         let hashes = cccd_trust::compare_hashes_of(files);
-        let partial = PartialReading { reader: self.reader.clone(), record, hashes };
+        let (reader, fields) = (self.reader.clone(), self.job.fields);
+        let partial = PartialReading { reader, fields, record, hashes };
         let _ = self.inbox.send(Message::Partial { read: self.job.read, partial: Box::new(partial) });
     }
 }

@@ -156,7 +156,7 @@ pub(crate) enum Message {
         outcome: Box<Result<Reading, ReadFailure>>,
     },
     Submit {
-        request: ReadRequest,
+        request: Box<ReadRequest>,
         reply: oneshot::Sender<Result<ReadView, Refused>>,
     },
     Watch {
@@ -243,7 +243,7 @@ pub struct EngineHandle {
 impl EngineHandle {
     /// Asks for a reading.
     pub fn submit(&self, request: ReadRequest) -> oneshot::Receiver<Result<ReadView, Refused>> {
-        self.ask(|reply| Message::Submit { request, reply })
+        self.ask(|reply| Message::Submit { request: Box::new(request), reply })
     }
 
     /// Follows a reading: the receiver always holds its newest view.
@@ -468,7 +468,7 @@ impl Desk {
             Message::Progress { read, phase, percent } => self.progress(read, phase, percent),
             Message::Partial { read, partial } => self.partial(read, *partial),
             Message::Finished { job, outcome } => self.finished(job, *outcome),
-            Message::Submit { request, reply } => drop(reply.send(self.submit(request))),
+            Message::Submit { request, reply } => drop(reply.send(self.submit(*request))),
             Message::Watch { caller, read, reply } => drop(reply.send(self.watch(&caller, read))),
             Message::Result { caller, read, reply } => drop(reply.send(self.result(&caller, read))),
             Message::PartialResult { caller, read, reply } => {

@@ -6,8 +6,8 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use cccd_engine::{CallerId, Engine, EngineOptions, PortraitWish, ReadRequest};
-//! use cccd_document::{AccessKey, Biometrics, Can};
+//! use cccd_engine::{CallerId, Engine, EngineOptions, ReadRequest};
+//! use cccd_document::{AccessKey, Biometrics, Can, FieldSet};
 //!
 //! // No kind of reader or scanner at all: a real program hands over `cccd_readers::PcscSource`.
 //! let engine = Engine::start(Vec::new(), Vec::new(), EngineOptions::default());
@@ -15,7 +15,8 @@
 //!     owner: CallerId::new("clinic"),
 //!     reader: None,
 //!     access: AccessKey::Can(Can::new("123456")?).into(),
-//!     portrait: PortraitWish::Leave,
+//!     fields: FieldSet::ALL,
+//!     groups: FieldSet::ALL.groups(),
 //!     biometrics: Biometrics::NONE,
 //!     nonce: None,
 //!     expect: None,
@@ -54,5 +55,5 @@ pub use lease::{LEASE_SECONDS, LeaseEnd, LeaseView, NoLease};
 pub use picture::{PictureCode, codes_in_picture};
 pub use random_id::{ReadId, ScanId};
 pub use reading::{Effort, PartialReading, Phase, ReadState, ReadView, Reading};
-pub use request::{CallerId, PortraitWish, ReadRequest};
+pub use request::{CallerId, ReadRequest, every_group};
 pub use scan::{Scan, ScanNotHere, ScanReach};

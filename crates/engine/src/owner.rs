@@ -1,6 +1,6 @@
 //! The owner thread of one reader: the only one that talks to its cards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,12 +8,12 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use cccd_card::{ReaderId, ReaderSource};
-use cccd_document::{AccessPlan, Biometrics, Expectation, FileId, FileOutcome};
+use cccd_document::{AccessPlan, Biometrics, Expectation, FieldSet, FileId, FileOutcome};
 
 use crate::conversation;
 use crate::engine::Message;
 use crate::learned::Learned;
-use crate::{EngineOptions, PortraitWish, ReadFailure, ReadId};
+use crate::{EngineOptions, ReadFailure, ReadId};
 
 /// Raised by the engine to end a reading before its time.
 #[derive(Debug, Clone, Default)]
@@ -34,7 +34,8 @@ pub(crate) struct Job {
     pub(crate) read: ReadId,
     pub(crate) access: AccessPlan,
     pub(crate) nonce: Option<Vec<u8>>,
-    pub(crate) portrait: PortraitWish,
+    pub(crate) groups: BTreeSet<FileId>,
+    pub(crate) fields: FieldSet,
     pub(crate) expect: Option<Expectation>,
     pub(crate) biometrics: Biometrics,
     pub(crate) call_off: CallOff,

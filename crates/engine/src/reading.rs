@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cccd_card::ReaderId;
-use cccd_document::{CitizenRecord, Comparison, Evidence, Portrait};
+use cccd_document::{CitizenRecord, Comparison, Evidence, FieldSet, Portrait};
 use cccd_trust::{GroupHash, Verdict};
 use time::OffsetDateTime;
 
@@ -76,7 +76,9 @@ pub enum Phase {
 pub struct Reading {
     /// The reader's id.
     pub reader: ReaderId,
-    /// What the chip says of its holder.
+    /// What of the record is for the owner.
+    pub fields: FieldSet,
+    /// What the chip says of its holder: as much as the groups hold that were read.
     pub record: CitizenRecord,
     /// The face, where it was wanted and is there.
     pub portrait: Option<Portrait>,
@@ -104,6 +106,8 @@ pub struct Reading {
 pub struct PartialReading {
     /// The reader's id.
     pub reader: ReaderId,
+    /// What of the record is for the owner.
+    pub fields: FieldSet,
     /// What the chip says of its holder, so far.
     pub record: CitizenRecord,
     /// Each group's hash against the one in EF.SOD, whose signature nobody has judged yet.

@@ -1,10 +1,16 @@
 //! What a caller asks for.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cccd_card::ReaderId;
-use cccd_document::{AccessPlan, Biometrics, Expectation};
+use cccd_document::{AccessPlan, Biometrics, Expectation, FieldSet, FileId};
+
+/// The groups that say who the person is, the face among them: all that can be asked for without further rights.
+pub fn every_group() -> BTreeSet<FileId> {
+    FieldSet::ALL.groups().into_iter().chain([FileId::DG2]).collect()
+}
 
 /// Who asked. Results and events of a reading go to its owner alone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -16,19 +22,20 @@ impl CallerId {
         Self(name.into())
     }
 
-    /// The name.
+    /// One of several users of a caller of this name. They are callers of their own, and others hear the name only.
+    pub fn of_one(name: &str, user: &str) -> Self {
+        Self(format!("{name}#{user}").into())
+    }
+
+    /// The name, user included.
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
 
-/// Whether the face is read from the chip at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PortraitWish {
-    /// Read it, last.
-    Read,
-    /// Leave it on the chip.
-    Leave,
+    /// The name as others may hear it.
+    pub fn label(&self) -> &str {
+        self.0.split_once('#').map_or(&*self.0, |(name, _)| name)
+    }
 }
 
 /// One reading, asked for.
@@ -40,8 +47,11 @@ pub struct ReadRequest {
     pub reader: Option<ReaderId>,
     /// What opens the chip.
     pub access: AccessPlan,
-    /// Whether the face is wanted.
-    pub portrait: PortraitWish,
+    /// Which of [`every_group`] are read, if the chip has them; the others are left untouched. Without DG1 and DG13
+    /// nobody is identified. Files with keys and hashes are read as the proofs need them.
+    pub groups: BTreeSet<FileId>,
+    /// What of the record is for the owner, who gets nothing else of what the groups hold.
+    pub fields: FieldSet,
     /// Which of fingerprints and irises are wanted. Those that are not are left untouched; for the others the
     /// machine must be a certified station, or they stay locked.
     pub biometrics: Biometrics,

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cccd_card::{ChannelLimits, ReaderId};
-use cccd_document::{AccessKey, Biometrics, Can, Expectation, ExpectedField, FieldMatch, Personal};
+use cccd_document::{AccessKey, Biometrics, Can, Expectation, ExpectedField, FieldMatch, FieldSet, Personal};
 use cccd_engine::{
-    CallerId, Engine, EngineHandle, EngineOptions, EventKind, LeaseEnd, NoLease, NotHere, PortraitWish,
-    ReadFailure, ReadId, ReadRequest, ReadState, Subscription,
+    CallerId, Engine, EngineHandle, EngineOptions, EventKind, LeaseEnd, NoLease, NotHere, ReadFailure,
+    ReadId, ReadRequest, ReadState, Subscription, every_group,
 };
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::personalise::{CardDescription, Issuer, personalise, shipped_card};
@@ -64,7 +64,8 @@ impl Desk {
             owner: caller(owner),
             reader: Some(self.reader.clone()),
             access: AccessKey::Can(Can::new(description().can().unwrap()).unwrap()).into(),
-            portrait: PortraitWish::Read,
+            groups: every_group(),
+            fields: FieldSet::ALL,
             biometrics: Biometrics::NONE,
             nonce: None,
             expect: None,

@@ -12,7 +12,8 @@ use zeroize::{Zeroize, Zeroizing};
 /// Bytes of a coordinate or a secret on P-256.
 const WIDTH: usize = 32;
 
-/// A key on P-256 for ES256 (RFC 7518, 3.4). It belongs to one machine and signs nothing but evidence.
+/// A key on P-256 for ES256 (RFC 7518, 3.4). It belongs to one machine and signs
+/// its evidence and the proofs of its identity.
 pub struct AgentKey {
     pair: KeyPair,
     secret: Zeroizing<Vec<u8>>,

@@ -1,6 +1,6 @@
 //! The file: from a reading to a signed text, and back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64ct::{Base64, Encoding};
 use cccd_card::StatusWord;
@@ -24,27 +24,35 @@ use crate::twin::{
     AccessTwin, CheckTwin, DigestTwin, FORMAT, FileTwin, Payload, ProofTwin, ProofsTwin, VERSION, VerdictTwin,
 };
 
+/// What the file is, in its header.
+const TYPE: &str = "cccd-evidence+jwt";
+
 /// A file no reading makes is not taken apart: the largest portrait and all groups are far below.
 const LARGEST: usize = 4 << 20;
 
 /// Whether the groups themselves go into the file, or only their hashes. The keys of the chip and EF.SOD are
 /// always in it: without them nothing can be judged, and they say nothing about the person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Groups {
-    /// Their bytes: the file holds personal data. Fingers and irises only where they are among these: a record
-    /// that names somebody is one thing, prints that outlive every password another.
-    Included(Biometrics),
+    /// The bytes of these: the file holds personal data.
+    Included(BTreeSet<FileId>),
     /// Their hashes.
     HashesOnly,
 }
 
 impl Groups {
+    /// All that say who the person is, of those there are. Fingers and irises only where they are among these: a
+    /// record that names somebody is one thing, prints that outlive every password another.
+    pub fn with(evidence: &Evidence, biometrics: Biometrics) -> Self {
+        let allowed = |file: &FileId| Biometric::in_file(*file).is_none_or(|kind| biometrics.contains(kind));
+        Self::Included(evidence.files.keys().copied().filter(allowed).collect())
+    }
+
     /// Whether the bytes of `file` may go into the file.
-    fn include(self, file: FileId) -> bool {
-        match (self, Biometric::in_file(file)) {
-            (Self::Included(allowed), Some(kind)) => allowed.contains(kind),
-            (Self::Included(_), None) => true,
-            (Self::HashesOnly, _) => impersonal(file),
+    fn include(&self, file: FileId) -> bool {
+        match self {
+            Self::Included(allowed) => allowed.contains(&file) || impersonal(file),
+            Self::HashesOnly => impersonal(file),
         }
     }
 }
@@ -147,7 +155,7 @@ impl EvidenceFile {
             files: evidence
                 .files
                 .iter()
-                .map(|(file, outcome)| file_twin(*file, outcome, groups, algorithm))
+                .map(|(file, outcome)| file_twin(*file, outcome, &groups, algorithm))
                 .collect(),
             proofs: proofs_twin(&evidence.proofs),
             verdict: verdict_twin(verdict),
@@ -163,7 +171,7 @@ impl EvidenceFile {
     ) -> Result<Zeroizing<String>, NoEntropy> {
         // Strings and numbers can always be written as JSON.
         let payload = Zeroizing::new(serde_json::to_vec(&self.payload).unwrap_or_default());
-        jws::sign(&payload, key, rng)
+        jws::sign(TYPE, &payload, key, rng)
     }
 }
 
@@ -172,7 +180,7 @@ pub fn open(text: &str, expected: Option<&KeyId>) -> Result<OpenedEvidence, Evid
     if text.len() > LARGEST {
         return Err(EvidenceFileError::Payload);
     }
-    let (payload, key_id) = jws::open(text)?;
+    let (payload, key_id) = jws::open(TYPE, text)?;
     if let Some(expected) = expected
         && !bool::from(expected.as_str().as_bytes().ct_eq(key_id.as_str().as_bytes()))
     {
@@ -253,7 +261,7 @@ fn impersonal(file: FileId) -> bool {
     }
 }
 
-fn file_twin(file: FileId, outcome: &FileOutcome, groups: Groups, algorithm: HashAlgorithm) -> FileTwin {
+fn file_twin(file: FileId, outcome: &FileOutcome, groups: &Groups, algorithm: HashAlgorithm) -> FileTwin {
     let mut twin = FileTwin {
         file: file.to_string(),
         outcome: String::new(),
@@ -561,7 +569,9 @@ mod tests {
     #[test]
     fn what_goes_in_comes_out() {
         let key = key();
-        let opened = open(&signed(Groups::Included(Biometrics::NONE), &key), Some(&key.key_id())).unwrap();
+        let opened =
+            open(&signed(Groups::with(&evidence_once(), Biometrics::NONE), &key), Some(&key.key_id()))
+                .unwrap();
         let (ours, theirs) = (evidence_once(), opened.evidence);
         assert_eq!(theirs.files, ours.files);
         assert_eq!(theirs.access, ours.access);
@@ -598,16 +608,17 @@ mod tests {
         let fingers = Biometrics::from_iter([Biometric::Fingerprints]);
         for (groups, dg1, dg3, dg4) in [
             (Groups::HashesOnly, false, false, false),
-            (Groups::Included(Biometrics::NONE), true, false, false),
-            (Groups::Included(fingers), true, true, false),
-            (Groups::Included(Biometrics::from_iter(Biometric::ALL)), true, true, true),
+            (Groups::Included(BTreeSet::new()), false, false, false),
+            (Groups::with(&evidence, Biometrics::NONE), true, false, false),
+            (Groups::with(&evidence, fingers), true, true, false),
+            (Groups::with(&evidence, Biometrics::from_iter(Biometric::ALL)), true, true, true),
         ] {
             let facts = ReadFacts {
                 read_id: "x",
                 agent_version: "0.1.0",
                 read_at: datetime!(2026-11-20 08:30:15 UTC),
             };
-            let file = EvidenceFile::new(facts, &evidence, &Verdict::of(Vec::new()), groups);
+            let file = EvidenceFile::new(facts, &evidence, &Verdict::of(Vec::new()), groups.clone());
             let opened = open(&file.sign(&key(), &mut getrandom::SysRng).unwrap(), None).unwrap();
             for (file, there) in [(FileId::DG1, dg1), (FileId::DG3, dg3), (FileId::DG4, dg4)] {
                 assert_eq!(opened.evidence.bytes(file).is_some(), there, "{groups:?} {file}");
@@ -684,7 +695,7 @@ mod tests {
         fn no_text_panics(text in ".{0,200}", payload in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = open(&text, None);
             // Signed nonsense.
-            let signed = jws::sign(&payload, &key(), &mut getrandom::SysRng).unwrap();
+            let signed = jws::sign(TYPE, &payload, &key(), &mut getrandom::SysRng).unwrap();
             prop_assert!(matches!(open(&signed, None), Err(EvidenceFileError::Payload)));
         }
     }

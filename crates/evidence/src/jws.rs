@@ -9,9 +9,6 @@ use zeroize::Zeroizing;
 
 use crate::agent_key::{AgentKey, KeyId, PublicJwk};
 
-/// What the file is, in its header.
-const TYPE: &str = "cccd-evidence+jwt";
-
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
@@ -26,21 +23,22 @@ struct Header {
 #[non_exhaustive]
 pub enum JwsFault {
     /// Not three parts of base64url with the header we write.
-    #[error("not a signed evidence file")]
+    #[error("not a signed file of this kind")]
     Form,
     /// The signature is not that of the key in the header.
     #[error("signature does not fit: the file was changed")]
     Signature,
 }
 
-/// Signs `payload`.
+/// Signs `payload` as a thing of this kind. One key signs several kinds: none is another's.
 pub(crate) fn sign(
+    kind: &str,
     payload: &[u8],
     key: &AgentKey,
     rng: &mut (impl TryCryptoRng + ?Sized),
 ) -> Result<Zeroizing<String>, NoEntropy> {
     let jwk = key.public_jwk();
-    let header = Header { alg: "ES256".into(), typ: TYPE.into(), kid: jwk.key_id().as_str().to_owned(), jwk };
+    let header = Header { alg: "ES256".into(), typ: kind.into(), kid: jwk.key_id().as_str().to_owned(), jwk };
     // Strings can always be written as JSON.
     let header = serde_json::to_vec(&header).unwrap_or_default();
     let mut out = Zeroizing::new(String::with_capacity((header.len() + payload.len()) * 4 / 3 + 128));
@@ -54,12 +52,12 @@ pub(crate) fn sign(
 }
 
 /// The payload, if the signature is that of the key in the header; and which key that is.
-pub(crate) fn open(text: &str) -> Result<(Zeroizing<Vec<u8>>, KeyId), JwsFault> {
+pub(crate) fn open(kind: &str, text: &str) -> Result<(Zeroizing<Vec<u8>>, KeyId), JwsFault> {
     let (signed, signature) = text.rsplit_once('.').ok_or(JwsFault::Form)?;
     let (header, payload) = signed.split_once('.').ok_or(JwsFault::Form)?;
     let header = Base64UrlUnpadded::decode_vec(header).map_err(|_| JwsFault::Form)?;
     let header: Header = serde_json::from_slice(&header).map_err(|_| JwsFault::Form)?;
-    if header.alg != "ES256" || header.typ != TYPE {
+    if header.alg != "ES256" || header.typ != kind {
         return Err(JwsFault::Form);
     }
     let key_id = header.jwk.key_id();

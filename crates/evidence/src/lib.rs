@@ -26,6 +26,8 @@
 //! went well, and when it was. Everything else proves itself: EF.SOD by its issuer's signature, active
 //! authentication by the chip's.
 //!
+//! The same key proves which agent it is that answers on a port ([`Identity`]).
+//!
 //! It holds personal data where the groups are included, and is wiped here; it is never logged. This crate
 //! opens no file, asks nobody the time, and judges nothing: that is `cccd-trust`.
 
@@ -33,6 +35,7 @@
 
 mod agent_key;
 mod file;
+mod identity;
 mod jws;
 mod names;
 mod twin;
@@ -41,3 +44,5 @@ pub use agent_key::{AgentKey, AgentKeyError, KeyId};
 pub use file::{
     EvidenceFile, EvidenceFileError, GroupDigest, Groups, OpenedEvidence, ReadFacts, check_payload, open,
 };
+pub use identity::Identity;
+pub use jws::JwsFault;

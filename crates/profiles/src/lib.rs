@@ -26,7 +26,9 @@ mod profile_settings;
 mod reader_profile;
 mod scanner_profile;
 mod scanner_settings;
+mod scope;
 mod settings;
+mod site_settings;
 mod terminal_settings;
 mod token;
 mod trust_settings;
@@ -48,10 +50,12 @@ pub use scanner_profile::{
 pub use scanner_settings::{
     DeskScanner, ScannerPlace, ScannerSettings, ScannerSettingsError, UnnamedScanners,
 };
+pub use scope::{Scope, ScopeSet};
 pub use settings::{
     AgentSettings, ApiSettings, Caller, EvidenceSettings, LogSettings, ReaderSettings, ReadingSettings,
-    ScanSettings, Scope, SettingsError,
+    ScanSettings, SettingsError,
 };
+pub use site_settings::{Site, SiteSettingsError};
 pub use terminal_settings::{TerminalSettings, TerminalSettingsError};
 pub use token::{NotATokenHash, TokenHash};
 pub use trust_settings::{FetchRoots, FetchSettings, FetchUrl, TrustSettings, TrustSettingsError};

@@ -9,12 +9,13 @@ use serde::Deserialize;
 use crate::nfc_settings::{self, RawNfc};
 use crate::profile_settings::RawProfiles;
 use crate::scanner_settings::{RawScanner, RawScanners};
+use crate::site_settings::{RawSite, is_name, sites};
 use crate::terminal_settings::RawTerminal;
 use crate::trust_settings::RawTrust;
 use crate::{
     DeskNfcReader, NfcSettingsError, NotATokenHash, NotAnOrigin, Origin, ProfileSettings, ScannerSettings,
-    ScannerSettingsError, TerminalSettings, TerminalSettingsError, TokenHash, TrustSettings,
-    TrustSettingsError,
+    ScannerSettingsError, Scope, ScopeSet, Site, SiteSettingsError, TerminalSettings, TerminalSettingsError,
+    TokenHash, TrustSettings, TrustSettingsError,
 };
 
 /// The settings as meant.
@@ -24,6 +25,8 @@ pub struct AgentSettings {
     pub api: ApiSettings,
     /// Programs and pages that may call it.
     pub callers: Vec<Caller>,
+    /// Systems whose backend signs who may call from their pages.
+    pub sites: Vec<Site>,
     /// How readings run.
     pub readings: ReadingSettings,
     /// Which readers are used.
@@ -51,6 +54,10 @@ pub struct AgentSettings {
 pub struct ApiSettings {
     /// Where it listens: a loopback address. Port 0 takes any free one.
     pub listen: SocketAddr,
+    /// What sites call this desk. Their tokens are for one desk; without a name here there can be no sites.
+    pub workstation_id: Option<String>,
+    /// How many requests of one caller are answered in a second, in the long run; zero for any number.
+    pub requests_per_second: u32,
 }
 
 /// A program or page that may call.
@@ -62,23 +69,21 @@ pub struct Caller {
     pub token: TokenHash,
     /// The pages it may call from. Empty for a program, which sends no `Origin`.
     pub origins: Vec<Origin>,
-    /// What it may do beyond reading cards.
+    /// What its block names; [`Self::granted`] says what that comes to.
     pub scopes: Vec<Scope>,
 }
 
-/// Something a caller may do beyond reading cards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Scope {
-    /// Take the evidence of a reading away: everything the chip said, signed, for others to judge.
-    Evidence,
-    /// Have what the scanners of the desk scan. What a caller posts itself needs no scope.
-    Scan,
-    /// Ask for fingerprints.
-    Fingerprints,
-    /// Ask for irises.
-    Irises,
+impl Caller {
+    /// What it may do. Where its block names none of the scopes that reading takes, it has all of those beside what
+    /// it names; once it names one of them, it has what it names and nothing else.
+    pub fn granted(&self) -> ScopeSet {
+        let named: ScopeSet = self.scopes.iter().copied().collect();
+        if named.intersection(ScopeSet::reading()).is_empty() {
+            named.union(ScopeSet::reading())
+        } else {
+            named
+        }
+    }
 }
 
 /// How readings run.
@@ -162,6 +167,12 @@ pub enum SettingsError {
         /// What is wrong.
         source: NotAnOrigin,
     },
+    /// A site is set up wrongly.
+    #[error(transparent)]
+    Site(#[from] SiteSettingsError),
+    /// A workstation's name that no token could carry.
+    #[error("api.workstation_id = {0:?}: 1 to 64 letters, digits, dots, hyphens or underscores are possible")]
+    WorkstationId(String),
     /// A number outside its range.
     #[error("{key} = {value}: {least} to {most} is possible")]
     OutOfRange {
@@ -204,6 +215,7 @@ impl AgentSettings {
 struct RawSettings {
     api: RawApi,
     caller: Vec<RawCaller>,
+    site: Vec<RawSite>,
     readings: RawReadings,
     readers: RawReaders,
     nfc: Vec<RawNfc>,
@@ -221,11 +233,17 @@ struct RawSettings {
 #[serde(deny_unknown_fields, default)]
 struct RawApi {
     listen: SocketAddr,
+    workstation_id: Option<String>,
+    requests_per_second: u64,
 }
 
 impl Default for RawApi {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 9303)) }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 9303)),
+            workstation_id: None,
+            requests_per_second: 100,
+        }
     }
 }
 
@@ -327,12 +345,22 @@ impl TryFrom<RawSettings> for AgentSettings {
             }
             callers.push(caller);
         }
+        if let Some(name) = raw.api.workstation_id.as_ref().filter(|name| !is_name(name)) {
+            return Err(SettingsError::WorkstationId(name.clone()));
+        }
+        let requests = within("api.requests_per_second", raw.api.requests_per_second, 0, 100_000)?;
         let readings = raw.readings.try_into()?;
         if !["error", "warn", "info", "debug", "trace"].contains(&raw.log.level.as_str()) {
             return Err(SettingsError::LogLevel(raw.log.level));
         }
         Ok(Self {
-            api: ApiSettings { listen: raw.api.listen },
+            sites: sites(raw.site, raw.api.workstation_id.as_deref())?,
+            api: ApiSettings {
+                listen: raw.api.listen,
+                workstation_id: raw.api.workstation_id,
+                // At most 100000: the cast cannot lose anything.
+                requests_per_second: u32::try_from(requests).unwrap_or(0),
+            },
             callers,
             readings,
             readers: ReaderSettings { ignore: raw.readers.ignore },
@@ -353,8 +381,7 @@ impl TryFrom<RawCaller> for Caller {
 
     fn try_from(raw: RawCaller) -> Result<Self, SettingsError> {
         let RawCaller { name, token_sha256, origins, scopes } = raw;
-        let named = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-        if name.is_empty() || name.len() > 64 || !name.bytes().all(named) {
+        if !is_name(&name) {
             return Err(SettingsError::CallerName(name));
         }
         let token = TokenHash::from_hex(&token_sha256)

@@ -8,15 +8,16 @@ use serde_json::Value;
 use crate::run::{cargo, output, text};
 
 /// Each room and the rooms it may use, without tests.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: [(&str, &[&str]); 19] = [
     ("cccd-card", &[]),
     ("cccd-document", &["cccd-card"]),
     ("cccd-curve", &[]),
+    ("cccd-jose", &["cccd-curve"]),
     ("cccd-emrtd", &["cccd-card", "cccd-curve", "cccd-document"]),
     ("cccd-qr", &[]),
     ("cccd-trust", &["cccd-card", "cccd-curve", "cccd-document"]),
     ("cccd-evidence", &["cccd-card", "cccd-curve", "cccd-document", "cccd-trust"]),
-    ("cccd-profiles", &["cccd-card", "cccd-document"]),
+    ("cccd-profiles", &["cccd-card", "cccd-document", "cccd-jose"]),
     ("cccd-readers", &["cccd-card", "cccd-profiles"]),
     ("cccd-store", &[]),
     ("cccd-engine", &["cccd-card", "cccd-document", "cccd-emrtd", "cccd-profiles", "cccd-qr", "cccd-trust"]),
@@ -29,6 +30,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
             "cccd-document",
             "cccd-engine",
             "cccd-evidence",
+            "cccd-jose",
             "cccd-profiles",
             "cccd-store",
             "cccd-trust",
@@ -44,6 +46,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
             "cccd-emrtd",
             "cccd-engine",
             "cccd-evidence",
+            "cccd-jose",
             "cccd-profiles",
             "cccd-readers",
             "cccd-store",

@@ -10,7 +10,7 @@ use crate::run::{run, step};
 type Package = (&'static str, &'static str);
 
 /// What everything needs.
-const PACKAGES: [Package; 10] = [
+const PACKAGES: [Package; 12] = [
     ("gcc", "links everything, builds the C parts of dependencies"),
     ("pkg-config", "finds the libraries below"),
     ("libpcsclite-dev", "the agent talks to PC/SC readers"),
@@ -20,6 +20,8 @@ const PACKAGES: [Package; 10] = [
     ("libssl-dev", "the simulated chip's cryptography"),
     ("pcscd", "the smart-card service that tests and demo drive"),
     ("libccid", "the reader driver in it"),
+    ("curl", "the test that runs the commands of docs/callers.md"),
+    ("openssl", "the same: it signs as a site's backend would"),
     ("softhsm2", "a token that is software, for the test that keeps a station's key in one"),
 ];
 

@@ -324,7 +324,7 @@ impl Seeds {
             agent_version: "0.1.0",
             read_at: datetime!(2026-11-20 08:30:15 UTC),
         };
-        for groups in [Groups::Included(Biometrics::NONE), Groups::HashesOnly] {
+        for groups in [Groups::with(&evidence, Biometrics::NONE), Groups::HashesOnly] {
             let file = EvidenceFile::new(facts(), &evidence, &Verdict::of(Vec::new()), groups);
             let text = file.sign(&key, &mut getrandom::SysRng)?;
             let payload = text.split('.').nth(1).context("no payload")?;

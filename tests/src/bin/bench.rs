@@ -119,7 +119,7 @@ fn verdicts() -> Result<()> {
         let verdict = known.judge(&evidence).verdict;
         let facts = ReadFacts { read_id: "bench", agent_version: "0", read_at: judged::NOW };
         let key = AgentKey::generate(&mut getrandom::SysRng)?;
-        let file = EvidenceFile::new(facts, &evidence, &verdict, Groups::Included(Biometrics::NONE))
+        let file = EvidenceFile::new(facts, &evidence, &verdict, Groups::with(&evidence, Biometrics::NONE))
             .sign(&key, &mut getrandom::SysRng)?;
         let before = cpu_time();
         let mut summary = "";

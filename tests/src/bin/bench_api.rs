@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use cccd_api::{AgentFacts, Api, serve};
 use cccd_card::{ChannelLimits, ReaderId};
-use cccd_document::{AccessKey, Biometrics, Can};
-use cccd_engine::{CallerId, Engine, EngineOptions, PortraitWish, ReadRequest};
+use cccd_document::{AccessKey, Biometrics, Can, FieldSet};
+use cccd_engine::{CallerId, Engine, EngineOptions, ReadRequest, every_group};
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::personalise::{Issuer, personalise};
 use cccd_firmware_sim::reader::in_process::InProcessReader;
@@ -96,7 +96,7 @@ impl Bench {
         let options = EngineOptions { queue: JOBS, clock: Arc::new(now), ..EngineOptions::default() };
         let engine = Engine::start(vec![Arc::new(hand)], Vec::new(), options);
         ensure!(engine.handle().settled().await?, "the simulated readers are not seen");
-        let callers = (0..CALLERS)
+        let callers: Vec<Caller> = (0..CALLERS)
             .map(|caller| Caller {
                 name: name(caller),
                 token: TokenHash::of(&token(caller)),
@@ -188,7 +188,8 @@ impl Bench {
             owner: owner.clone(),
             reader: Some(self.readers[0].clone()),
             access: AccessKey::Can(Can::new(can)?).into(),
-            portrait: PortraitWish::Read,
+            groups: every_group(),
+            fields: FieldSet::ALL,
             biometrics: Biometrics::NONE,
             nonce: None,
             expect: None,

@@ -7,14 +7,15 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::Sse;
 use axum::response::sse::{self, KeepAlive};
-use cccd_engine::{CallerId, Event};
+use cccd_engine::{Event, EventKind};
+use cccd_profiles::Scope;
 use futures_util::{Stream, stream};
 use http::{HeaderMap, HeaderName};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::api::Desk;
-use crate::extract::Caller;
+use crate::callers::Caller;
 use crate::problems::Fault;
 use crate::refusal::Refusal;
 use crate::wire::EventJson;
@@ -25,7 +26,7 @@ const PING: Duration = Duration::from_secs(15);
 /// How long a listener should wait before it comes back.
 const COME_BACK_AFTER: Duration = Duration::from_secs(2);
 
-/// Events of readers, cards and scanners, and of the caller's own readings.
+/// Events of readers and cards, which take the scope `presence`, of scanners, and of the caller's own readings.
 ///
 /// Each event's `data` is one `Event`. The `id` counts up; a listener that comes back with `Last-Event-ID`
 /// hears first what it missed, and hears `events.missed` where that is not known for certain to be all.
@@ -40,7 +41,7 @@ const COME_BACK_AFTER: Duration = Duration::from_secs(2);
 )]
 pub(crate) async fn events(
     State(desk): State<Desk>,
-    Caller { id: caller, .. }: Caller,
+    caller: Caller,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Refusal> {
     let last = last_event_id(&headers)?;
@@ -79,7 +80,7 @@ enum Told {
 
 struct Listener {
     desk: Desk,
-    caller: CallerId,
+    caller: Caller,
     /// The last event the listener was told.
     last: Option<u64>,
     /// Known and not told yet.
@@ -102,7 +103,7 @@ impl Listener {
                 () = self.desk.closed() => return None,
             };
             match received {
-                Ok(event) if event.is_for(&self.caller) => {
+                Ok(event) if may_hear(&self.caller, &event) => {
                     self.waiting.push_back(Told::Event(Box::new(event)));
                 }
                 Ok(_) => {}
@@ -118,6 +119,19 @@ impl Listener {
     }
 }
 
+/// Whether an event is for this caller: its own readings', what the scanners scan, and of what lies on the readers
+/// only where it has the scope.
+fn may_hear(caller: &Caller, event: &Event) -> bool {
+    let presence = matches!(
+        event.kind,
+        EventKind::ReaderAttached { .. }
+            | EventKind::ReaderDetached { .. }
+            | EventKind::CardInserted { .. }
+            | EventKind::CardRemoved { .. }
+    );
+    event.is_for(&caller.id) && (!presence || caller.scopes.contains(Scope::Presence))
+}
+
 /// What `caller` has missed since event `last`, and what will come.
 ///
 /// The journal forgets, and does not say what. So it is asked from one event earlier: this caller was told
@@ -126,11 +140,11 @@ impl Listener {
 /// something may be gone.
 async fn subscribe(
     desk: &Desk,
-    caller: &CallerId,
+    caller: &Caller,
     last: Option<u64>,
 ) -> Result<(VecDeque<Told>, broadcast::Receiver<Event>), Refusal> {
     let before = last.map(|last| last.saturating_sub(1));
-    let subscription = desk.engine.subscribe(caller.clone(), before).await?;
+    let subscription = desk.engine.subscribe(caller.id.clone(), before).await?;
     let mut missed = VecDeque::from(subscription.missed);
     let mut waiting = VecDeque::new();
     if let Some(last) = last {
@@ -140,7 +154,8 @@ async fn subscribe(
             waiting.push_back(Told::Missed);
         }
     }
-    waiting.extend(missed.into_iter().map(|event| Told::Event(Box::new(event))));
+    let missed = missed.into_iter().filter(|event| may_hear(caller, event));
+    waiting.extend(missed.map(|event| Told::Event(Box::new(event))));
     Ok((waiting, subscription.coming))
 }
 

@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use cccd_document::Biometric;
+use cccd_document::{Biometric, Biometrics, FileId};
 use cccd_engine::ReadFailure;
 use cccd_evidence::{EvidenceFile, Groups, ReadFacts};
 use cccd_profiles::Scope;
@@ -11,7 +11,8 @@ use http::{HeaderValue, header};
 
 use super::reads::about;
 use crate::api::Desk;
-use crate::extract::{Caller, EvidenceWish, ReadName};
+use crate::callers::Caller;
+use crate::extract::{EvidenceWish, ReadName};
 use crate::problems::Fault;
 use crate::refusal::Refusal;
 use crate::wire::SignedText;
@@ -23,8 +24,8 @@ const JOSE: &str = "application/jose";
 /// card and network. It needs the scope `evidence`.
 ///
 /// It holds EF.SOD, the chip's keys, what the chip proved and the verdict; the data groups themselves, which
-/// are personal, only where they are asked for; of fingerprints and irises the hashes, unless the caller has their
-/// scope too.
+/// are personal, only where they are asked for; of those that hold
+/// more than the caller may have of this reading, the hashes.
 #[utoipa::path(
     get,
     path = "/v1/reads/{id}/evidence",
@@ -44,12 +45,20 @@ pub(crate) async fn read_evidence(
     EvidenceWish(groups): EvidenceWish,
 ) -> Result<Response, Refusal> {
     caller.require(Scope::Evidence)?;
-    let allowed = Biometric::ALL.into_iter().filter(|kind| caller.require_for(*kind).is_ok());
+    let (fields, photo) = (caller.fields(), caller.scopes.contains(Scope::Photo));
+    let kinds = Biometric::ALL.into_iter().filter(|kind| caller.require_for(*kind).is_ok());
+    let kinds: Biometrics = kinds.collect();
+    let reading = desk.engine.result(caller.id, read).await?.map_err(|not_here| about(not_here, read))?;
+    let fields = reading.fields.intersection(fields);
+    let allowed = |file: &FileId| match Biometric::in_file(*file) {
+        Some(kind) => kinds.contains(kind),
+        None if *file == FileId::DG2 => photo,
+        None => fields.cover(*file),
+    };
     let groups = match groups {
-        true => Groups::Included(allowed.collect()),
+        true => Groups::Included(reading.evidence.files.keys().copied().filter(allowed).collect()),
         false => Groups::HashesOnly,
     };
-    let reading = desk.engine.result(caller.id, read).await?.map_err(|not_here| about(not_here, read))?;
     let key =
         desk.evidence_key.clone().ok_or_else(|| Refusal::from(Fault::EvidenceUnavailable).about(read))?;
     let version = desk.facts.version.clone();

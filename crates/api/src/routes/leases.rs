@@ -3,10 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use cccd_engine::{LEASE_SECONDS, NoLease, ReadFailure};
+use cccd_profiles::Scope;
 use http::StatusCode;
 
 use crate::api::Desk;
-use crate::extract::{Caller, JsonBody, ReaderName};
+use crate::callers::Caller;
+use crate::extract::{JsonBody, ReaderName};
 use crate::problems::Fault;
 use crate::refusal::Refusal;
 use crate::wire::{LeaseJson, LeaseRequestJson};
@@ -25,15 +27,16 @@ use crate::wire::{LeaseJson, LeaseRequestJson};
 )]
 pub(crate) async fn take_lease(
     State(desk): State<Desk>,
-    Caller { id: caller, .. }: Caller,
+    caller: Caller,
     ReaderName(reader): ReaderName,
     JsonBody(body): JsonBody<LeaseRequestJson>,
 ) -> Result<Json<LeaseJson>, Refusal> {
+    caller.require(Scope::Readers)?;
     let time = body.seconds.duration();
     if !LEASE_SECONDS.contains(&time.as_secs()) {
         return Err(Refusal::from(Fault::BodyInvalid).because("seconds: 5 to 120"));
     }
-    let lease = desk.engine.lease(caller, reader, time).await??;
+    let lease = desk.engine.lease(caller.id, reader, time).await??;
     Ok(Json(LeaseJson::from(&lease)))
 }
 
@@ -47,10 +50,11 @@ pub(crate) async fn take_lease(
 )]
 pub(crate) async fn end_lease(
     State(desk): State<Desk>,
-    Caller { id: caller, .. }: Caller,
+    caller: Caller,
     ReaderName(reader): ReaderName,
 ) -> Result<StatusCode, Refusal> {
-    desk.engine.end_lease(caller, reader).await??;
+    caller.require(Scope::Readers)?;
+    desk.engine.end_lease(caller.id, reader).await??;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -2,8 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
+use cccd_profiles::Scope;
 
 use crate::api::Desk;
+use crate::callers::Caller;
 use crate::refusal::Refusal;
 use crate::wire::{ReaderJson, ReadersJson};
 
@@ -14,7 +16,11 @@ use crate::wire::{ReaderJson, ReadersJson};
     tag = "readers",
     responses((status = 200, description = "The readers, by id.", body = ReadersJson)),
 )]
-pub(crate) async fn list_readers(State(desk): State<Desk>) -> Result<Json<ReadersJson>, Refusal> {
+pub(crate) async fn list_readers(
+    State(desk): State<Desk>,
+    caller: Caller,
+) -> Result<Json<ReadersJson>, Refusal> {
+    caller.require(Scope::Readers)?;
     let readers = desk.engine.readers().await?;
     Ok(Json(ReadersJson { readers: readers.into_iter().map(ReaderJson::from).collect() }))
 }

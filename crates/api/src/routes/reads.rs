@@ -4,24 +4,27 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use cccd_document::{AccessPlan, Biometric, Biometrics, MediaType};
-use cccd_engine::{
-    CallerId, EngineHandle, NotHere, PortraitWish, ReadFailure, ReadId, ReadRequest, ReadView, Refused,
-    ScanId,
+use cccd_document::{
+    AccessPlan, Biometric, Biometrics, Expectation, FieldSet, FileId, MediaType, RecordField,
 };
+use cccd_engine::{
+    CallerId, EngineHandle, NotHere, ReadFailure, ReadId, ReadRequest, ReadView, Refused, ScanId,
+};
+use cccd_profiles::Scope;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use crate::api::Desk;
-use crate::extract::{BiometricName, Caller, JsonBody, ReadName, reader_named};
+use crate::callers::{Caller, missing, scope_of};
+use crate::extract::{BiometricName, JsonBody, ReadName, reader_named};
 use crate::preference::{PREFERENCE_APPLIED, Wait, accepts_by_name};
 use crate::problems::Fault;
 use crate::refusal::Refusal;
 use crate::wiped::WipedBuffer;
 use crate::wire::{
-    BiometricJson, ExpectationJson, OpenedBy, PartialJson, ReadJson, ReadRequestJson, ResultJson,
+    Allowed, BiometricJson, ExpectationJson, OpenedBy, PartialJson, ReadJson, ReadRequestJson, ResultJson,
 };
 
 /// Asks for a reading.
@@ -57,13 +60,12 @@ pub(crate) async fn create_read(
 ) -> Result<Response, Refusal> {
     let wait = Wait::of(&headers);
     let request = understand(&desk, &caller, body).await?;
-    let caller = caller.id;
-    let mut unheard = Unheard::submit(&desk.engine, caller.clone(), request);
+    let mut unheard = Unheard::submit(&desk.engine, caller.id.clone(), request);
     let view = unheard.accepted().await?;
     let mut response = match wait {
         None => accepted(&view),
         Some(wait) => {
-            let mut response = outcome_within(&desk, caller, view.id, wait).await?;
+            let mut response = outcome_within(&desk, &caller, view.id, wait).await?;
             response.headers_mut().insert(PREFERENCE_APPLIED, wait.applied());
             response
         }
@@ -82,11 +84,56 @@ fn allowed(caller: &Caller, body: &ReadRequestJson) -> Result<Biometrics, Refusa
     Ok(asked)
 }
 
+/// The fields that are wanted, each of which the caller may have.
+fn fields(caller: &Caller, body: &ReadRequestJson) -> Result<FieldSet, Refusal> {
+    let allowed = caller.fields();
+    let Some(asked) = &body.fields else { return Ok(allowed) };
+    let asked: FieldSet = asked.iter().map(|field| field.0).collect();
+    match asked.iter().find(|field| !allowed.contains(*field)) {
+        Some(field) => Err(missing(scope_of(field))),
+        None => Ok(asked),
+    }
+}
+
+/// Whether the face is wanted, which the caller must be allowed to have.
+fn portrait(caller: &Caller, body: &ReadRequestJson) -> Result<bool, Refusal> {
+    match body.portrait {
+        Some(true) => caller.require(Scope::Photo).map(|()| true),
+        Some(false) => Ok(false),
+        None => Ok(caller.scopes.contains(Scope::Photo)),
+    }
+}
+
+/// What an expectation is held against, whether or not it is handed out. To be told whether it fits tells something
+/// of the person, too.
+fn expected(caller: &Caller, expect: Option<&Expectation>) -> Result<FieldSet, Refusal> {
+    let Some(expect) = expect else { return Ok(FieldSet::NONE) };
+    caller.require(Scope::ReadId)?;
+    let fields = [
+        (RecordField::Number, expect.number.is_some()),
+        (RecordField::Name, expect.name.is_some()),
+        (RecordField::Birth, expect.birth.is_some()),
+    ];
+    Ok(fields.into_iter().filter(|(_, expected)| *expected).map(|(field, _)| field).collect())
+}
+
+/// Whoever may have nothing of a card has no business with one.
+fn may_read(caller: &Caller) -> Result<(), Refusal> {
+    let anything = !caller.fields().is_empty() || caller.scopes.contains(Scope::Photo);
+    if anything { Ok(()) } else { Err(missing(Scope::ReadId)) }
+}
+
 async fn understand(desk: &Desk, caller: &Caller, body: ReadRequestJson) -> Result<ReadRequest, Refusal> {
+    may_read(caller)?;
     let biometrics = allowed(caller, &body)?;
+    let fields = fields(caller, &body)?;
+    let portrait = portrait(caller, &body)?;
     let access = body.access.ok_or(Fault::AccessKeyMissing)?;
     let expect = body.expect.map(ExpectationJson::understood).transpose();
     let expect = expect.map_err(|why| Refusal::from(Fault::BodyInvalid).because(why))?;
+    let mut groups = fields.groups();
+    groups.extend(expected(caller, expect.as_ref())?.groups());
+    groups.extend(portrait.then_some(FileId::DG2));
     let reader = match body.reader {
         None => None,
         Some(named) => Some(reader_named(&named).ok_or(ReadFailure::ReaderNotFound)?),
@@ -96,7 +143,8 @@ async fn understand(desk: &Desk, caller: &Caller, body: ReadRequestJson) -> Resu
         reader,
         // Last of what may be refused: a scan is the caller's from then on.
         access: plan(desk, caller, access.into()).await?,
-        portrait: if body.portrait { PortraitWish::Read } else { PortraitWish::Leave },
+        groups,
+        fields,
         biometrics,
         nonce: body.nonce.map(|nonce| nonce.0),
         expect,
@@ -116,13 +164,8 @@ async fn plan(desk: &Desk, caller: &Caller, access: OpenedBy) -> Result<AccessPl
 }
 
 /// The result if the reading is over in time, the reading as it stands if not.
-async fn outcome_within(
-    desk: &Desk,
-    caller: CallerId,
-    read: ReadId,
-    wait: Wait,
-) -> Result<Response, Refusal> {
-    let mut watched = desk.engine.watch(caller.clone(), read).await??;
+async fn outcome_within(desk: &Desk, caller: &Caller, read: ReadId, wait: Wait) -> Result<Response, Refusal> {
+    let mut watched = desk.engine.watch(caller.id.clone(), read).await??;
     let over = async {
         // The sender goes only with the engine, which ends every reading first.
         let _ = watched.wait_for(|view| view.state.is_over()).await;
@@ -246,10 +289,10 @@ pub(crate) async fn dismiss_read(
 )]
 pub(crate) async fn read_result(
     State(desk): State<Desk>,
-    Caller { id: caller, .. }: Caller,
+    caller: Caller,
     ReadName(read): ReadName,
 ) -> Result<Response, Refusal> {
-    fetch_result(&desk, caller, read).await
+    fetch_result(&desk, &caller, read).await
 }
 
 /// What a reading has found so far: who the person says they are, before the face has arrived and anything is judged.
@@ -264,11 +307,12 @@ pub(crate) async fn read_result(
 )]
 pub(crate) async fn read_partial(
     State(desk): State<Desk>,
-    Caller { id: caller, .. }: Caller,
+    caller: Caller,
     ReadName(read): ReadName,
 ) -> Result<Response, Refusal> {
-    let partial = desk.engine.partial(caller, read).await?.map_err(|not_here| about(not_here, read))?;
-    personal_json(&PartialJson::new(read, &partial))
+    let allowed = caller.fields();
+    let partial = desk.engine.partial(caller.id, read).await?.map_err(|not_here| about(not_here, read))?;
+    personal_json(&PartialJson::new(read, &partial, allowed))
 }
 
 /// The face of a reading: JPEG as it is on the chip, JPEG 2000 as PNG.
@@ -288,11 +332,12 @@ pub(crate) async fn read_partial(
 )]
 pub(crate) async fn read_portrait(
     State(desk): State<Desk>,
-    Caller { id: caller, .. }: Caller,
+    caller: Caller,
     ReadName(read): ReadName,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let reading = desk.engine.result(caller, read).await?.map_err(|not_here| about(not_here, read))?;
+    caller.require(Scope::Photo)?;
+    let reading = desk.engine.result(caller.id, read).await?.map_err(|not_here| about(not_here, read))?;
     let portrait =
         reading.portrait.as_ref().ok_or_else(|| Refusal::from(Fault::PortraitAbsent).about(read))?;
     let original_is_wanted = matches!(portrait.media_type, MediaType::Jp2 | MediaType::J2c)
@@ -355,9 +400,11 @@ pub(crate) async fn read_biometric(
     Ok((headers, body).into_response())
 }
 
-async fn fetch_result(desk: &Desk, caller: CallerId, read: ReadId) -> Result<Response, Refusal> {
-    let reading = desk.engine.result(caller, read).await?.map_err(|not_here| about(not_here, read))?;
-    personal_json(&ResultJson::new(read, &reading))
+async fn fetch_result(desk: &Desk, caller: &Caller, read: ReadId) -> Result<Response, Refusal> {
+    let reading = desk.engine.result(caller.id.clone(), read).await?;
+    let reading = reading.map_err(|not_here| about(not_here, read))?;
+    let allowed = Allowed { fields: caller.fields(), portrait: caller.scopes.contains(Scope::Photo) };
+    personal_json(&ResultJson::new(read, &reading, allowed))
 }
 
 /// The refusal, with the name of the reading where it is the caller's own.

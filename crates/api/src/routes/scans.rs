@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 
 use super::reads::personal_json;
 use crate::api::Desk;
-use crate::extract::{Caller, ScanBody, ScanName};
+use crate::callers::Caller;
+use crate::extract::{ScanBody, ScanName};
 use crate::problems::Fault;
 use crate::refusal::Refusal;
 use crate::wire::{ScanJson, ScanTextJson, ScannersJson, ScansJson};

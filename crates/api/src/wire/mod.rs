@@ -2,6 +2,7 @@
 
 mod agent;
 mod biometrics;
+mod caller;
 mod disclosure;
 mod event;
 mod expectation;
@@ -19,6 +20,7 @@ mod signed;
 mod verdict;
 
 pub(crate) use agent::{AgentJson, HealthJson};
+pub(crate) use caller::{CallerJson, IdentityJson, SessionJson};
 pub use disclosure::disclosure_json;
 pub(crate) use event::EventJson;
 pub(crate) use expectation::ExpectationJson;
@@ -28,8 +30,8 @@ pub(crate) use problem::{ProblemJson, ProblemPageJson};
 pub(crate) use read::{PhaseJson, ReadJson};
 pub(crate) use reader::{ReaderJson, ReadersJson};
 pub(crate) use request::{BiometricJson, OpenedBy, ReadRequestJson, ScanTextJson};
-pub(crate) use result::ResultJson;
 pub use result::result_json;
+pub(crate) use result::{Allowed, ResultJson};
 pub use scan::scans_json;
 pub(crate) use scan::{ScanJson, ScansJson};
 pub(crate) use scanner::ScannersJson;

@@ -1,5 +1,6 @@
 //! The JSON twin of what a reading has found before it is over.
 
+use cccd_document::FieldSet;
 use cccd_engine::{PartialReading, ReadId};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -26,11 +27,11 @@ pub(crate) struct PartialJson<'a> {
 
 impl<'a> PartialJson<'a> {
     /// The twin of what reading `read` has found so far.
-    pub(crate) fn new(read: ReadId, partial: &'a PartialReading) -> Self {
+    pub(crate) fn new(read: ReadId, partial: &'a PartialReading, allowed: FieldSet) -> Self {
         Self {
             read_id: read.to_string(),
             reader_id: partial.reader.to_string(),
-            record: RecordJson::new(&partial.record, false),
+            record: RecordJson::new(&partial.record, partial.fields.intersection(allowed), false),
             hashes: partial.hashes.iter().map(HashJson::from).collect(),
         }
     }

@@ -90,7 +90,7 @@ impl From<&Refusal> for ProblemJson {
             remedy_vi: problem.remedy.vi,
             read_id: refusal.read.map(|read| read.to_string()),
             tries_left: refusal.tries_left,
-            held_by: refusal.held_by.as_ref().map(|caller| caller.as_str().to_owned()),
+            held_by: refusal.held_by.as_ref().map(|caller| caller.label().to_owned()),
         }
     }
 }

@@ -94,7 +94,7 @@ impl From<ReaderView> for ReaderJson {
                 _ => TransportJson::Other,
             },
             state: if view.is_reading { ReaderStateJson::Reading } else { ReaderStateJson::Idle },
-            held_by: view.held_by.map(|caller| caller.as_str().to_owned()),
+            held_by: view.held_by.map(|caller| caller.label().to_owned()),
             card: view.has_card.then_some(CardJson { kind: CardKindJson::Unknown }),
             max_command_bytes: view.info.limits.max_command,
             max_reply_bytes: view.info.limits.max_reply,

@@ -3,7 +3,8 @@
 
 use cccd_document::lds::dg13::Dg13Note;
 use cccd_document::{
-    CitizenRecord, Field, MrzFinding, PartialDate, Personal, RecordNote, Sex, StatedDate, Validity,
+    CitizenRecord, Field, FieldSet, MrzFinding, PartialDate, Personal, RecordField, RecordNote, Sex,
+    StatedDate, Validity,
 };
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
@@ -263,9 +264,11 @@ fn expiry(field: Option<&Field<Validity>>, verified: bool) -> Option<ExpiryField
 
 impl<'a> RecordJson<'a> {
     /// The twin. `verified` says whether the document was found genuine: then every file a field is from was
-    /// signed for.
-    pub(crate) fn new(record: &'a CitizenRecord, verified: bool) -> Self {
-        Self {
+    /// signed for. Of the fields, `wanted` are told.
+    pub(crate) fn new(record: &'a CitizenRecord, wanted: FieldSet, verified: bool) -> Self {
+        let notes = record.notes.iter().copied();
+        let told = |note: &RecordNote| RecordField::of_note(*note).is_none_or(|field| wanted.contains(field));
+        let mut twin = Self {
             number: text(record.personal_number.as_ref(), verified),
             name: text(record.full_name.as_ref(), verified),
             birth: date(record.birth.as_ref(), verified),
@@ -293,7 +296,39 @@ impl<'a> RecordJson<'a> {
             issuing_state: plain(record.issuing_state.as_ref(), verified),
             mrz_surname: text(record.mrz_surname.as_ref(), verified),
             mrz_given_names: text(record.mrz_given_names.as_ref(), verified),
-            notes: record.notes.iter().map(|note| (*note).into()).collect(),
+            notes: notes.filter(told).map(NoteJson::from).collect(),
+        };
+        for field in RecordField::ALL.into_iter().filter(|field| !wanted.contains(*field)) {
+            twin.leave_out(field);
+        }
+        twin
+    }
+
+    fn leave_out(&mut self, field: RecordField) {
+        match field {
+            RecordField::Number => self.number = None,
+            RecordField::Name => self.name = None,
+            RecordField::Birth => self.birth = None,
+            RecordField::Sex => self.sex = None,
+            RecordField::Nationality => self.nationality = None,
+            RecordField::Ethnicity => self.ethnicity = None,
+            RecordField::Religion => self.religion = None,
+            RecordField::Origin => self.origin = None,
+            RecordField::Residence => self.residence = None,
+            RecordField::Features => self.features = None,
+            RecordField::Issued => self.issued = None,
+            RecordField::Expiry => self.expiry = None,
+            RecordField::Father => self.father = None,
+            RecordField::Mother => self.mother = None,
+            RecordField::UnplacedParent => self.unplaced_parent = None,
+            RecordField::Spouse => self.spouse = None,
+            RecordField::OldNumber => self.old_number = None,
+            RecordField::Field16 => self.field_16 = None,
+            RecordField::DocumentNumber => self.document_number = None,
+            RecordField::DocumentCode => self.document_code = None,
+            RecordField::IssuingState => self.issuing_state = None,
+            RecordField::MrzSurname => self.mrz_surname = None,
+            RecordField::MrzGivenNames => self.mrz_given_names = None,
         }
     }
 }
@@ -375,7 +410,7 @@ mod tests {
     #[test]
     fn each_field_says_where_it_is_from_and_that_nothing_is_proved() {
         let record = record();
-        let json = serde_json::to_value(RecordJson::new(&record, false)).unwrap();
+        let json = serde_json::to_value(RecordJson::new(&record, FieldSet::ALL, false)).unwrap();
         assert_eq!(json["name"], json!({"value": "Nguyễn Văn Mẫu", "source": "EF.DG13", "verified": false}));
         assert_eq!(json["sex"], json!({"value": "male", "source": "EF.DG1", "verified": false}));
         assert_eq!(json["document_code"]["value"], "ID");
@@ -386,7 +421,7 @@ mod tests {
     #[test]
     fn dates_come_in_both_forms_down_to_what_is_known() {
         let record = record();
-        let json = serde_json::to_value(RecordJson::new(&record, false)).unwrap();
+        let json = serde_json::to_value(RecordJson::new(&record, FieldSet::ALL, false)).unwrap();
         assert_eq!((&json["birth"]["iso"], &json["birth"]["printed"]), (&json!("1990"), &json!("1990")));
         assert_eq!(
             json["expiry"],
@@ -398,9 +433,51 @@ mod tests {
     }
 
     #[test]
+    fn a_field_that_is_not_wanted_is_null_whichever_it_is() {
+        let text = || Some(Field { value: Personal::from("x"), source: FileId::DG13 });
+        let record = CitizenRecord {
+            personal_number: text(),
+            document_number: text(),
+            document_code: Some(Field { value: "ID".to_owned(), source: FileId::DG1 }),
+            issuing_state: Some(Field { value: "VNM".to_owned(), source: FileId::DG1 }),
+            full_name: text(),
+            mrz_surname: text(),
+            mrz_given_names: text(),
+            nationality: text(),
+            ethnicity: text(),
+            religion: text(),
+            origin: text(),
+            residence: text(),
+            features: text(),
+            issued: Some(Field { value: StatedDate::from_printed("1990"), source: FileId::DG13 }),
+            father: text(),
+            mother: text(),
+            unplaced_parent: text(),
+            spouse: text(),
+            old_number: text(),
+            field_16: text(),
+            notes: vec![RecordNote::NamesDiffer, RecordNote::ScannedResidenceDiffers],
+            ..record()
+        };
+        let whole = serde_json::to_value(RecordJson::new(&record, FieldSet::ALL, false)).unwrap();
+        let members = whole.as_object().unwrap();
+        assert_eq!(members.len(), RecordField::ALL.len() + 1);
+        for field in RecordField::ALL {
+            assert!(!members[field.code()].is_null(), "{}", field.code());
+            let one = [field].into_iter().collect();
+            let told = serde_json::to_value(RecordJson::new(&record, one, false)).unwrap();
+            for (name, value) in told.as_object().unwrap().iter().filter(|(name, _)| *name != "notes") {
+                assert_eq!(value.is_null(), name != field.code(), "{name} for {}", field.code());
+            }
+            let notes = told["notes"].as_array().unwrap().len();
+            assert_eq!(notes == 1, matches!(field, RecordField::Name | RecordField::Residence));
+        }
+    }
+
+    #[test]
     fn debug_of_a_twin_names_nobody() {
         let record = record();
-        let shown = format!("{:?}", RecordJson::new(&record, false));
+        let shown = format!("{:?}", RecordJson::new(&record, FieldSet::ALL, false));
         for personal in ["Nguyễn", "1990", "Male", "Không"] {
             assert!(!shown.contains(personal), "{shown}");
         }

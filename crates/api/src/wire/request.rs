@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use cccd_document::{AccessInput, Biometric, Personal};
+use cccd_document::{AccessInput, Biometric, Personal, RecordField};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use utoipa::openapi::RefOr;
@@ -30,10 +30,17 @@ pub(crate) struct ReadRequestJson {
     #[serde(default, deserialize_with = "given")]
     #[schema(required = true, nullable = false)]
     pub(crate) access: Option<AccessJson>,
-    /// Whether the face is wanted. Without it the reading is much shorter.
-    #[serde(default = "wanted")]
-    #[schema(default = true)]
-    pub(crate) portrait: bool,
+    /// Whether the face is wanted; where it does not say, whether the caller may have it. Without it the reading is
+    /// much shorter.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    pub(crate) portrait: Option<bool>,
+    /// The fields of the record that are wanted; without it, all the caller may have. What has none of them is not
+    /// read from the chip, and the others are null. One the caller may not have is refused. Empty where only `expect`
+    /// matters.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(max_items = 23, nullable = false)]
+    pub(crate) fields: Option<Vec<RecordFieldJson>>,
     /// Which of the holder's other biometrics are wanted. Each takes the scope of the same name, and a machine that
     /// is a certified station; without this the chip is not asked for them.
     #[serde(default)]
@@ -61,15 +68,39 @@ pub(crate) struct ReadRequestJson {
     pub(crate) wait_for_card_s: Option<Seconds>,
 }
 
-fn wanted() -> bool {
-    true
-}
-
 /// A field that is there must have a value: `null` is not another way to leave it out.
 pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// A field of the record, by its name there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RecordFieldJson(pub(crate) RecordField);
+
+impl<'de> Deserialize<'de> for RecordFieldJson {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        RecordField::of_code(&word).map(Self).ok_or_else(|| {
+            de::Error::invalid_value(de::Unexpected::Other("a text"), &"the name of a field of the record")
+        })
+    }
+}
+
+impl PartialSchema for RecordFieldJson {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::Type(Type::String))
+            .enum_values(Some(RecordField::ALL.map(RecordField::code)))
+            .into()
+    }
+}
+
+impl ToSchema for RecordFieldJson {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "RecordField".into()
+    }
 }
 
 /// Biometrics beside the face.
@@ -428,7 +459,9 @@ mod tests {
             let printed = format!("{:?}", request.access.unwrap());
             assert!(printed.starts_with(kind), "{printed}");
             assert!(!printed.contains("0901"), "{printed}");
-            assert!(request.portrait && request.reader.is_none() && request.wait_for_card_s.is_none());
+            assert!(
+                request.portrait.is_none() && request.reader.is_none() && request.wait_for_card_s.is_none()
+            );
             assert!(request.biometrics.is_empty());
         }
     }
@@ -458,7 +491,9 @@ mod tests {
             r#"{"access": {"mrz": 1}}"#,
             r#"{"access": {"mrz": {"document_number": "1", "birth": "900102"}}}"#,
             r#"{"access": {"mrz": {"document_number": "1", "birth": "1", "expiry": "1", "name": "x"}}}"#,
-            r#"{"access": {"can": "123456"}, "fields": []}"#,
+            r#"{"access": {"can": "123456"}, "fields": ["soul"]}"#,
+            r#"{"access": {"can": "123456"}, "fields": null}"#,
+            r#"{"access": {"can": "123456"}, "portrait": null}"#,
             r#"{"reader": null}"#,
             r#"{"reader": 1}"#,
             r#"{"biometrics": "fingerprints"}"#,

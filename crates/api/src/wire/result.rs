@@ -1,7 +1,7 @@
 //! The JSON twin of what a reading leaves behind.
 
 use cccd_document::{
-    AccessProtocol, AccessRun, Cipher, Downgrade, FileId, FileOutcome, Mapping, PasswordKind,
+    AccessProtocol, AccessRun, Cipher, Downgrade, FieldSet, FileId, FileOutcome, Mapping, PasswordKind,
 };
 use cccd_engine::{Effort, ReadId, Reading};
 use cccd_trust::{GroupHash, HashAlgorithm, HashState, Summary};
@@ -25,7 +25,7 @@ pub(crate) struct ResultJson<'a> {
     /// The reader it ran on.
     #[schema(example = "gempc-twin-00-00")]
     reader_id: String,
-    /// What the chip says about its holder.
+    /// What the chip says about its holder: of what was asked for, what the caller may have.
     record: RecordJson<'a>,
     /// The face, where it was wanted and is there.
     portrait: Option<PortraitJson>,
@@ -239,14 +239,27 @@ pub(crate) struct EffortJson {
     unlocked_after_ms: u64,
 }
 
+/// What whoever fetches a result may have of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Allowed {
+    pub(crate) fields: FieldSet,
+    pub(crate) portrait: bool,
+}
+
+impl Allowed {
+    pub(crate) const ALL: Self = Self { fields: FieldSet::ALL, portrait: true };
+}
+
 impl<'a> ResultJson<'a> {
-    /// The twin of reading `read`.
-    pub(crate) fn new(read: ReadId, reading: &'a Reading) -> Self {
+    /// The twin of reading `read` for one who may have these fields, and perhaps the face.
+    pub(crate) fn new(read: ReadId, reading: &'a Reading, allowed: Allowed) -> Self {
+        let fields = reading.fields.intersection(allowed.fields);
+        let verified = reading.verdict.summary() == Summary::Genuine;
         Self {
             read_id: read.to_string(),
             reader_id: reading.reader.to_string(),
-            record: RecordJson::new(&reading.record, reading.verdict.summary() == Summary::Genuine),
-            portrait: reading.portrait.as_ref().map(|portrait| PortraitJson {
+            record: RecordJson::new(&reading.record, fields, verified),
+            portrait: reading.portrait.as_ref().filter(|_| allowed.portrait).map(|portrait| PortraitJson {
                 media_type: portrait.media_type.as_str(),
                 bytes: portrait.bytes.len(),
                 href: format!("/v1/reads/{read}/portrait"),
@@ -266,7 +279,7 @@ impl<'a> ResultJson<'a> {
 
 /// What a reading found, as the API answers it: for programs that have the engine in their own process.
 pub fn result_json(read: ReadId, reading: &Reading) -> Zeroizing<String> {
-    pretty(&ResultJson::new(read, reading))
+    pretty(&ResultJson::new(read, reading, Allowed::ALL))
 }
 
 impl From<&AccessRun> for AccessJson {

@@ -23,6 +23,12 @@ fn operations() -> Vec<(Method, String, Value)> {
     operations
 }
 
+/// Whether an operation asks for a token, be it a caller's own or one that is signed.
+fn wants_token(operation: &Value) -> bool {
+    let wanted = &operation["security"][0];
+    wanted.get("token").or(wanted.get("signed_token")).is_some()
+}
+
 /// Fails where a file under docs is not what the code makes, after writing it anew where that is wished.
 fn assert_committed(path: &str, made: &str) {
     let file = format!("{DOCS}/{path}");
@@ -148,7 +154,7 @@ fn the_description_is_openapi_3_1_and_every_reference_leads_somewhere() {
 fn every_operation_names_its_refusals() {
     for (method, path, operation) in operations() {
         let responses = operation["responses"].as_object().unwrap();
-        let guarded = operation["security"][0].get("token").is_some();
+        let guarded = wants_token(&operation);
         for (status, wanted) in [("421", true), ("403", true), ("401", guarded)] {
             assert_eq!(responses.contains_key(status), wanted, "{method} {path} {status}");
         }
@@ -201,7 +207,7 @@ fn what_a_member_may_be_is_said_where_it_stands() {
 async fn every_operation_wants_a_token_exactly_where_it_says_so() {
     let desk = Desk::bare();
     for (method, path, operation) in operations() {
-        let guarded = operation["security"][0].get("token").is_some();
+        let guarded = wants_token(&operation);
         let path = path.replace("{id}", &"0".repeat(32)).replace("{code}", "no-card");
         let answer = desk.send(empty(from_nobody(method.clone(), &path))).await;
         assert_eq!(answer.status.as_u16() == 401, guarded, "{method} {path}");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use cccd_api::{AgentFacts, Api};
+use cccd_api::{Access, AgentFacts, Api};
 use cccd_card::{ChannelLimits, ReaderId, ReaderSource, ScannerId};
 use cccd_engine::{Engine, EngineOptions, EventKind};
 use cccd_evidence::AgentKey;
@@ -38,6 +38,28 @@ pub(crate) fn card() -> CardDescription {
     shipped_card(CARD).unwrap().description().unwrap()
 }
 
+fn facts() -> AgentFacts {
+    AgentFacts { version: "1.2.3".to_owned(), features: vec!["simulator"] }
+}
+
+/// A caller of the settings.
+pub(crate) fn caller(name: &str, token: &str, origin: &str, scopes: &[Scope]) -> Caller {
+    Caller {
+        name: name.to_owned(),
+        token: TokenHash::of(token),
+        origins: vec![Origin::parse(origin).unwrap()],
+        scopes: scopes.to_vec(),
+    }
+}
+
+pub(crate) fn callers() -> Vec<Caller> {
+    vec![
+        caller("clinic", CLINIC, CLINIC_ORIGIN, &[Scope::Scan]),
+        caller("notary", NOTARY, NOTARY_ORIGIN, &[Scope::Evidence, Scope::Scan]),
+        caller("kiosk", KIOSK, CLINIC_ORIGIN, &[]),
+    ]
+}
+
 impl Desk {
     /// No kind of reader at all.
     pub(crate) fn bare() -> Self {
@@ -53,21 +75,16 @@ impl Desk {
     fn over(sources: Vec<Arc<dyn ReaderSource>>, hand: InProcessReader) -> Self {
         let scanner = InProcessScanner::new();
         let engine = Engine::start(sources, vec![Arc::new(scanner.clone())], EngineOptions::default());
-        let caller = |name: &str, token, origin, scopes: &[Scope]| Caller {
-            name: name.to_owned(),
-            token: TokenHash::of(token),
-            origins: vec![Origin::parse(origin).unwrap()],
-            scopes: scopes.to_vec(),
-        };
-        let callers = vec![
-            caller("clinic", CLINIC, CLINIC_ORIGIN, &[Scope::Scan]),
-            caller("notary", NOTARY, NOTARY_ORIGIN, &[Scope::Evidence, Scope::Scan]),
-            caller("kiosk", KIOSK, CLINIC_ORIGIN, &[]),
-        ];
-        let facts = AgentFacts { version: "1.2.3".to_owned(), features: vec!["simulator"] };
-        let api = Api::new(engine.handle(), callers, facts);
+        let api = Api::new(engine.handle(), callers(), facts());
         let router = api.router(9303);
         Self { engine, hand, scanner, api, router }
+    }
+
+    /// The same, with others let in, and another memory of them.
+    pub(crate) fn letting_in(self, access: Access) -> Self {
+        let api = Api::new(self.engine.handle(), access, facts());
+        let router = api.router(9303);
+        Self { api, router, ..self }
     }
 
     /// The same, with a key to sign evidence with.

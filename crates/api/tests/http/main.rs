@@ -11,10 +11,22 @@ mod events;
 #[cfg(test)]
 mod evidence;
 #[cfg(test)]
+mod identity;
+#[cfg(test)]
 mod jobs;
+#[cfg(test)]
+mod local_socket;
+#[cfg(test)]
+mod negative;
 #[cfg(test)]
 mod readings;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod scans;
+#[cfg(test)]
+mod scopes;
+#[cfg(test)]
+mod site_backend;
+#[cfg(test)]
+mod sites;

@@ -1,25 +1,21 @@
-//! Who gets in: the exact Host, the exact Origin, the caller's token.
-//!
-//! The order is the one that tells a stranger least: a wrong Host hears nothing else, a foreign page never
-//! comes as far as its token, and a token's owner is known before any handler runs.
+//! The outer gate, around every path: the exact Host, the exact Origin, the preflight; and the headers of every
+//! answer.
 
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use cccd_engine::CallerId;
-use cccd_profiles::Caller as KnownCaller;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 
+use super::{Access, Caller, known, paired};
 use crate::api::Desk;
-use crate::extract::Caller;
 use crate::problems::Fault;
 use crate::refusal::Refusal;
 
 /// What a page may send. Neither list has a wildcard.
 const METHODS: &str = "GET, POST, DELETE";
-const REQUEST_HEADERS: &str = "authorization, content-type, idempotency-key, last-event-id, prefer";
+const REQUEST_HEADERS: &str = "authorization, content-type, dpop, idempotency-key, last-event-id, prefer";
 const EXPOSED_HEADERS: &str =
     "deprecation, location, preference-applied, retry-after, sunset, www-authenticate";
 
@@ -52,38 +48,14 @@ impl Hosts {
     }
 }
 
-/// The callers of the settings.
-#[derive(Debug, Clone)]
-pub(crate) struct Callers(Vec<KnownCaller>);
-
-impl Callers {
-    pub(crate) fn new(callers: Vec<KnownCaller>) -> Self {
-        Self(callers)
-    }
-
-    /// Whose token this is. Every caller is compared, so that the time tells nothing of the list.
-    fn of_token(&self, token: &str) -> Option<&KnownCaller> {
-        let mut found = None;
-        for caller in &self.0 {
-            if caller.token.matches(token) {
-                found = Some(caller);
-            }
-        }
-        found
-    }
-
-    /// Whether any caller may call from this origin.
-    fn any_has_origin(&self, origin: &[u8]) -> bool {
-        self.0.iter().any(|caller| has_origin(caller, origin))
-    }
+/// Whether any caller may call from this origin.
+fn is_known_origin(access: &Access, origin: &[u8]) -> bool {
+    access.callers.iter().any(|caller| known::has_origin(caller, origin))
+        || access.sites.iter().flat_map(|site| &site.origins).any(|known| known.as_str().as_bytes() == origin)
+        || paired::any_has_origin(access, origin)
 }
 
-fn has_origin(caller: &KnownCaller, origin: &[u8]) -> bool {
-    caller.origins.iter().any(|known| known.as_str().as_bytes() == origin)
-}
-
-/// The outer gate, around every path: Host, then Origin, then the preflight; and the headers of every
-/// answer.
+/// Host, then Origin, then the preflight.
 pub(crate) async fn admit(State(desk): State<Desk>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
@@ -107,54 +79,32 @@ pub(crate) async fn admit(State(desk): State<Desk>, request: Request, next: Next
 
 /// Host and Origin. Gives the origin back where there is one, known to be of some caller.
 fn check(desk: &Desk, request: &Request) -> Result<Option<HeaderValue>, Refusal> {
+    if request.extensions().get::<Caller>().is_some() {
+        // Whoever serves that socket knows who is there: no name leads to it, and no page.
+        return match only(request.headers(), &header::ORIGIN) {
+            Only::None => Ok(None),
+            Only::One(_) | Only::Many => Err(Fault::OriginNotAllowed.into()),
+        };
+    }
     if !desk.hosts.are_meant(request.uri(), request.headers()) {
         return Err(Fault::HostNotAllowed.into());
     }
     match only(request.headers(), &header::ORIGIN) {
         Only::None => Ok(None),
-        Only::One(origin) if desk.callers.any_has_origin(origin.as_bytes()) => Ok(Some(origin.clone())),
+        Only::One(origin) if is_known_origin(&desk.access, origin.as_bytes()) => Ok(Some(origin.clone())),
         // `null`, foreign, or two at once.
         Only::One(_) | Only::Many => Err(Fault::OriginNotAllowed.into()),
     }
 }
 
-/// The inner gate, around everything that tells of readers, cards and people: the token, and the page it may
-/// come from.
-pub(crate) async fn identify(State(desk): State<Desk>, mut request: Request, next: Next) -> Response {
-    match caller_of(&desk, request.headers()) {
-        Ok(caller) => {
-            request.extensions_mut().insert(caller);
-            next.run(request).await
-        }
-        Err(refusal) => refusal.into_response(),
-    }
-}
-
-fn caller_of(desk: &Desk, headers: &HeaderMap) -> Result<Caller, Refusal> {
-    let credentials = match only(headers, &header::AUTHORIZATION) {
-        Only::None => return Err(Fault::TokenMissing.into()),
-        Only::One(credentials) => credentials.to_str().unwrap_or_default(),
-        Only::Many => return Err(Fault::TokenWrong.into()),
-    };
-    // RFC 9110, 11.1: the scheme's name in any case.
-    let token = match credentials.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_matches(' '),
-        _ => return Err(Fault::TokenMissing.into()),
-    };
-    let caller = desk.callers.of_token(token).ok_or(Fault::TokenWrong)?;
-    match headers.get(header::ORIGIN) {
-        Some(origin) if !has_origin(caller, origin.as_bytes()) => Err(Fault::OriginNotAllowed.into()),
-        _ => Ok(Caller { id: CallerId::new(&caller.name), scopes: caller.scopes.clone() }),
-    }
-}
-
-enum Only<'a> {
+/// The values of a header that should come once.
+pub(super) enum Only<'a> {
     None,
     One(&'a HeaderValue),
     Many,
 }
 
-fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Only<'a> {
+pub(super) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Only<'a> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (None, _) => Only::None,

@@ -1,0 +1,139 @@
+//! The inner gate, around everything that tells of readers, cards and people: whose request is this?
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use cccd_engine::ReadFailure;
+use futures_util::StreamExt;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use super::gate::{Only, only};
+use super::{Caller, Opened, known, paired, session, site};
+use crate::api::Desk;
+use crate::problems::Fault;
+use crate::refusal::Refusal;
+
+/// The proof of a paired page (RFC 9449, 4.1).
+const DPOP: HeaderName = HeaderName::from_static("dpop");
+
+/// Finds out who calls, and leaves it with the request.
+pub(crate) async fn identify(State(desk): State<Desk>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let caller = match caller_of(&desk, &parts).and_then(|caller| within_limits(&desk, caller)) {
+        Ok(caller) => caller,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let ends = caller.ends.clone();
+    parts.extensions.insert(caller.clone());
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    // For whoever writes down who asked what.
+    response.extensions_mut().insert(caller);
+    if ends.is_never() || !is_stream(&response) {
+        return response;
+    }
+    // Whoever is nobody any more hears nothing more.
+    response.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(ends.come()))))
+}
+
+fn is_stream(response: &Response) -> bool {
+    let media_type = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    media_type.is_some_and(|media_type| media_type.starts_with(b"text/event-stream"))
+}
+
+fn within_limits(desk: &Desk, caller: Caller) -> Result<Caller, Refusal> {
+    match desk.limits.request(caller.id.as_str()) {
+        Ok(()) => Ok(caller),
+        Err(wait) => Err(Refusal::from(Fault::RateLimited).after(wait)),
+    }
+}
+
+fn caller_of(desk: &Desk, parts: &Parts) -> Result<Caller, Refusal> {
+    if let Some(caller) = parts.extensions.get::<Caller>() {
+        return Ok(caller.clone());
+    }
+    let origin = parts.headers.get(header::ORIGIN);
+    let found = match credentials(&parts.headers)? {
+        Credentials::Proof => paired::caller_of(&desk.access, parts),
+        Credentials::Token(token) if is_signed(token) => Err(Fault::SessionRequired.into()),
+        Credentials::Token(token) if session::is_of_a_session(token) => {
+            desk.sessions.caller_of(token, origin).map_err(Refusal::from)
+        }
+        Credentials::Token(token) => {
+            known::caller_of(&desk.access.callers, token, origin).map_err(Refusal::from)
+        }
+    };
+    found.map_err(|refusal| counted(desk, origin, refusal))
+}
+
+/// The refusal; where a token is wrong, and there have been too many of those, that there have.
+fn counted(desk: &Desk, origin: Option<&HeaderValue>, refusal: Refusal) -> Refusal {
+    let wrong = [Fault::TokenWrong, Fault::SessionExpired, Fault::TokenReplayed, Fault::TokenMisdirected];
+    if !wrong.iter().any(|fault| fault.code() == refusal.problem.code) {
+        return refusal;
+    }
+    match desk.limits.wrong_token(origin.map(HeaderValue::as_bytes)) {
+        Ok(()) => refusal,
+        Err(wait) => {
+            tracing::warn!(page = origin.is_some(), "too many wrong tokens");
+            Refusal::from(Fault::RateLimited).because("too many wrong tokens came from there").after(wait)
+        }
+    }
+}
+
+/// Opens a session for the page whose backend signed the token of this request.
+pub(crate) fn open_session(desk: &Desk, headers: &HeaderMap) -> Result<Opened, Refusal> {
+    let origin = headers.get(header::ORIGIN);
+    let Credentials::Token(token) = credentials(headers)? else { return Err(Fault::TokenMissing.into()) };
+    let agent = desk.evidence_key.as_ref().map(|key| key.key_id());
+    let sent = site::Sent {
+        agent: agent.as_ref().map(|agent| agent.as_str()),
+        origin: origin.and_then(|origin| origin.to_str().ok()),
+        now: (desk.access.clock)(),
+    };
+    let found = site::caller_of(&desk.access, token, sent);
+    let (caller, lasts) = found.map_err(|refusal| counted(desk, origin, refusal))?;
+    let caller = within_limits(desk, caller)?;
+    desk.sessions.open(caller, lasts).map_err(|_| ReadFailure::AgentFault.into())
+}
+
+/// Ends the session whose token this request shows, if it shows one.
+pub(crate) fn end_session(desk: &Desk, headers: &HeaderMap) {
+    if let Ok(Credentials::Token(token)) = credentials(headers) {
+        desk.sessions.end(token);
+    }
+}
+
+/// What a request shows for itself.
+enum Credentials<'a> {
+    /// `Authorization: Bearer`.
+    Token(&'a str),
+    /// `DPoP`, with or without a scheme of that name.
+    Proof,
+}
+
+fn credentials(headers: &HeaderMap) -> Result<Credentials<'_>, Refusal> {
+    let proof = headers.contains_key(DPOP);
+    let credentials = match only(headers, &header::AUTHORIZATION) {
+        Only::None if proof => return Ok(Credentials::Proof),
+        Only::None => return Err(Fault::TokenMissing.into()),
+        Only::One(credentials) => credentials.to_str().unwrap_or_default(),
+        Only::Many => return Err(Fault::TokenWrong.into()),
+    };
+    // RFC 9110, 11.1: the scheme's name in any case.
+    match credentials.split_once(' ') {
+        // One proof at a time: whoever sends two means one of them for somebody else.
+        Some((scheme, _)) if scheme.eq_ignore_ascii_case("bearer") && proof => Err(Fault::TokenWrong.into()),
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+            Ok(Credentials::Token(token.trim_matches(' ')))
+        }
+        Some((scheme, _)) if scheme.eq_ignore_ascii_case("dpop") && proof => Ok(Credentials::Proof),
+        _ => Err(Fault::TokenMissing.into()),
+    }
+}
+
+/// Whether a token is in the form of a signed one: `cccd-agent token` makes none with a point in it.
+fn is_signed(token: &str) -> bool {
+    token.starts_with("eyJ") && token.bytes().filter(|byte| *byte == b'.').count() == 2
+}
