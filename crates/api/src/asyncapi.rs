@@ -101,7 +101,7 @@ fn message(event: &EventJson) -> Value {
             value.as_object().map(|members| members.keys().cloned().collect()).unwrap_or_default();
         names.into_iter().collect()
     };
-    let in_data = members(&example["data"]);
+    let in_data = members(example.pointer("/data").unwrap_or(&Value::Null));
     // What it always has is never null, though the shape of all events must allow that.
     let given: Map<String, Value> =
         in_data.iter().map(|name| (name.clone(), json!({ "not": { "type": "null" } }))).collect();
