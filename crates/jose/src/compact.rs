@@ -69,6 +69,10 @@ impl<'a> Compact<'a> {
         // base64ct takes no second spelling of the same bytes, so that not even an unused bit can be changed.
         let decode = |part: &str| Base64UrlUnpadded::decode_vec(part).map_err(|_| TokenFault::Form);
         let header = decode(header)?;
+        // The parser would take a list of values for an object without names.
+        if !header.trim_ascii_start().starts_with(b"{") {
+            return Err(TokenFault::Form);
+        }
         let header: Header = serde_json::from_slice(&header).map_err(|_| TokenFault::Form)?;
         if header.crit.is_some() {
             return Err(TokenFault::Critical);
@@ -163,6 +167,7 @@ mod tests {
             (r#"{"alg":"ES256","jwk":{"kty":"RSA"}}"#, TokenFault::Key),
             (r#"{"alg":"ES256","jwk":{"kty":"oct","k":"AAAA"}}"#, TokenFault::Key),
             ("[]", TokenFault::Form),
+            (r#"["ES256",null,null,null]"#, TokenFault::Form),
             ("", TokenFault::Form),
         ] {
             assert_eq!(Compact::parse(&token(header, rest)).err(), Some(fault), "{header}");

@@ -17,13 +17,16 @@
 //!
 //! The key decides the algorithm: a token that names another than its key's is refused, and `none` and shared
 //! secrets do not exist here. No key is ever fetched, from wherever a header may point. Private keys are refused, so
-//! that none ends up in a file of settings. This crate asks nobody the time: what a token claims is its reader's
-//! matter.
+//! that none ends up in a file of settings. This crate asks nobody the time and remembers nothing: what a token claims
+//! is its reader's matter, a [`DpopProof`] takes the time as an argument, and whether it was used before is for whoever
+//! remembers.
 
 #![forbid(unsafe_code)]
 
 mod compact;
+mod dpop;
 mod public_key;
 
 pub use compact::{Compact, LONGEST, TokenFault};
+pub use dpop::{DpopFault, DpopProof, DpopRequest};
 pub use public_key::{Algorithm, KeyFault, PublicKey};

@@ -93,7 +93,8 @@ impl PublicKey {
 
     /// A JSON Web Key (RFC 7517): `OKP` on Ed25519, or `EC` on P-256.
     pub fn from_jwk(text: &str) -> Result<Self, KeyFault> {
-        if text.len() > LONGEST {
+        // The parser would take a list of values for an object without names.
+        if text.len() > LONGEST || !text.trim_ascii_start().starts_with('{') {
             return Err(KeyFault::Form);
         }
         let jwk: Jwk = serde_json::from_str(text).map_err(|_| KeyFault::Form)?;
