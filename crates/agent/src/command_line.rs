@@ -11,13 +11,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use zeroize::Zeroizing;
 
 use crate::profile_command::ProfileArguments;
+use crate::browser_policy::BrowserPolicyArguments;
 use crate::scanners_command::ScannersArguments;
 use crate::site_command::{self, SiteArguments};
 use crate::trust::TrustArguments;
 use crate::verify_command::{self, VerifyArguments};
 use crate::{
-    Agent, daemon, evidence_key, logging, profile_command, read_command, scan_command, scanners_command,
-    station, trust,
+    Agent, browser_policy, daemon, evidence_key, logging, profile_command, read_command, scan_command,
+    scanners_command, station, trust,
 };
 
 /// Đọc thẻ Căn cước gắn chip · Reads Vietnamese chip ID cards
@@ -71,6 +72,8 @@ enum Command {
     Trust(TrustArguments),
     /// Bên nhận dữ liệu được gì · What consumers get of a card: list, check, show, try
     Profile(ProfileArguments),
+    /// Viết chính sách trình duyệt để trang gọi được máy này · Write the policy that lets a browser's pages call this machine
+    BrowserPolicy(BrowserPolicyArguments),
     /// Kiểm tra tệp cấu hình · Tell whether the settings file can be used
     CheckConfig,
     /// What libnfc runs in; started by the daemon, once for each NFC reader
@@ -194,6 +197,7 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         Command::Site(arguments) => site_command::site(&settings, &arguments),
         Command::Trust(arguments) => trust::run(&settings.trust, &arguments),
         Command::Profile(arguments) => profile_command::run(&settings, &arguments),
+        Command::BrowserPolicy(arguments) => browser_policy::run(&arguments),
         Command::CheckConfig => check_config(&settings),
         Command::NfcWorker { .. } => Ok(ExitCode::FAILURE),
         Command::Openapi => say(&cccd_api::openapi_json()),

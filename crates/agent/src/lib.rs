@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod browser_policy;
 mod command_line;
 mod daemon;
 mod evidence_key;
