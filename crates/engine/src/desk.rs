@@ -627,6 +627,10 @@ impl Desk {
         self.view(id).ok_or(NotHere::Unknown)
     }
 
+    pub(crate) fn reads_of(&self, caller: &CallerId) -> Vec<ReadId> {
+        self.reads.iter().filter(|(_, read)| read.view.borrow().owner == *caller).map(|(id, _)| *id).collect()
+    }
+
     /// Another caller's reading is as unknown as one that never was.
     fn owned(&self, caller: &CallerId, id: ReadId) -> Result<&Read, NotHere> {
         self.reads.get(&id).filter(|read| read.view.borrow().owner == *caller).ok_or(NotHere::Unknown)

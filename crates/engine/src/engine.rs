@@ -190,6 +190,10 @@ pub(crate) enum Message {
         read: ReadId,
         reply: oneshot::Sender<Result<ReadView, NotHere>>,
     },
+    Forget {
+        caller: CallerId,
+        reply: oneshot::Sender<()>,
+    },
     Readers {
         reply: oneshot::Sender<Vec<ReaderView>>,
     },
@@ -288,6 +292,12 @@ impl EngineHandle {
     /// Calls a reading off, or, where it is over, wipes its result.
     pub fn dismiss(&self, caller: CallerId, read: ReadId) -> oneshot::Receiver<Result<ReadView, NotHere>> {
         self.ask(|reply| Message::Dismiss { caller, read, reply })
+    }
+
+    /// Calls off and wipes everything of a caller who may not call any more: readings that wait or run, results, scans,
+    /// leases. What is being sent out at this moment is for whoever sends it to stop.
+    pub fn forget(&self, caller: CallerId) -> oneshot::Receiver<()> {
+        self.ask(|reply| Message::Forget { caller, reply })
     }
 
     /// Lists the readers, by name.
@@ -481,6 +491,10 @@ impl Desk {
                 drop(reply.send(self.end_lease(&caller, &reader)));
             }
             Message::Dismiss { caller, read, reply } => drop(reply.send(self.dismiss(&caller, read))),
+            Message::Forget { caller, reply } => {
+                self.forget(&caller);
+                let _ = reply.send(());
+            }
             Message::Readers { reply } => drop(reply.send(self.readers())),
             Message::Post { poster, payloads, reply } => drop(reply.send(self.post_scans(&poster, payloads))),
             Message::Fetch { caller, reach, scan, reply } => {

@@ -39,6 +39,7 @@ mod engine;
 mod event;
 mod failure;
 mod learned;
+mod forget;
 mod lease;
 mod owner;
 mod picture;

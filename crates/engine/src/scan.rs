@@ -205,6 +205,16 @@ impl Scans {
         Ok(())
     }
 
+    /// Wipes what `caller` has.
+    pub(crate) fn forget(&mut self, caller: &CallerId, now: Instant) {
+        let theirs = |holder: &Holder| matches!(holder, Holder::Poster(of) | Holder::First(of) if of == caller);
+        let theirs: Vec<ScanId> =
+            self.kept.iter().filter(|(_, kept)| theirs(&kept.holder)).map(|(id, _)| *id).collect();
+        for id in theirs {
+            self.wipe(id, now);
+        }
+    }
+
     fn admitted(
         &mut self,
         caller: &CallerId,
@@ -323,6 +333,19 @@ mod tests {
         // A card that was lifted too early is read again without another scan.
         assert_eq!(bench.access(&clinic, id), Ok(()));
         assert_eq!(bench.access(&clinic, id), Ok(()));
+    }
+
+    #[test]
+    fn what_a_caller_has_is_wiped_with_the_caller_and_nothing_else() {
+        let (mut bench, (clinic, lodging)) = (Bench::new(), two());
+        let (taken, posted) = (bench.scanned(CARD), bench.posted(&clinic));
+        bench.access(&clinic, taken).unwrap();
+        let (free, others) = (bench.scanned(CARD), bench.posted(&lodging));
+        bench.scans.forget(&clinic, bench.now);
+        assert_eq!(bench.access(&clinic, taken), Err(ScanNotHere::Expired));
+        assert_eq!(bench.access(&clinic, posted), Err(ScanNotHere::Expired));
+        assert_eq!(bench.access(&lodging, free), Ok(()));
+        assert_eq!(bench.access(&lodging, others), Ok(()));
     }
 
     #[test]
