@@ -6,6 +6,7 @@
 //! trace level and every event it sent is searched for them.
 
 pub mod agent;
+pub mod browser;
 pub mod card_time;
 pub mod cutting_proxy;
 pub mod held_card;

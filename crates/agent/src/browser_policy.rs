@@ -102,10 +102,9 @@ fn chromium(browser: Browser, system: System, sites: &[Origin]) -> Template {
     };
     let addresses: Vec<&str> = sites.iter().map(Origin::as_str).collect();
     let (file, place) = match system {
-        System::Linux => (
-            pretty(&json!({ LOOPBACK: addresses, LOCAL: addresses })),
-            format!("{folder}cccd-agent.json"),
-        ),
+        System::Linux => {
+            (pretty(&json!({ LOOPBACK: addresses, LOCAL: addresses })), format!("{folder}cccd-agent.json"))
+        }
         System::Windows => (
             registry([LOOPBACK, LOCAL].map(|policy| (format!(r"{key}\{policy}"), addresses.as_slice()))),
             "regedit /s FILE.reg".to_owned(),
@@ -125,11 +124,11 @@ fn chromium(browser: Browser, system: System, sites: &[Origin]) -> Template {
     Template { file, about }
 }
 
-/// The documents say that the policy exempts a site from the checks altogether, that of the secure page included.
-const PLAIN_HTTP: &str = "Trang http: theo tài liệu, chính sách miễn cả yêu cầu https; hãy thử trên một máy trước, \
-    nếu không được thì dùng /handoff.\n\
-    \x20 Plain http: by the documents the policy lifts the demand for https as well. Try one machine first; where it \
-    does not, use /handoff.\n";
+/// The documents say that the policy exempts a site from the checks altogether. Chromium 156, tried on 2026-11-29 with
+/// `--ip-address-space-overrides`, let a public https page in by either policy, and a public page over plain http by
+/// neither.
+const PLAIN_HTTP: &str = "Trang http: Chromium 156 vẫn chặn trang http công cộng dù có chính sách; hãy dùng https hoặc /handoff.\n\
+    \x20 Plain http: Chromium 156 refuses a public page over plain http in spite of the policy; use https, or /handoff.\n";
 
 fn is_plain_http(site: &Origin) -> bool {
     site.as_str().starts_with("http://")
@@ -247,6 +246,8 @@ mod tests {
         let hosts = &file["policies"]["LocalNetworkAccess"]["SkipDomains"];
         assert_eq!(hosts, &json!(["his.example.vn", "192.168.1.4", "::1"]));
         let windows = template(Browser::Firefox, System::Windows, &sites).unwrap().file;
-        assert!(windows.contains("Firefox\\LocalNetworkAccess\\SkipDomains]\r\n\"9303\"=\"his.example.vn\"\r\n"));
+        assert!(
+            windows.contains("Firefox\\LocalNetworkAccess\\SkipDomains]\r\n\"9303\"=\"his.example.vn\"\r\n")
+        );
     }
 }

@@ -10,15 +10,16 @@ use cccd_profiles::{AgentSettings, TokenHash};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use zeroize::Zeroizing;
 
-use crate::profile_command::ProfileArguments;
 use crate::browser_policy::BrowserPolicyArguments;
+use crate::pages_command::{GrantsArguments, PairArguments, StatusArguments};
+use crate::profile_command::ProfileArguments;
 use crate::scanners_command::ScannersArguments;
 use crate::site_command::{self, SiteArguments};
 use crate::trust::TrustArguments;
 use crate::verify_command::{self, VerifyArguments};
 use crate::{
-    Agent, browser_policy, daemon, evidence_key, logging, profile_command, read_command, scan_command,
-    scanners_command, station, trust,
+    Agent, browser_policy, daemon, evidence_key, logging, pages_command, private_file, profile_command,
+    read_command, scan_command, scanners_command, station, trust,
 };
 
 /// Đọc thẻ Căn cước gắn chip · Reads Vietnamese chip ID cards
@@ -65,9 +66,18 @@ enum Command {
         /// The caller's name in the settings
         #[arg(default_value = "clinic")]
         name: String,
+        /// Write the token into this new file, which only its owner can read, and show it nowhere
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
     },
     /// Tạo khối cấu hình cho một trang web có máy chủ ký mã · Write the settings block of a site whose backend signs
     Site(SiteArguments),
+    /// Hiện mã ghép của trang web đang xin · Show which web page asks to be paired, and its code
+    Pair(PairArguments),
+    /// Các trang đã ghép · List the web pages that were paired, or take one back
+    Grants(GrantsArguments),
+    /// Tình trạng dịch vụ đang chạy · Say how the running agent is
+    Status(StatusArguments),
     /// Quản lý chứng thư CSCA được tin cậy · Manage the trusted CSCA certificates
     Trust(TrustArguments),
     /// Bên nhận dữ liệu được gì · What consumers get of a card: list, check, show, try
@@ -193,8 +203,11 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         Command::EvidenceKey => evidence_key(&settings),
         Command::Readers => read_command::list_readers(&settings),
         Command::Scanners(arguments) => scanners_command::run(&settings, &arguments),
-        Command::Token { name } => token(&name),
         Command::Site(arguments) => site_command::site(&settings, &arguments),
+        Command::Token { name, file } => token(&name, file.as_deref()),
+        Command::Pair(arguments) => pages_command::pair(&settings, &arguments),
+        Command::Grants(arguments) => pages_command::grants(&settings, &arguments),
+        Command::Status(arguments) => pages_command::status(&settings, &arguments),
         Command::Trust(arguments) => trust::run(&settings.trust, &arguments),
         Command::Profile(arguments) => profile_command::run(&settings, &arguments),
         Command::BrowserPolicy(arguments) => browser_policy::run(&arguments),
@@ -257,17 +270,25 @@ fn evidence_key(settings: &AgentSettings) -> Result<ExitCode> {
 }
 
 /// Draws a token. It is shown once; the settings keep its hash.
-fn token(name: &str) -> Result<ExitCode> {
+fn token(name: &str, file: Option<&Path>) -> Result<ExitCode> {
     let mut secret = Zeroizing::new([0; 32]);
     getrandom::fill(secret.as_mut_slice()).context("the operating system gives no randomness")?;
     let token = Zeroizing::new(hex::encode(secret.as_slice()));
     let hash = TokenHash::of(&token).to_hex();
+    if let Some(file) = file {
+        private_file::create(file, format!("{}\n", token.as_str()).as_bytes())?;
+        return say(&settings_block(name, &hash));
+    }
     // To standard error, so that standard output can go straight into the settings file without the token.
     let mut aside = std::io::stderr().lock();
     writeln!(aside, "Mã chỉ hiện một lần, trao cho phần mềm gọi · shown once, for the caller:")
         .context("cannot print")?;
     writeln!(aside, "Authorization: Bearer {}", token.as_str()).context("cannot print")?;
-    say(&format!("[[caller]]\nname = \"{name}\"\ntoken_sha256 = \"{hash}\"\norigins = []\n"))
+    say(&settings_block(name, &hash))
+}
+
+fn settings_block(name: &str, hash: &str) -> String {
+    format!("[[caller]]\nname = \"{name}\"\ntoken_sha256 = \"{hash}\"\norigins = []\n")
 }
 
 /// Takes a value from the command line, or from standard input where it is `-`.

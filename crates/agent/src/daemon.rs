@@ -28,6 +28,9 @@ pub struct Agent {
     server: JoinHandle<()>,
     stop: oneshot::Sender<()>,
     engine: Engine,
+    /// The doors that are no port.
+    #[cfg(unix)]
+    sockets: Vec<crate::socket::Served>,
 }
 
 impl Agent {
@@ -60,6 +63,8 @@ impl Agent {
             Ok(key) => api = api.signing_with(Arc::new(key)),
             Err(error) => tracing::warn!("no evidence can be signed: {error:#}"),
         }
+        #[cfg(unix)]
+        let sockets = runtime.block_on(async { crate::socket::serve(&settings.local, &api) })?;
         let (stop, stopped) = oneshot::channel();
         let server = runtime.spawn(async move {
             let shutdown = async {
@@ -70,7 +75,15 @@ impl Agent {
             }
         });
         tracing::info!(%address, callers = settings.callers.len(), "serving");
-        Ok(Self { address, runtime, server, stop, engine })
+        Ok(Self {
+            address,
+            runtime,
+            server,
+            stop,
+            engine,
+            #[cfg(unix)]
+            sockets,
+        })
     }
 
     /// Where the API listens.
@@ -85,11 +98,23 @@ impl Agent {
 
     /// Stops taking requests, calls readings off, and waits for everything to end.
     pub fn stop(self) {
-        let Self { runtime, server, stop, engine, .. } = self;
+        let Self {
+            runtime,
+            server,
+            stop,
+            engine,
+            #[cfg(unix)]
+            sockets,
+            ..
+        } = self;
         // Readings end first: whoever waits for one hears why before the connection closes.
         drop(engine);
         let _ = stop.send(());
         let _ = runtime.block_on(server);
+        #[cfg(unix)]
+        for socket in sockets {
+            runtime.block_on(socket.stop());
+        }
     }
 }
 
@@ -98,6 +123,8 @@ fn access(settings: &AgentSettings) -> Access {
     Access {
         callers: settings.callers.clone(),
         sites: settings.sites.clone(),
+        pairing: settings.pairing.clone(),
+        handoffs: settings.handoffs.clone(),
         workstation_id: settings.api.workstation_id.clone(),
         replays: Arc::new(MemoryReplays::beginning(now())),
         clock: Arc::new(now),

@@ -17,11 +17,13 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod admin_client;
 mod browser_policy;
 mod command_line;
 mod daemon;
 mod evidence_key;
 mod logging;
+mod pages_command;
 mod private_file;
 mod profile_command;
 mod profile_files;
@@ -30,6 +32,8 @@ mod scan_command;
 mod scan_table;
 mod scanners_command;
 mod site_command;
+#[cfg(unix)]
+mod socket;
 mod station;
 mod table;
 pub mod trust;

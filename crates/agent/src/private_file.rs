@@ -1,14 +1,30 @@
 //! Files that nobody else may read.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+
+/// Writes a new file that only its owner can read; one that is there already is left alone.
+pub(crate) fn create(path: &Path, bytes: &[u8]) -> Result<()> {
+    let shown = path.display();
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path).with_context(|| format!("cannot make {shown}"))?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if written.is_err() {
+        let _ = std::fs::remove_file(path);
+    }
+    written.with_context(|| format!("cannot write {shown}"))
+}
 
 /// A key that others may read is anybody's.
 #[cfg(unix)]
 pub(crate) fn require_private(file: &File, path: &Path) -> Result<()> {
-    use anyhow::{Context as _, bail};
+    use anyhow::bail;
     use std::os::unix::fs::PermissionsExt as _;
     let mode =
         file.metadata().with_context(|| format!("cannot look at {}", path.display()))?.permissions().mode();

@@ -8,8 +8,11 @@ use cccd_engine::EngineHandle;
 use cccd_evidence::AgentKey;
 use tokio::sync::{Semaphore, watch};
 
-use crate::callers::{self, Access, Hosts, Limits, Sessions};
+use crate::admin;
+use crate::callers::{self, Access, Hosts, Limits, Pages, Sessions};
+use crate::metrics::Metrics;
 use crate::openapi::{self, Routes};
+use crate::pairing::Pairings;
 use crate::problems::Fault;
 use crate::refusal::Refusal;
 
@@ -32,6 +35,10 @@ pub struct Api {
     access: Arc<Access>,
     sessions: Arc<Sessions>,
     limits: Arc<Limits>,
+    pairings: Arc<Pairings>,
+    pages: Arc<Pages>,
+    metrics: Arc<Metrics>,
+    pictures: Arc<Semaphore>,
     facts: AgentFacts,
     evidence_key: Option<Arc<AgentKey>>,
 }
@@ -45,6 +52,9 @@ pub(crate) struct Shared {
     pub(crate) access: Arc<Access>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) pairings: Arc<Pairings>,
+    pub(crate) pages: Arc<Pages>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) hosts: Hosts,
     pub(crate) facts: AgentFacts,
     pub(crate) evidence_key: Option<Arc<AgentKey>>,
@@ -77,8 +87,18 @@ impl Api {
     pub fn new(engine: EngineHandle, access: impl Into<Access>, facts: AgentFacts) -> Self {
         let access = access.into();
         let limits = Arc::new(Limits::new(access.requests_per_second));
-        let (access, sessions) = (Arc::new(access), Arc::default());
-        Self { engine, access, sessions, limits, facts, evidence_key: None }
+        Self {
+            engine,
+            access: Arc::new(access),
+            sessions: Arc::default(),
+            limits,
+            pairings: Arc::default(),
+            pages: Arc::default(),
+            metrics: Arc::new(Metrics::new(&facts.version)),
+            pictures: Arc::new(Semaphore::new(PICTURES_AT_ONCE)),
+            facts,
+            evidence_key: None,
+        }
     }
 
     /// The same, signing evidence with this key, whose name is this agent's id. Without one there is no evidence to be
@@ -93,18 +113,37 @@ impl Api {
         self.closing_router(port, watch::Sender::new(false).subscribe())
     }
 
-    pub(crate) fn closing_router(&self, port: u16, closing: watch::Receiver<bool>) -> Router {
-        let desk = Desk(Arc::new(Shared {
+    /// Counts readings for as long as the engine runs.
+    pub(crate) async fn count_readings(self) {
+        self.metrics.count_readings(self.engine.clone()).await;
+    }
+
+    /// The paths of the admin socket: what no port serves. Whoever comes through is taken for an administrator.
+    pub fn admin_router(&self) -> Router {
+        admin::router(self.desk(0, watch::Sender::new(false).subscribe()))
+    }
+
+    /// What handlers share, for a door that closes when it is told. Everything that outlives one request is the same
+    /// for all doors.
+    pub(crate) fn desk(&self, port: u16, closing: watch::Receiver<bool>) -> Desk {
+        Desk(Arc::new(Shared {
             engine: self.engine.clone(),
             access: self.access.clone(),
             sessions: self.sessions.clone(),
             limits: self.limits.clone(),
+            pairings: self.pairings.clone(),
+            pages: self.pages.clone(),
+            metrics: self.metrics.clone(),
             hosts: Hosts::of_port(port),
             facts: self.facts.clone(),
             evidence_key: self.evidence_key.clone(),
-            pictures: Arc::new(Semaphore::new(PICTURES_AT_ONCE)),
+            pictures: self.pictures.clone(),
             closing,
-        }));
+        }))
+    }
+
+    pub(crate) fn closing_router(&self, port: u16, closing: watch::Receiver<bool>) -> Router {
+        let desk = self.desk(port, closing);
         let Routes { open, signed, guarded } = openapi::routes();
         // The wrong method on a guarded path must be refused behind the guard, so it is named before.
         let guarded = Router::from(guarded)

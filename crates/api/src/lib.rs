@@ -30,28 +30,35 @@
 
 #![forbid(unsafe_code)]
 
+mod admin;
 mod api;
 mod asyncapi;
 pub mod callers;
 mod docs_page;
 mod examples;
 mod extract;
+mod metrics;
 mod openapi;
+mod pairing;
 mod preference;
 mod problems;
 mod refusal;
 mod routes;
 mod server;
+#[cfg(unix)]
+mod socket;
 mod verdict_words;
 mod wiped;
 mod wire;
 
 pub use api::{AgentFacts, Api};
 pub use asyncapi::{asyncapi, asyncapi_json};
-pub use callers::Access;
+pub use callers::{Access, Caller, CallerKind};
 pub use examples::examples;
 pub use openapi::{openapi, openapi_json};
 pub use problems::{Actor, PROBLEMS, Problem, Retry, Text};
 pub use server::serve;
+#[cfg(unix)]
+pub use socket::{Peer, WhoCalls, serve_admin, serve_programs};
 pub use verdict_words::{of_check, of_reason, of_verdict};
 pub use wire::{disclosure_json, result_json, rfc3339 as moment, scans_json, verdict_json};

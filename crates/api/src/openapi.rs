@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use cccd_engine::ReadFailure;
 use utoipa::openapi::header::Header;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{
     ContentBuilder, InfoBuilder, License, ObjectBuilder, OpenApi, OpenApiBuilder, Ref, RefOr,
     ResponseBuilder, ServerBuilder, Type,
@@ -18,12 +20,14 @@ use crate::api::Desk;
 use crate::problems::{Fault, Problem};
 use crate::refusal::PROBLEM_JSON;
 use crate::routes::{
-    agent, docs, events, evidence, identity, leases, problem_pages, readers, reads, scans, sessions,
+    agent, docs, events, evidence, grants, handoff, identity, leases, pairings, problem_pages, readers,
+    reads, scans, sessions,
 };
 use crate::wire::ProblemJson;
 
 const TOKEN: &str = "token";
 const SIGNED_TOKEN: &str = "signed_token";
+const PROOF: &str = "proof";
 
 /// The paths, by what they ask for.
 pub(crate) struct Routes {
@@ -45,12 +49,18 @@ pub(crate) fn routes() -> Routes {
         .routes(routes!(docs::docs_page))
         .routes(routes!(docs::docs_style))
         .routes(routes!(identity::prove_identity))
+        .routes(routes!(pairings::begin_pairing))
+        .routes(routes!(pairings::confirm_pairing))
+        .routes(routes!(handoff::handoff_window))
+        .routes(routes!(handoff::handoff_script))
+        .routes(routes!(handoff::handoff_style))
         .routes(routes!(problem_pages::problem_page));
     let signed = OpenApiRouter::new().routes(routes!(sessions::open_session));
     let guarded = OpenApiRouter::new()
         .routes(routes!(agent::about))
         .routes(routes!(sessions::show_caller))
         .routes(routes!(sessions::end_session))
+        .routes(routes!(grants::show_grant, grants::give_grant_back))
         .routes(routes!(readers::list_readers))
         .routes(routes!(leases::take_lease, leases::end_lease))
         .routes(routes!(reads::create_read))
@@ -75,7 +85,11 @@ pub fn openapi() -> OpenApi {
     let mut guarded = guarded.into_openapi();
     for operation in operations(&mut open) {
         // An empty requirement, so that no reader of the description takes the default for them.
-        operation.security = Some(vec![SecurityRequirement::default()]);
+        operation.security = Some(vec![match operation.operation_id.as_deref() {
+            // The key is proved, and is nobody's yet.
+            Some("confirm_pairing") => SecurityRequirement::new(PROOF, Vec::<String>::new()),
+            _ => SecurityRequirement::default(),
+        }]);
         describe_problems(operation, &[Fault::HostNotAllowed, Fault::OriginNotAllowed]);
     }
     for operation in operations(&mut signed) {
@@ -84,7 +98,9 @@ pub fn openapi() -> OpenApi {
         describe_problems(operation, &gate);
     }
     for operation in operations(&mut guarded) {
-        operation.security = Some(vec![SecurityRequirement::new(TOKEN, Vec::<String>::new())]);
+        // Either will do.
+        let either = [TOKEN, PROOF].map(|scheme| SecurityRequirement::new(scheme, Vec::<String>::new()));
+        operation.security = Some(either.into());
         let gate = [
             Fault::HostNotAllowed,
             Fault::OriginNotAllowed,
@@ -92,6 +108,10 @@ pub fn openapi() -> OpenApi {
             Fault::TokenWrong,
             Fault::SessionRequired,
             Fault::SessionExpired,
+            Fault::ProofWrong,
+            Fault::ProofReplayed,
+            Fault::PairingRequired,
+            Fault::ReplayMemoryUnavailable,
             Fault::RateLimited,
         ];
         describe_problems(operation, &gate);
@@ -132,6 +152,13 @@ pub fn openapi() -> OpenApi {
                 ))
                 .build(),
         ),
+    );
+    components.add_security_scheme(
+        PROOF,
+        SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(
+            "DPoP",
+            "What a paired page signs with its key for each request (RFC 9449): POST /v1/pairings begins.",
+        ))),
     );
     components.add_security_scheme(
         SIGNED_TOKEN,
@@ -218,6 +245,29 @@ fn problems_of(operation: &str) -> Vec<&'static Problem> {
             Fault::RateLimited,
             Fault::ReplayMemoryUnavailable,
         ],
+        "begin_pairing" => &[
+            Fault::PairingNotAllowed,
+            Fault::MediaTypeUnsupported,
+            Fault::BodyTooLarge,
+            Fault::BodyTooSlow,
+            Fault::BodyInvalid,
+            Fault::ScopeMissing,
+            Fault::RateLimited,
+        ],
+        "confirm_pairing" => &[
+            Fault::PairingNotAllowed,
+            Fault::TokenMissing,
+            Fault::ProofWrong,
+            Fault::ProofReplayed,
+            Fault::ReplayMemoryUnavailable,
+            Fault::MediaTypeUnsupported,
+            Fault::BodyTooLarge,
+            Fault::BodyTooSlow,
+            Fault::BodyInvalid,
+            Fault::PairingNotFound,
+            Fault::PairingCodeWrong,
+        ],
+        "handoff_window" => &[Fault::ParameterInvalid, Fault::HandoffNotAllowed],
         "list_readers" | "end_lease" => &[Fault::ScopeMissing],
         "problem_page" => &[Fault::NotFound],
         "create_read" => &[
@@ -285,6 +335,7 @@ fn problems_of(operation: &str) -> Vec<&'static Problem> {
         "create_read" | "read_result" | "read_partial" | "read_portrait" | "read_biometric"
         | "read_evidence" => &ReadFailure::ALL,
         "take_lease" => &[ReadFailure::ReaderNotFound, ReadFailure::ReaderBusy, ReadFailure::AgentStopping],
+        "begin_pairing" | "confirm_pairing" | "give_grant_back" => &[ReadFailure::AgentFault],
         "end_lease" => &[ReadFailure::ReaderNotFound, ReadFailure::AgentStopping],
         // What asks the engine hears when it has stopped.
         "readyz" | "list_readers" | "show_read" | "dismiss_read" | "events" | "list_scanners"

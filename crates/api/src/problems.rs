@@ -98,6 +98,14 @@ pub(crate) enum Fault {
     TokenReplayed,
     ReplayMemoryUnavailable,
     RateLimited,
+    ProofWrong,
+    ProofReplayed,
+    PairingRequired,
+    PairingNotAllowed,
+    PairingNotFound,
+    PairingCodeWrong,
+    ProgramNotAllowed,
+    HandoffNotAllowed,
     IdentityUnavailable,
     OriginNotAllowed,
     HostNotAllowed,
@@ -128,7 +136,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 36] = [
+    pub(crate) const ALL: [Self; 44] = [
         Self::TokenMissing,
         Self::TokenWrong,
         Self::SessionRequired,
@@ -139,6 +147,14 @@ impl Fault {
         Self::TokenReplayed,
         Self::ReplayMemoryUnavailable,
         Self::RateLimited,
+        Self::ProofWrong,
+        Self::ProofReplayed,
+        Self::PairingRequired,
+        Self::PairingNotAllowed,
+        Self::PairingNotFound,
+        Self::PairingCodeWrong,
+        Self::ProgramNotAllowed,
+        Self::HandoffNotAllowed,
         Self::IdentityUnavailable,
         Self::OriginNotAllowed,
         Self::HostNotAllowed,
@@ -179,6 +195,14 @@ impl Fault {
             Self::TokenReplayed => "token-replayed",
             Self::ReplayMemoryUnavailable => "replay-memory-unavailable",
             Self::RateLimited => "rate-limited",
+            Self::ProofWrong => "proof-wrong",
+            Self::ProofReplayed => "proof-replayed",
+            Self::PairingRequired => "pairing-required",
+            Self::PairingNotAllowed => "pairing-not-allowed",
+            Self::PairingNotFound => "pairing-not-found",
+            Self::PairingCodeWrong => "pairing-code-wrong",
+            Self::ProgramNotAllowed => "program-not-allowed",
+            Self::HandoffNotAllowed => "handoff-not-allowed",
             Self::IdentityUnavailable => "identity-unavailable",
             Self::OriginNotAllowed => "origin-not-allowed",
             Self::HostNotAllowed => "host-not-allowed",
@@ -1037,6 +1061,133 @@ pub static PROBLEMS: &[Problem] = &[
         remedy: Text {
             vi: "Cho cccd-agent quyền ghi thư mục chứa tệp khóa rồi khởi động lại.",
             en: "Let cccd-agent write the folder of the key file, and restart.",
+        },
+    },
+    // The API: paired pages and local programs.
+    Problem {
+        code: "proof-wrong",
+        status: 401,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Bằng chứng khóa không đúng", en: "Proof of the key does not hold" },
+        cause: Text {
+            vi: "Tiêu đề `DPoP` không được ký bởi khóa của trang, hoặc không phải cho yêu cầu này, vào lúc này.",
+            en: "The header `DPoP` is not signed by the page's key, or is not about this request at this moment.",
+        },
+        remedy: Text {
+            vi: "Ký một bằng chứng mới cho mỗi yêu cầu: `htm`, `htu` (không có phần sau dấu ?), `iat`, `jti`; xem docs/pairing.md.",
+            en: "Sign a proof for each request: `htm`, `htu` (nothing from the ? on), `iat`, `jti`; see docs/pairing.md.",
+        },
+    },
+    Problem {
+        code: "proof-replayed",
+        status: 401,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text {
+            vi: "Bằng chứng khóa đã được dùng", en: "Proof of the key was used before"
+        },
+        cause: Text {
+            vi: "Mỗi bằng chứng `DPoP` chỉ dùng được cho một yêu cầu; `jti` này đã được dùng.",
+            en: "Each `DPoP` proof is good for one request; this `jti` was used before.",
+        },
+        remedy: Text {
+            vi: "Tạo `jti` ngẫu nhiên mới và ký lại cho mỗi yêu cầu, kể cả khi gửi lại.",
+            en: "Draw a new random `jti` and sign anew for each request, also when sending one again.",
+        },
+    },
+    Problem {
+        code: "pairing-required",
+        status: 401,
+        actor: Actor::Operator,
+        retry: Retry::Useless,
+        title: Text {
+            vi: "Trang chưa được ghép với máy này", en: "Page is not paired with this machine"
+        },
+        cause: Text {
+            vi: "Khóa của trang chưa được ghép, đã hết hạn, hoặc đã bị thu hồi.",
+            en: "The page's key was never let in, its time is over, or its grant was taken back.",
+        },
+        remedy: Text {
+            vi: "Ghép lại: bấm ghép trên trang, chạy `cccd-agent pair` trên máy này rồi gõ mã vào trang.",
+            en: "Pair it: start pairing in the page, run `cccd-agent pair` on this machine, type the code into the page.",
+        },
+    },
+    Problem {
+        code: "pairing-not-allowed",
+        status: 403,
+        actor: Actor::Admin,
+        retry: Retry::Useless,
+        title: Text { vi: "Trang này không được xin ghép", en: "This page may not ask to be paired" },
+        cause: Text {
+            vi: "Cấu hình không bật ghép trang, không cho trang này, hoặc yêu cầu không đến từ trang web.",
+            en: "The settings do not let pages pair, or not this one, or the request comes from no page.",
+        },
+        remedy: Text {
+            vi: "Bật `[pairing]` và thêm địa chỉ trang vào `origins`. Chương trình trên máy dùng mã truy cập hoặc socket.",
+            en: "Turn on `[pairing]` and add the page to its `origins`. A program uses a token or the socket.",
+        },
+    },
+    Problem {
+        code: "pairing-not-found",
+        status: 404,
+        actor: Actor::Operator,
+        retry: Retry::Useless,
+        title: Text { vi: "Không có lượt ghép này", en: "No such pairing" },
+        cause: Text {
+            vi: "Không có lượt ghép nào của trang mang mã này: đã quá một phút, đã sai ba lần, hoặc trang đã bắt đầu lượt khác.",
+            en: "None of this page waits by this id: a minute is over, three codes were wrong, or the page began another.",
+        },
+        remedy: Text {
+            vi: "Bắt đầu ghép lại từ trang và gõ mã mới trong vòng một phút.",
+            en: "Start again in the page, and type the new code within a minute.",
+        },
+    },
+    Problem {
+        code: "pairing-code-wrong",
+        status: 403,
+        actor: Actor::Operator,
+        retry: Retry::Worthwhile,
+        title: Text { vi: "Mã ghép không đúng", en: "Pairing code is wrong" },
+        cause: Text {
+            vi: "Mã gõ vào trang không phải mã mà máy này đang hiện; `tries_left` cho biết còn mấy lần.",
+            en: "What was typed is not the code this machine shows; `tries_left` says how many tries are left.",
+        },
+        remedy: Text {
+            vi: "Xem lại mã bằng `cccd-agent pair` và gõ lại.",
+            en: "Look at the code again with `cccd-agent pair`, and type it once more.",
+        },
+    },
+    Problem {
+        code: "program-not-allowed",
+        status: 403,
+        actor: Actor::Admin,
+        retry: Retry::Useless,
+        title: Text {
+            vi: "Chương trình này không được phép gọi", en: "This program may not call"
+        },
+        cause: Text {
+            vi: "Không mục `[[local_program]]` nào có người dùng hoặc nhóm của tiến trình gọi.",
+            en: "No `[[local_program]]` of the settings names the user or a group of the calling process.",
+        },
+        remedy: Text {
+            vi: "Thêm người dùng hoặc nhóm đó vào một mục `[[local_program]]` rồi khởi động lại.",
+            en: "Add that user or group to a `[[local_program]]` of the settings, and restart.",
+        },
+    },
+    Problem {
+        code: "handoff-not-allowed",
+        status: 403,
+        actor: Actor::Admin,
+        retry: Retry::Useless,
+        title: Text { vi: "Không đọc hộ cho trang này", en: "Nothing is handed to this page" },
+        cause: Text {
+            vi: "Không mục `[[handoff]]` nào của cấu hình có địa chỉ trang này.",
+            en: "No `[[handoff]]` of the settings has this page's origin.",
+        },
+        remedy: Text {
+            vi: "Thêm `[[handoff]]` với đúng địa chỉ trang (giao thức, máy, cổng) rồi khởi động lại.",
+            en: "Add a `[[handoff]]` with the page's exact origin (scheme, host, port), and restart.",
         },
     },
     // The API: scans.

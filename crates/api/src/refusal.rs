@@ -119,6 +119,10 @@ impl From<tokio::sync::oneshot::error::RecvError> for Refusal {
     }
 }
 
+fn is_about_a_key(code: &str) -> bool {
+    [Fault::ProofWrong, Fault::ProofReplayed, Fault::PairingRequired].iter().any(|fault| fault.code() == code)
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -131,6 +135,15 @@ impl IntoResponse for Refusal {
                 headers.insert(
                     header::WWW_AUTHENTICATE,
                     HeaderValue::from_static("Bearer realm=\"cccd-agent\""),
+                );
+            }
+            // RFC 9449, 7.1.
+            StatusCode::UNAUTHORIZED if is_about_a_key(self.problem.code) => {
+                headers.insert(
+                    header::WWW_AUTHENTICATE,
+                    HeaderValue::from_static(
+                        "DPoP realm=\"cccd-agent\", error=\"invalid_dpop_proof\", algs=\"ES256 EdDSA\"",
+                    ),
                 );
             }
             StatusCode::UNAUTHORIZED => {

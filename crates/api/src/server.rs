@@ -1,33 +1,41 @@
 //! Connections: how many, how slow, and how they end.
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use axum::response::Response;
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::Api;
+use crate::callers::Introduced;
 
 /// What one listener bears.
 #[derive(Debug, Clone, Copy)]
-struct Limits {
+pub(crate) struct Limits {
     /// Connections at once; further ones wait to be accepted.
-    connections: usize,
+    pub(crate) connections: usize,
     /// How long a connection may take to send the head of its next request. An idle one is closed too.
-    head_within: Duration,
+    pub(crate) head_within: Duration,
     /// The longest request head, and the most that is buffered of a body.
-    buffer: usize,
+    pub(crate) buffer: usize,
     /// How long open requests may go on once the server closes.
-    close_within: Duration,
+    pub(crate) close_within: Duration,
 }
 
-const LIMITS: Limits = Limits {
+pub(crate) const LIMITS: Limits = Limits {
     // Every page that listens to events holds one.
     connections: 2048,
     head_within: Duration::from_secs(10),
@@ -55,6 +63,68 @@ async fn serve_within(
 ) -> io::Result<()> {
     let closing = watch::Sender::new(false);
     let router = api.closing_router(listener.local_addr()?.port(), closing.subscribe());
+    let counting = tokio::spawn(api.count_readings());
+    let greet = |_: &TcpStream| Some(Handler::to(&router, None));
+    serve_door(listener, greet, &closing, shutdown, limits).await;
+    counting.abort();
+    Ok(())
+}
+
+/// Where connections come in.
+pub(crate) trait Door: Send + Sync {
+    /// What a connection is.
+    type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
+
+    /// Waits for the next one.
+    fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+impl Door for TcpListener {
+    type Stream = TcpStream;
+
+    async fn accept(&self) -> io::Result<TcpStream> {
+        let (stream, _) = Self::accept(self).await?;
+        // Small answers and single events must not wait to be joined by more.
+        let _ = stream.set_nodelay(true);
+        Ok(stream)
+    }
+}
+
+/// Answers the requests of one connection, after saying who is at its other end, where the door knows.
+#[derive(Clone)]
+pub(crate) struct Handler {
+    router: TowerToHyperService<Router>,
+    introduced: Option<Introduced>,
+}
+
+impl Handler {
+    pub(crate) fn to(router: &Router, introduced: Option<Introduced>) -> Self {
+        Self { router: TowerToHyperService::new(router.clone()), introduced }
+    }
+}
+
+impl Service<Request<Incoming>> for Handler {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        if let Some(introduced) = &self.introduced {
+            introduced.say(request.extensions_mut());
+        }
+        self.router.call(request)
+    }
+}
+
+/// Serves whoever comes through `door` until `shutdown` is done. `greet` tells who answers a connection; none is, where
+/// it gives nothing.
+pub(crate) async fn serve_door<D: Door>(
+    door: D,
+    greet: impl Fn(&D::Stream) -> Option<Handler> + Send,
+    closing: &watch::Sender<bool>,
+    shutdown: impl Future<Output = ()> + Send,
+    limits: Limits,
+) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.head_within).max_buf_size(limits.buffer);
 
@@ -66,7 +136,7 @@ async fn serve_within(
         let accepted = async {
             // The semaphore is never closed.
             let place = Arc::clone(&places).acquire_owned().await.ok()?;
-            Some((place, accept(&listener).await))
+            Some((place, accept(&door).await))
         };
         let Some((place, stream)) = (tokio::select! {
             accepted = accepted => accepted,
@@ -74,9 +144,8 @@ async fn serve_within(
         }) else {
             break;
         };
-        let connection =
-            http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
-        let watched = graceful.watch(connection);
+        let Some(handler) = greet(&stream) else { continue };
+        let watched = graceful.watch(http.serve_connection(TokioIo::new(stream), handler));
         connections.spawn(async move {
             if let Err(error) = watched.await {
                 tracing::debug!(%error, "connection ended");
@@ -85,24 +154,19 @@ async fn serve_within(
         });
         while connections.try_join_next().is_some() {}
     }
-    drop(listener);
+    drop(door);
     closing.send_replace(true);
     if tokio::time::timeout(limits.close_within, graceful.shutdown()).await.is_err() {
         connections.abort_all();
     }
     while connections.join_next().await.is_some() {}
-    Ok(())
 }
 
 /// The next connection, whatever goes wrong with those before it.
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept<D: Door>(door: &D) -> D::Stream {
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                // Small answers and single events must not wait to be joined by more.
-                let _ = stream.set_nodelay(true);
-                return stream;
-            }
+        match door.accept().await {
+            Ok(stream) => return stream,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 // Out of file descriptors, most likely: the system tells nobody when there are some again,

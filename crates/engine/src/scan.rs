@@ -207,7 +207,8 @@ impl Scans {
 
     /// Wipes what `caller` has.
     pub(crate) fn forget(&mut self, caller: &CallerId, now: Instant) {
-        let theirs = |holder: &Holder| matches!(holder, Holder::Poster(of) | Holder::First(of) if of == caller);
+        let theirs =
+            |holder: &Holder| matches!(holder, Holder::Poster(of) | Holder::First(of) if of == caller);
         let theirs: Vec<ScanId> =
             self.kept.iter().filter(|(_, kept)| theirs(&kept.holder)).map(|(id, _)| *id).collect();
         for id in theirs {

@@ -38,6 +38,8 @@ pub struct DpopProof {
     pub key: PublicKey,
     /// The proof's name, of which each may be used once.
     pub jti: String,
+    /// When it was made, by the clock of whoever made it.
+    pub made: OffsetDateTime,
     /// From when on the name need not be remembered any more: the proof is too old by then.
     pub forget_after: OffsetDateTime,
 }
@@ -116,9 +118,10 @@ impl DpopProof {
             return Err(DpopFault::Token);
         }
         // Its own age is added, so that one of the future is remembered for longer.
+        let made = OffsetDateTime::from_unix_timestamp(claims.iat).map_err(|_| DpopFault::Time)?;
         let left = time::Duration::seconds(OLDEST.saturating_sub(age).saturating_add(1));
         let forget_after = request.now.checked_add(left).ok_or(DpopFault::Time)?;
-        Ok(Self { key: key.clone(), jti: claims.jti, forget_after })
+        Ok(Self { key: key.clone(), jti: claims.jti, made, forget_after })
     }
 }
 
@@ -240,7 +243,9 @@ mod tests {
         for iat in [NOW - 60, NOW + 5] {
             assert!(DpopProof::check(&page.proof(&with("iat", iat.into())), at(NOW, None)).is_ok());
         }
-        for payload in ["", "null", "[\"0f0c1a52-7e8e-4f0e-8a6a-3f4b6f0c9d11\",\"POST\",\"x\",1]", "{\"jti\":1"] {
+        for payload in
+            ["", "null", "[\"0f0c1a52-7e8e-4f0e-8a6a-3f4b6f0c9d11\",\"POST\",\"x\",1]", "{\"jti\":1"]
+        {
             let told = DpopProof::check(&page.sign(&page.header(), payload), at(NOW, None));
             assert_eq!(told.err(), Some(DpopFault::Claims), "{payload}");
         }

@@ -20,8 +20,11 @@
 
 mod code_encoding;
 pub mod consumer;
+mod handoff_settings;
+mod local_settings;
 mod nfc_settings;
 mod origin;
+mod pairing_settings;
 mod profile_settings;
 mod reader_profile;
 mod scanner_profile;
@@ -36,8 +39,11 @@ mod usb_id;
 
 pub use code_encoding::CodeEncoding;
 pub use consumer::{ConsumerCatalogue, ConsumerProfile, ConsumerProfileError};
+pub use handoff_settings::{Handoff, HandoffSettingsError};
+pub use local_settings::{LocalProgram, LocalSettings, LocalSettingsError};
 pub use nfc_settings::{DeskNfcReader, NfcSettingsError};
 pub use origin::{NotAnOrigin, Origin};
+pub use pairing_settings::{PairingPages, PairingSettings, PairingSettingsError};
 pub use profile_settings::ProfileSettings;
 pub use reader_profile::{
     EscapeCommands, ExchangeLevel, ExtendedLength, Grounds, OpenQuestion, ReaderCatalogue, ReaderProfile,

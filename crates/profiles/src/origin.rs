@@ -44,6 +44,15 @@ impl Origin {
         if host_is_right && port_is_right { Ok(Self(text.to_owned())) } else { Err(NotAnOrigin) }
     }
 
+    /// Whether browsers take its pages for secure, so that these have keys of their own: they came over https, or from
+    /// this machine (W3C Secure Contexts, 3.1).
+    pub fn is_secure(&self) -> bool {
+        let Some(rest) = self.0.strip_prefix("http://") else { return self.0.starts_with("https://") };
+        ["127.0.0.1", "localhost", "[::1]"].into_iter().any(|loopback| {
+            rest.strip_prefix(loopback).is_some_and(|port| port.is_empty() || port.starts_with(':'))
+        })
+    }
+
     /// The origin as a browser writes it.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -59,6 +68,24 @@ impl fmt::Display for Origin {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secure_is_what_came_over_https_or_from_here() {
+        let is_secure = |origin| Origin::parse(origin).unwrap().is_secure();
+        for origin in
+            ["https://his.example.vn", "http://127.0.0.1", "http://localhost:8080", "http://[::1]:5173"]
+        {
+            assert!(is_secure(origin), "{origin}");
+        }
+        for origin in [
+            "http://his.example.vn",
+            "http://192.168.1.4",
+            "http://127.0.0.1.evil.vn",
+            "http://localhost.evil.vn:8080",
+        ] {
+            assert!(!is_secure(origin), "{origin}");
+        }
+    }
 
     #[test]
     fn only_the_spelling_of_browsers_is_taken() {

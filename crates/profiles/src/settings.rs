@@ -6,16 +6,20 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::handoff_settings::{RawHandoff, handoffs};
+use crate::local_settings::{RawAdmin, RawLocal, RawLocalProgram};
 use crate::nfc_settings::{self, RawNfc};
+use crate::pairing_settings::RawPairing;
 use crate::profile_settings::RawProfiles;
 use crate::scanner_settings::{RawScanner, RawScanners};
 use crate::site_settings::{RawSite, is_name, sites};
 use crate::terminal_settings::RawTerminal;
 use crate::trust_settings::RawTrust;
 use crate::{
-    DeskNfcReader, NfcSettingsError, NotATokenHash, NotAnOrigin, Origin, ProfileSettings, ScannerSettings,
-    ScannerSettingsError, Scope, ScopeSet, Site, SiteSettingsError, TerminalSettings, TerminalSettingsError,
-    TokenHash, TrustSettings, TrustSettingsError,
+    DeskNfcReader, Handoff, HandoffSettingsError, LocalSettings, LocalSettingsError, NfcSettingsError,
+    NotATokenHash, NotAnOrigin, Origin, PairingSettings, PairingSettingsError, ProfileSettings,
+    ScannerSettings, ScannerSettingsError, Scope, ScopeSet, Site, SiteSettingsError, TerminalSettings,
+    TerminalSettingsError, TokenHash, TrustSettings, TrustSettingsError,
 };
 
 /// The settings as meant.
@@ -27,6 +31,12 @@ pub struct AgentSettings {
     pub callers: Vec<Caller>,
     /// Systems whose backend signs who may call from their pages.
     pub sites: Vec<Site>,
+    /// Web pages that a person at the desk lets in by a code.
+    pub pairing: PairingSettings,
+    /// Pages that cannot call, for which the agent's own window reads.
+    pub handoffs: Vec<Handoff>,
+    /// The sockets of this machine, and its programs that call through them.
+    pub local: LocalSettings,
     /// How readings run.
     pub readings: ReadingSettings,
     /// Which readers are used.
@@ -170,6 +180,15 @@ pub enum SettingsError {
     /// A site is set up wrongly.
     #[error(transparent)]
     Site(#[from] SiteSettingsError),
+    /// Pairing is set up wrongly.
+    #[error(transparent)]
+    Pairing(#[from] PairingSettingsError),
+    /// A hand-off is set up wrongly.
+    #[error(transparent)]
+    Handoff(#[from] HandoffSettingsError),
+    /// The sockets are set up wrongly.
+    #[error(transparent)]
+    Local(#[from] LocalSettingsError),
     /// A workstation's name that no token could carry.
     #[error("api.workstation_id = {0:?}: 1 to 64 letters, digits, dots, hyphens or underscores are possible")]
     WorkstationId(String),
@@ -216,6 +235,11 @@ struct RawSettings {
     api: RawApi,
     caller: Vec<RawCaller>,
     site: Vec<RawSite>,
+    pairing: RawPairing,
+    handoff: Vec<RawHandoff>,
+    local: RawLocal,
+    local_program: Vec<RawLocalProgram>,
+    admin: RawAdmin,
     readings: RawReadings,
     readers: RawReaders,
     nfc: Vec<RawNfc>,
@@ -349,12 +373,20 @@ impl TryFrom<RawSettings> for AgentSettings {
             return Err(SettingsError::WorkstationId(name.clone()));
         }
         let requests = within("api.requests_per_second", raw.api.requests_per_second, 0, 100_000)?;
+        let sites = sites(raw.site, raw.api.workstation_id.as_deref())?;
+        let taken: Vec<&str> = callers.iter().map(|caller| caller.name.as_str()).collect();
+        let local = LocalSettings::of(raw.local, raw.admin, raw.local_program, &taken)?;
+        let pairing = raw.pairing.understood(local.admin_socket.is_some())?;
+        let handoffs = handoffs(raw.handoff, local.admin_socket.is_some())?;
         let readings = raw.readings.try_into()?;
         if !["error", "warn", "info", "debug", "trace"].contains(&raw.log.level.as_str()) {
             return Err(SettingsError::LogLevel(raw.log.level));
         }
         Ok(Self {
-            sites: sites(raw.site, raw.api.workstation_id.as_deref())?,
+            sites,
+            pairing,
+            handoffs,
+            local,
             api: ApiSettings {
                 listen: raw.api.listen,
                 workstation_id: raw.api.workstation_id,
@@ -447,6 +479,13 @@ mod tests {
             ("[log]\nlevel = 'loud'", "log.level"),
             ("[trust]\nallow_fetching = true", "unknown field `allow_fetching`"),
             ("[trust]\nfetch_within_s = 0", "trust.fetch_within_s = 0: 1 to 600"),
+            ("[pairing]\nenabled = true", "pairing.enabled needs admin.socket"),
+            ("[pairing]\norigins = ['*']", "pairing.origins"),
+            ("[pairing]\ngrant_days = 0", "pairing.grant_days = 0: 1 to 730"),
+            ("[pairing]\nscopes = ['admin']", "unknown variant `admin`"),
+            ("[[local_program]]\nname = 'his'\nusers = ['his']", "needs local.socket"),
+            ("[local]\nsocket = '/x'\n[[local_program]]\nname = 'his'", "needs users or groups"),
+            ("[local]\nsocket = '/x'\n[admin]\nsocket = '/x'", "the same file"),
             ("[terminal]\nkey_file = 'x'", "terminal.certificates"),
             ("[terminal]\ncertificates = ['x']", "terminal.key_file"),
             ("[terminal]\npin = '1234'", "unknown field `pin`"),

@@ -10,7 +10,7 @@ use crate::run::{run, step};
 type Package = (&'static str, &'static str);
 
 /// What everything needs.
-const PACKAGES: [Package; 12] = [
+const PACKAGES: [Package; 14] = [
     ("gcc", "links everything, builds the C parts of dependencies"),
     ("pkg-config", "finds the libraries below"),
     ("libpcsclite-dev", "the agent talks to PC/SC readers"),
@@ -23,6 +23,8 @@ const PACKAGES: [Package; 12] = [
     ("curl", "the test that runs the commands of docs/callers.md"),
     ("openssl", "the same: it signs as a site's backend would"),
     ("softhsm2", "a token that is software, for the test that keeps a station's key in one"),
+    ("chromium", "the browser that tests drive, without a window"),
+    ("chromium-driver", "drives it"),
 ];
 
 /// What only the bench of QR decoders needs: one of them is a C++ library.

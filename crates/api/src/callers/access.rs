@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cccd_profiles::{Caller as KnownCaller, Site};
+use cccd_profiles::{Caller as KnownCaller, Handoff, Origin, PairingSettings, ScopeSet, Site};
 use time::OffsetDateTime;
 
+use super::Hosts;
 use super::paired::{GrantBook, MemoryGrants};
 use super::replay::{MemoryReplays, ReplayMemory};
 
@@ -21,6 +22,10 @@ pub struct Access {
     pub sites: Vec<Site>,
     /// What sites call this desk.
     pub workstation_id: Option<String>,
+    /// Which pages a person may let in.
+    pub pairing: PairingSettings,
+    /// Pages that the agent's own window reads for.
+    pub handoffs: Vec<Handoff>,
     /// Pages that a person has let in.
     pub grants: Arc<dyn GrantBook>,
     /// Tokens that were used and must not be again.
@@ -37,12 +42,26 @@ impl Default for Access {
             callers: Vec::new(),
             sites: Vec::new(),
             workstation_id: None,
+            pairing: PairingSettings::default(),
+            handoffs: Vec::new(),
             grants: Arc::new(MemoryGrants::default()),
             replays: Arc::new(MemoryReplays::default()),
             // Without a clock no token is in time.
             clock: Arc::new(|| OffsetDateTime::UNIX_EPOCH),
             requests_per_second: 0,
         }
+    }
+}
+
+impl Access {
+    /// The most that a page of this origin may be granted, if it may ask to be paired. The agent's own window may where
+    /// there is anybody to hand anything to.
+    pub(crate) fn may_be_paired(&self, hosts: &Hosts, origin: &Origin) -> Option<ScopeSet> {
+        if self.pairing.pages.admit(origin) {
+            return Some(self.pairing.scopes);
+        }
+        let own = !self.handoffs.is_empty() && hosts.is_own(origin.as_str());
+        own.then(|| self.handoffs.iter().fold(ScopeSet::NONE, |most, handoff| most.union(handoff.scopes)))
     }
 }
 

@@ -6,9 +6,10 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use cccd_profiles::Origin;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 
-use super::{Access, Caller, known, paired};
+use super::{Access, Introduced, known, paired};
 use crate::api::Desk;
 use crate::problems::Fault;
 use crate::refusal::Refusal;
@@ -38,6 +39,11 @@ impl Hosts {
         Self(with_port.chain(bare).collect())
     }
 
+    /// Whether a page of this origin is one of the agent's own.
+    pub(crate) fn is_own(&self, origin: &str) -> bool {
+        origin.strip_prefix("http://").is_some_and(|host| self.0.iter().any(|known| known == host))
+    }
+
     /// Whether the request names this agent, letter by letter: in its one Host header, and in its target
     /// where that is absolute (RFC 9112, 3.2.2).
     fn are_meant(&self, uri: &Uri, headers: &HeaderMap) -> bool {
@@ -49,10 +55,17 @@ impl Hosts {
 }
 
 /// Whether any caller may call from this origin.
-fn is_known_origin(access: &Access, origin: &[u8]) -> bool {
+fn is_known_origin(access: &Access, hosts: &Hosts, origin: &[u8]) -> bool {
     access.callers.iter().any(|caller| known::has_origin(caller, origin))
         || access.sites.iter().flat_map(|site| &site.origins).any(|known| known.as_str().as_bytes() == origin)
         || paired::any_has_origin(access, origin)
+        || may_ask(access, hosts, origin)
+}
+
+/// Whether a page may ask to be paired. It may ask for anything then, and reads that it has to be paired first.
+fn may_ask(access: &Access, hosts: &Hosts, origin: &[u8]) -> bool {
+    let origin = std::str::from_utf8(origin).ok().and_then(|origin| Origin::parse(origin).ok());
+    origin.is_some_and(|origin| access.may_be_paired(hosts, &origin).is_some())
 }
 
 /// Host, then Origin, then the preflight.
@@ -67,9 +80,11 @@ pub(crate) async fn admit(State(desk): State<Desk>, request: Request, next: Next
         Ok(origin) => (origin, next.run(request).await),
     };
     finish_headers(response.headers_mut(), origin);
+    let pattern = route.as_ref().map_or("none", MatchedPath::as_str);
+    desk.metrics.answered(&method, pattern, response.status().as_u16());
     tracing::debug!(
         %method,
-        route = route.as_ref().map_or("none", MatchedPath::as_str),
+        route = pattern,
         status = response.status().as_u16(),
         ms = started.elapsed().as_millis(),
         "request"
@@ -79,19 +94,19 @@ pub(crate) async fn admit(State(desk): State<Desk>, request: Request, next: Next
 
 /// Host and Origin. Gives the origin back where there is one, known to be of some caller.
 fn check(desk: &Desk, request: &Request) -> Result<Option<HeaderValue>, Refusal> {
-    if request.extensions().get::<Caller>().is_some() {
+    if Introduced::of(request.extensions()).is_some() {
         // Whoever serves that socket knows who is there: no name leads to it, and no page.
-        return match only(request.headers(), &header::ORIGIN) {
-            Only::None => Ok(None),
-            Only::One(_) | Only::Many => Err(Fault::OriginNotAllowed.into()),
-        };
+        Introduced::check(request.headers())?;
+        return Ok(None);
     }
     if !desk.hosts.are_meant(request.uri(), request.headers()) {
         return Err(Fault::HostNotAllowed.into());
     }
     match only(request.headers(), &header::ORIGIN) {
         Only::None => Ok(None),
-        Only::One(origin) if is_known_origin(&desk.access, origin.as_bytes()) => Ok(Some(origin.clone())),
+        Only::One(origin) if is_known_origin(&desk.access, &desk.hosts, origin.as_bytes()) => {
+            Ok(Some(origin.clone()))
+        }
         // `null`, foreign, or two at once.
         Only::One(_) | Only::Many => Err(Fault::OriginNotAllowed.into()),
     }
@@ -142,7 +157,6 @@ fn finish_headers(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
     for (name, value) in [
         (header::CACHE_CONTROL, "no-store"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
         (header::REFERRER_POLICY, "no-referrer"),
         // Concerns requests made without CORS; a page that is let in by CORS is not held up by it.
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
@@ -150,6 +164,9 @@ fn finish_headers(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
         // A page of the agent's own may say itself what it may do.
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
+    // A page of the agent's own says itself what it may do.
+    let nothing = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(nothing);
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
 }
 

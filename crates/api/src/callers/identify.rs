@@ -7,16 +7,14 @@ use axum::response::{IntoResponse, Response};
 use cccd_engine::ReadFailure;
 use futures_util::StreamExt;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 
 use super::gate::{Only, only};
-use super::{Caller, Opened, known, paired, session, site};
+use super::proof::DPOP;
+use super::{Caller, CallerKind, Introduced, Opened, known, session, site};
 use crate::api::Desk;
 use crate::problems::Fault;
 use crate::refusal::Refusal;
-
-/// The proof of a paired page (RFC 9449, 4.1).
-const DPOP: HeaderName = HeaderName::from_static("dpop");
 
 /// Finds out who calls, and leaves it with the request.
 pub(crate) async fn identify(State(desk): State<Desk>, request: Request, next: Next) -> Response {
@@ -26,8 +24,15 @@ pub(crate) async fn identify(State(desk): State<Desk>, request: Request, next: N
         Err(refusal) => return refusal.into_response(),
     };
     let ends = caller.ends.clone();
+    let kind = caller.kind;
     parts.extensions.insert(caller.clone());
-    let mut response = next.run(Request::from_parts(parts, body)).await;
+    let answered = next.run(Request::from_parts(parts, body));
+    let mut response = tokio::select! {
+        // Whoever ends itself hears that it did.
+        biased;
+        response = answered => response,
+        () = ends.clone().called() => nobody_any_more(kind).into_response(),
+    };
     // For whoever writes down who asked what.
     response.extensions_mut().insert(caller);
     if ends.is_never() || !is_stream(&response) {
@@ -35,6 +40,14 @@ pub(crate) async fn identify(State(desk): State<Desk>, request: Request, next: N
     }
     // Whoever is nobody any more hears nothing more.
     response.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(ends.come()))))
+}
+
+/// What a caller hears that has ended while it was answered.
+fn nobody_any_more(kind: CallerKind) -> Refusal {
+    match kind {
+        CallerKind::Paired => Fault::PairingRequired.into(),
+        _ => Fault::SessionExpired.into(),
+    }
 }
 
 fn is_stream(response: &Response) -> bool {
@@ -50,12 +63,12 @@ fn within_limits(desk: &Desk, caller: Caller) -> Result<Caller, Refusal> {
 }
 
 fn caller_of(desk: &Desk, parts: &Parts) -> Result<Caller, Refusal> {
-    if let Some(caller) = parts.extensions.get::<Caller>() {
-        return Ok(caller.clone());
+    if let Some(introduced) = Introduced::of(&parts.extensions) {
+        return introduced.map_err(Refusal::from);
     }
     let origin = parts.headers.get(header::ORIGIN);
     let found = match credentials(&parts.headers)? {
-        Credentials::Proof => paired::caller_of(&desk.access, parts),
+        Credentials::Proof => desk.pages.caller_of(&desk.access, &desk.hosts, parts),
         Credentials::Token(token) if is_signed(token) => Err(Fault::SessionRequired.into()),
         Credentials::Token(token) if session::is_of_a_session(token) => {
             desk.sessions.caller_of(token, origin).map_err(Refusal::from)
@@ -69,7 +82,15 @@ fn caller_of(desk: &Desk, parts: &Parts) -> Result<Caller, Refusal> {
 
 /// The refusal; where a token is wrong, and there have been too many of those, that there have.
 fn counted(desk: &Desk, origin: Option<&HeaderValue>, refusal: Refusal) -> Refusal {
-    let wrong = [Fault::TokenWrong, Fault::SessionExpired, Fault::TokenReplayed, Fault::TokenMisdirected];
+    let wrong = [
+        Fault::TokenWrong,
+        Fault::SessionExpired,
+        Fault::TokenReplayed,
+        Fault::TokenMisdirected,
+        Fault::ProofWrong,
+        Fault::ProofReplayed,
+        Fault::PairingRequired,
+    ];
     if !wrong.iter().any(|fault| fault.code() == refusal.problem.code) {
         return refusal;
     }

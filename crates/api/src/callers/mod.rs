@@ -5,8 +5,8 @@
 //! | a program | a token of the settings | `known.rs` |
 //! | a page | the same, from one of its origins | `known.rs` |
 //! | a managed site | a token its backend signed, exchanged for a session | `site.rs`, `session.rs` |
-//! | a paired page | a key that a person let in by a code | `paired.rs` |
-//! | a local program | the operating system says who is at the other end of the socket | whoever serves the socket |
+//! | a paired page | a key that a person let in by a code | `paired.rs`, `proof.rs`, `pages.rs` |
+//! | a local program | the operating system says who is at the other end of the socket | `introduced.rs`, and whoever serves the socket |
 //!
 //! The order is the one that tells a stranger least: a wrong Host hears nothing else (`gate.rs`), a foreign page
 //! never comes as far as its token, and whose a request is, is known before any handler runs (`identify.rs`).
@@ -17,9 +17,12 @@
 mod access;
 mod gate;
 mod identify;
+mod introduced;
 mod known;
 mod limits;
+mod pages;
 mod paired;
+mod proof;
 mod replay;
 mod session;
 mod site;
@@ -38,8 +41,11 @@ use tokio::time::Instant;
 pub use access::{Access, Clock};
 pub(crate) use gate::{Hosts, admit};
 pub(crate) use identify::{end_session, identify, open_session};
+pub(crate) use introduced::Introduced;
 pub(crate) use limits::Limits;
+pub(crate) use pages::{Pages, own_grant};
 pub use paired::{BookFault, Grant, GrantBook, MemoryGrants};
+pub(crate) use proof::{proof_of, use_once};
 pub use replay::{MemoryReplays, Remembered, ReplayKind, ReplayMemory};
 pub(crate) use session::{Opened, Sessions};
 
@@ -202,15 +208,18 @@ impl Ending {
                 None => std::future::pending().await,
             }
         };
-        let called = async {
-            match self.called {
-                Some(mut called) => drop(called.wait_for(|called| *called).await),
-                None => std::future::pending().await,
-            }
-        };
+        let called = Self { at: None, called: self.called }.called();
         tokio::select! {
             () = at => {}
             () = called => {}
+        }
+    }
+
+    /// Returns once somebody has said so. What is being answered when a time is over is answered all the same.
+    pub(crate) async fn called(self) {
+        match self.called {
+            Some(mut called) => drop(called.wait_for(|called| *called).await),
+            None => std::future::pending().await,
         }
     }
 }

@@ -5,12 +5,9 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use cccd_profiles::{Origin, ScopeSet};
-use http::request::Parts;
 use time::OffsetDateTime;
 
-use super::{Access, Caller};
-use crate::problems::Fault;
-use crate::refusal::Refusal;
+use super::Access;
 
 /// What a person has let a page do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,9 +83,4 @@ impl GrantBook for MemoryGrants {
 pub(super) fn any_has_origin(access: &Access, origin: &[u8]) -> bool {
     let now = (access.clock)();
     access.grants.all().iter().any(|grant| grant.expires > now && grant.origin.as_str().as_bytes() == origin)
-}
-
-/// The page whose key signed the proof of this request. No proof is known yet, so none is taken.
-pub(super) fn caller_of(_access: &Access, _parts: &Parts) -> Result<Caller, Refusal> {
-    Err(Fault::TokenMissing.into())
 }

@@ -16,6 +16,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::api::Desk;
 use crate::callers::Caller;
+use crate::metrics::Listening;
 use crate::problems::Fault;
 use crate::refusal::Refusal;
 use crate::wire::EventJson;
@@ -46,7 +47,7 @@ pub(crate) async fn events(
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Refusal> {
     let last = last_event_id(&headers)?;
     let (waiting, coming) = subscribe(&desk, &caller, last).await?;
-    let listener = Listener { desk, caller, last, waiting, coming };
+    let listener = Listener { _counted: desk.metrics.listening(), desk, caller, last, waiting, coming };
     let hello = stream::iter([Ok(sse::Event::default().retry(COME_BACK_AFTER))]);
     let events = stream::unfold(listener, |mut listener| async move {
         let told = listener.next().await?;
@@ -79,6 +80,8 @@ enum Told {
 }
 
 struct Listener {
+    /// Counted for as long as it is there.
+    _counted: Listening,
     desk: Desk,
     caller: Caller,
     /// The last event the listener was told.

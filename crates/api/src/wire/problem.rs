@@ -38,7 +38,7 @@ pub(crate) struct ProblemJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(pattern = "^[0-9a-f]{32}$")]
     read_id: Option<String>,
-    /// How many tries of this kind of key the chip says are left.
+    /// How many tries are left: of this kind of key, as the chip says, or of a pairing's code.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 15)]
     tries_left: Option<u8>,

@@ -26,7 +26,7 @@ fn operations() -> Vec<(Method, String, Value)> {
 /// Whether an operation asks for a token, be it a caller's own or one that is signed.
 fn wants_token(operation: &Value) -> bool {
     let wanted = &operation["security"][0];
-    wanted.get("token").or(wanted.get("signed_token")).is_some()
+    ["token", "signed_token", "proof"].iter().any(|scheme| wanted.get(scheme).is_some())
 }
 
 /// Fails where a file under docs is not what the code makes, after writing it anew where that is wished.

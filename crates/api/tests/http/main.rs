@@ -19,6 +19,8 @@ mod local_socket;
 #[cfg(test)]
 mod negative;
 #[cfg(test)]
+mod pairing;
+#[cfg(test)]
 mod readings;
 #[cfg(test)]
 mod refusals;
@@ -30,3 +32,5 @@ mod scopes;
 mod site_backend;
 #[cfg(test)]
 mod sites;
+#[cfg(all(test, unix))]
+mod sockets;
