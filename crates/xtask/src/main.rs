@@ -75,11 +75,7 @@ fn main() -> ExitCode {
 }
 
 fn test() -> Result<()> {
-    step("test", || run::run(cargo(["test", "--workspace", "--locked"])))?;
-    // A few hundred requests; `cargo xtask schemathesis` makes thousands.
-    step("the API against its description", || {
-        schemathesis::schemathesis(&["--examples".to_owned(), "10".to_owned()])
-    })
+    step("test", || run::run(cargo(["test", "--workspace", "--locked"])))
 }
 
 fn check() -> Result<()> {
