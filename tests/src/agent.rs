@@ -86,9 +86,10 @@ impl AgentUnderTest {
         let config = folder.path().join("agent.toml");
         let key_file = folder.path().join("evidence-key.json");
         let mut text = format!(
-            "{settings}\n[evidence]\nkey_file = '{}'\n[trust]\ndirectory = '{}'\n",
+            "{settings}\n[evidence]\nkey_file = '{}'\n[trust]\ndirectory = '{}'\n[store]\nfolder = '{}'\n",
             key_file.display(),
-            folder.path().join("trust").display()
+            folder.path().join("trust").display(),
+            folder.path().join("store").display()
         );
         for (name, token, origins) in [
             ("clinic", CALLER_TOKEN, String::new()),

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::browser_policy::BrowserPolicyArguments;
 use crate::pages_command::{GrantsArguments, PairArguments, StatusArguments};
 use crate::profile_command::ProfileArguments;
+use crate::audit::{self, AuditArguments};
 use crate::scanners_command::ScannersArguments;
 use crate::site_command::{self, SiteArguments};
 use crate::trust::TrustArguments;
@@ -84,6 +85,8 @@ enum Command {
     Profile(ProfileArguments),
     /// Viết chính sách trình duyệt để trang gọi được máy này · Write the policy that lets a browser's pages call this machine
     BrowserPolicy(BrowserPolicyArguments),
+    /// Xem, kiểm tra và xuất nhật ký kiểm toán · Show, check and export the audit chain
+    Audit(AuditArguments),
     /// Kiểm tra tệp cấu hình · Tell whether the settings file can be used
     CheckConfig,
     /// What libnfc runs in; started by the daemon, once for each NFC reader
@@ -208,7 +211,8 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         Command::Pair(arguments) => pages_command::pair(&settings, &arguments),
         Command::Grants(arguments) => pages_command::grants(&settings, &arguments),
         Command::Status(arguments) => pages_command::status(&settings, &arguments),
-        Command::Trust(arguments) => trust::run(&settings.trust, &arguments),
+        Command::Trust(arguments) => trust::run(&settings.trust, &settings.store, &arguments),
+        Command::Audit(arguments) => audit::run(&settings.store, &arguments),
         Command::Profile(arguments) => profile_command::run(&settings, &arguments),
         Command::BrowserPolicy(arguments) => browser_policy::run(&arguments),
         Command::CheckConfig => check_config(&settings),

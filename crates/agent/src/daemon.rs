@@ -3,17 +3,18 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::replays::LastingReplays;
 use crate::trust::TrustHandle;
-use crate::{evidence_key, station};
+use crate::{audit, evidence_key, station};
 use anyhow::{Context as _, Result};
-use cccd_api::callers::MemoryReplays;
 use cccd_api::{Access, AgentFacts, Api};
 use cccd_card::{ReaderSource, ScannerSource};
-use cccd_engine::{Engine, EngineOptions, Judge};
+use cccd_engine::{Engine, EngineOptions, Judge, Witness};
 use cccd_profiles::{AgentSettings, TerminalSettings, UnnamedScanners};
 use cccd_readers::{
     NfcOptions, NfcSource, PcscOptions, PcscSource, SerialOptions, SerialSource, WorkerProgram,
 };
+use cccd_store::{Entry, EntryKind, Scribe, Store};
 use cccd_trust::{Basis, Policy, judge};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
@@ -31,6 +32,7 @@ pub struct Agent {
     /// The doors that are no port.
     #[cfg(unix)]
     sockets: Vec<crate::socket::Served>,
+    scribe: Scribe,
 }
 
 impl Agent {
@@ -54,9 +56,18 @@ impl Agent {
             format!("cannot listen on {listen}; is another agent running, or another program on this port?")
         })?;
         let address = listener.local_addr().context("cannot tell the address")?;
-        let engine = Engine::start(readers, scanners, engine_options(settings));
+        let scribe = audit::start(&settings.store)?;
+        audit::forward(&settings.audit, &scribe)?;
+        let started = Entry::new(EntryKind::AgentStarted)
+            .with("version", env!("CARGO_PKG_VERSION"))
+            .with("address", address.to_string())
+            .with("callers", settings.callers.len().to_string());
+        scribe.enter(started);
+        let options = EngineOptions { witness: audit::witness(scribe.clone()), ..engine_options(settings) };
+        let engine = Engine::start(readers, scanners, options);
         let facts = AgentFacts { version: env!("CARGO_PKG_VERSION").to_owned(), features: Vec::new() };
-        let mut api = Api::new(engine.handle(), access(settings), facts);
+        let mut api =
+            Api::new(engine.handle(), access(settings, scribe.store()), facts).keeping(scribe.clone());
         let key_file = &settings.evidence.key_file;
         // Readings go on without it: only evidence cannot be had.
         match evidence_key::read_or_make(key_file) {
@@ -81,6 +92,7 @@ impl Agent {
             server,
             stop,
             engine,
+            scribe,
             #[cfg(unix)]
             sockets,
         })
@@ -103,6 +115,7 @@ impl Agent {
             server,
             stop,
             engine,
+            scribe,
             #[cfg(unix)]
             sockets,
             ..
@@ -115,18 +128,20 @@ impl Agent {
         for socket in sockets {
             runtime.block_on(socket.stop());
         }
+        scribe.enter(Entry::new(EntryKind::AgentStopped));
+        scribe.close();
     }
 }
 
 /// Who may call.
-fn access(settings: &AgentSettings) -> Access {
+fn access(settings: &AgentSettings, store: &Store) -> Access {
     Access {
         callers: settings.callers.clone(),
         sites: settings.sites.clone(),
         pairing: settings.pairing.clone(),
         handoffs: settings.handoffs.clone(),
         workstation_id: settings.api.workstation_id.clone(),
-        replays: Arc::new(MemoryReplays::beginning(now())),
+        replays: Arc::new(LastingReplays(store.clone())),
         clock: Arc::new(now),
         requests_per_second: settings.api.requests_per_second,
         ..Access::default()
@@ -156,6 +171,7 @@ pub(crate) fn engine_options(settings: &AgentSettings) -> EngineOptions {
         clock: Arc::new(now),
         judge: judge_by(settings),
         station: station::of(settings.terminal.clone()),
+        witness: Witness::none(),
     }
 }
 

@@ -18,6 +18,7 @@
 
 mod access;
 mod admin_client;
+mod audit;
 mod browser_policy;
 mod command_line;
 mod daemon;
@@ -28,6 +29,7 @@ mod private_file;
 mod profile_command;
 mod profile_files;
 mod read_command;
+mod replays;
 mod scan_command;
 mod scan_table;
 mod scanners_command;

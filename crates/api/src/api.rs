@@ -3,18 +3,21 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use cccd_engine::EngineHandle;
 use cccd_evidence::AgentKey;
+use cccd_store::Scribe;
 use tokio::sync::{Semaphore, watch};
 
 use crate::admin;
+use crate::audit;
 use crate::callers::{self, Access, Hosts, Limits, Pages, Sessions};
 use crate::metrics::Metrics;
 use crate::openapi::{self, Routes};
 use crate::pairing::Pairings;
 use crate::problems::Fault;
 use crate::refusal::Refusal;
+use crate::trace;
 
 /// How many pictures are decoded at once, for all callers.
 const PICTURES_AT_ONCE: usize = 2;
@@ -41,6 +44,7 @@ pub struct Api {
     pictures: Arc<Semaphore>,
     facts: AgentFacts,
     evidence_key: Option<Arc<AgentKey>>,
+    scribe: Option<Scribe>,
 }
 
 /// What every handler shares.
@@ -58,6 +62,8 @@ pub(crate) struct Shared {
     pub(crate) hosts: Hosts,
     pub(crate) facts: AgentFacts,
     pub(crate) evidence_key: Option<Arc<AgentKey>>,
+    /// What outlives a restart, and who writes the audit chain.
+    pub(crate) scribe: Option<Scribe>,
     /// Places in which a picture is taken in and decoded.
     pub(crate) pictures: Arc<Semaphore>,
     closing: watch::Receiver<bool>,
@@ -98,6 +104,7 @@ impl Api {
             pictures: Arc::new(Semaphore::new(PICTURES_AT_ONCE)),
             facts,
             evidence_key: None,
+            scribe: None,
         }
     }
 
@@ -105,6 +112,12 @@ impl Api {
     /// had, and no site can sign for this agent.
     pub fn signing_with(self, key: Arc<AgentKey>) -> Self {
         Self { evidence_key: Some(key), ..self }
+    }
+
+    /// The same, entering refusals in an audit chain and keeping idempotency keys. Without it there is no chain, and
+    /// such keys are refused.
+    pub fn keeping(self, scribe: Scribe) -> Self {
+        Self { scribe: Some(scribe), ..self }
     }
 
     /// The paths, for a server that listens on `port`: a request that names another host is refused.
@@ -137,6 +150,7 @@ impl Api {
             hosts: Hosts::of_port(port),
             facts: self.facts.clone(),
             evidence_key: self.evidence_key.clone(),
+            scribe: self.scribe.clone(),
             pictures: self.pictures.clone(),
             closing,
         }))
@@ -148,6 +162,7 @@ impl Api {
         // The wrong method on a guarded path must be refused behind the guard, so it is named before.
         let guarded = Router::from(guarded)
             .method_not_allowed_fallback(wrong_method)
+            .layer(from_fn(audit::leave_name))
             .layer(from_fn_with_state(desk.clone(), callers::identify));
         Router::from(open)
             .method_not_allowed_fallback(wrong_method)
@@ -155,6 +170,7 @@ impl Api {
             .merge(guarded)
             .fallback(nothing_here)
             .layer(from_fn_with_state(desk.clone(), callers::admit))
+            .layer(from_fn_with_state(desk.clone(), trace::in_its_trace))
             .with_state(desk)
     }
 }

@@ -14,6 +14,7 @@ use futures_util::StreamExt;
 use http::request::Parts;
 use http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
@@ -161,6 +162,22 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
             return Err(Fault::MediaTypeUnsupported.into());
         }
         object(&whole_body(request, LONGEST_BODY).await?).map(Self)
+    }
+}
+
+/// The same, with the SHA-256 of its bytes.
+#[derive(Debug)]
+pub(crate) struct HashedJsonBody<T>(pub(crate) T, pub(crate) [u8; 32]);
+
+impl<S: Sync, T: DeserializeOwned> FromRequest<S> for HashedJsonBody<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
+        if media_type(request.headers()).as_deref() != Some("application/json") {
+            return Err(Fault::MediaTypeUnsupported.into());
+        }
+        let bytes = whole_body(request, LONGEST_BODY).await?;
+        Ok(Self(object(&bytes)?, Sha256::digest(&bytes[..]).into()))
     }
 }
 

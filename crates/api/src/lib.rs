@@ -33,10 +33,12 @@
 mod admin;
 mod api;
 mod asyncapi;
+mod audit;
 pub mod callers;
 mod docs_page;
 mod examples;
 mod extract;
+mod idempotency;
 mod metrics;
 mod openapi;
 mod pairing;
@@ -47,6 +49,7 @@ mod routes;
 mod server;
 #[cfg(unix)]
 mod socket;
+mod trace;
 mod verdict_words;
 mod wiped;
 mod wire;

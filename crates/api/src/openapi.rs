@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cccd_engine::ReadFailure;
 use utoipa::openapi::header::Header;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
 use utoipa::openapi::{
-    ContentBuilder, InfoBuilder, License, ObjectBuilder, OpenApi, OpenApiBuilder, Ref, RefOr,
+    ContentBuilder, InfoBuilder, License, ObjectBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required,
     ResponseBuilder, ServerBuilder, Type,
 };
 use utoipa::{PartialSchema, ToSchema};
@@ -136,6 +136,7 @@ pub fn openapi() -> OpenApi {
     whole.merge(open);
     whole.merge(signed);
     whole.merge(guarded);
+    operations(&mut whole).for_each(describe_trace);
 
     let components = whole.components.get_or_insert_default();
     components.schemas.insert(ProblemJson::name().into_owned(), ProblemJson::schema());
@@ -195,6 +196,26 @@ fn operations(document: &mut OpenApi) -> impl Iterator<Item = &mut Operation> {
     document.paths.paths.values_mut().flat_map(|item| {
         [&mut item.get, &mut item.post, &mut item.delete].into_iter().filter_map(Option::as_mut)
     })
+}
+
+/// The trace every request may name and every answer names.
+fn describe_trace(operation: &mut Operation) {
+    let text = || ObjectBuilder::new().schema_type(Type::String).build();
+    let parameter = ParameterBuilder::new()
+        .name("traceparent")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("The caller's trace (W3C Trace Context). One that is none begins a trace of its own."))
+        .schema(Some(text()))
+        .build();
+    operation.parameters.get_or_insert_default().push(RefOr::T(parameter));
+    for response in operation.responses.responses.values_mut() {
+        if let RefOr::T(response) = response {
+            let mut header = Header::new(text());
+            header.description = Some("The trace, and this request's span in it.".to_owned());
+            response.headers.insert("traceresponse".to_owned(), RefOr::T(header));
+        }
+    }
 }
 
 /// Adds the problems an operation can answer with, a response for each status.
@@ -271,6 +292,10 @@ fn problems_of(operation: &str) -> Vec<&'static Problem> {
         "list_readers" | "end_lease" => &[Fault::ScopeMissing],
         "problem_page" => &[Fault::NotFound],
         "create_read" => &[
+            Fault::ParameterInvalid,
+            Fault::IdempotencyKeyInFlight,
+            Fault::IdempotencyKeyReused,
+            Fault::IdempotencyKeySpent,
             Fault::MediaTypeUnsupported,
             Fault::BodyTooLarge,
             Fault::BodyTooSlow,

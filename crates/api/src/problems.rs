@@ -121,6 +121,9 @@ pub(crate) enum Fault {
     ReadNotFound,
     ReadNotOver,
     ReadExpired,
+    IdempotencyKeyInFlight,
+    IdempotencyKeyReused,
+    IdempotencyKeySpent,
     PortraitAbsent,
     PortraitUndisplayable,
     BiometricAbsent,
@@ -136,7 +139,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 44] = [
+    pub(crate) const ALL: [Self; 47] = [
         Self::TokenMissing,
         Self::TokenWrong,
         Self::SessionRequired,
@@ -170,6 +173,9 @@ impl Fault {
         Self::ReadNotFound,
         Self::ReadNotOver,
         Self::ReadExpired,
+        Self::IdempotencyKeyInFlight,
+        Self::IdempotencyKeyReused,
+        Self::IdempotencyKeySpent,
         Self::PortraitAbsent,
         Self::PortraitUndisplayable,
         Self::BiometricAbsent,
@@ -218,6 +224,9 @@ impl Fault {
             Self::ReadNotFound => "read-not-found",
             Self::ReadNotOver => "read-not-over",
             Self::ReadExpired => "read-expired",
+            Self::IdempotencyKeyInFlight => "idempotency-key-in-flight",
+            Self::IdempotencyKeyReused => "idempotency-key-reused",
+            Self::IdempotencyKeySpent => "idempotency-key-spent",
             Self::PortraitAbsent => "portrait-absent",
             Self::PortraitUndisplayable => "portrait-undisplayable",
             Self::BiometricAbsent => "biometric-absent",
@@ -983,6 +992,56 @@ pub static PROBLEMS: &[Problem] = &[
         remedy: Text {
             vi: "Yêu cầu một lượt đọc mới và lấy kết quả ngay khi xong.",
             en: "Ask for a new reading, and fetch its result once it is there.",
+        },
+    },
+    Problem {
+        code: "idempotency-key-in-flight",
+        status: 409,
+        actor: Actor::Integrator,
+        retry: Retry::Worthwhile,
+        title: Text {
+            vi: "Yêu cầu trước với khóa này chưa xong",
+            en: "First request with this key is not answered yet",
+        },
+        cause: Text {
+            vi: "Một yêu cầu với cùng `Idempotency-Key` đang được nhận.",
+            en: "A request with the same `Idempotency-Key` is being accepted at this moment.",
+        },
+        remedy: Text {
+            vi: "Gửi lại cùng yêu cầu với cùng khóa sau `Retry-After` giây.",
+            en: "Send the same request with the same key again after `Retry-After` seconds.",
+        },
+    },
+    Problem {
+        code: "idempotency-key-reused",
+        status: 422,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text {
+            vi: "Khóa này thuộc về một yêu cầu khác", en: "Key belongs to another request"
+        },
+        cause: Text {
+            vi: "`Idempotency-Key` này đã được gửi kèm một nội dung khác trong 24 giờ qua.",
+            en: "This `Idempotency-Key` came with another body within the last 24 hours.",
+        },
+        remedy: Text {
+            vi: "Dùng khóa mới cho mỗi yêu cầu mới; chỉ gửi lại khóa cũ với đúng nội dung cũ.",
+            en: "Draw a new key for each new request; send an old one only with the body it came with.",
+        },
+    },
+    Problem {
+        code: "idempotency-key-spent",
+        status: 410,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Lần đọc của khóa này không còn", en: "Reading of this key is gone" },
+        cause: Text {
+            vi: "Yêu cầu với `Idempotency-Key` này đã được nhận, nhưng chương trình đã khởi động lại hoặc lần đọc đã quá lâu.",
+            en: "The request with this `Idempotency-Key` was accepted, but the agent was started anew since, or the reading is too long over.",
+        },
+        remedy: Text {
+            vi: "Hỏi người ở quầy xem thẻ đã đọc chưa; nếu cần đọc lại, gửi yêu cầu với khóa mới.",
+            en: "Find out whether the card was read; where it has to be read again, send the request with a new key.",
         },
     },
     Problem {

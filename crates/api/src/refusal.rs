@@ -8,6 +8,7 @@ use cccd_document::AccessInputError;
 use cccd_engine::{CallerId, NotHere, ReadFailure, ReadId, Refused, ScanNotHere};
 use http::{HeaderValue, StatusCode, header};
 
+use crate::audit::AnsweredWith;
 use crate::problems::{Fault, Problem};
 use crate::wire::ProblemJson;
 
@@ -127,6 +128,7 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, axum::Json(ProblemJson::from(&self))).into_response();
+        response.extensions_mut().insert(AnsweredWith(self.problem.code));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         match status {
@@ -151,6 +153,9 @@ impl IntoResponse for Refusal {
                     header::WWW_AUTHENTICATE,
                     HeaderValue::from_static("Bearer realm=\"cccd-agent\", error=\"invalid_token\""),
                 );
+            }
+            StatusCode::CONFLICT if self.problem.code == Fault::IdempotencyKeyInFlight.code() => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             StatusCode::TOO_MANY_REQUESTS => {
                 let wait = self.after.unwrap_or_default().as_millis().div_ceil(1000).max(1);

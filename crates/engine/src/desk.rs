@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use cccd_card::{ReaderEvent, ReaderId, ReaderInfo, ReaderSource, ScannerEvent, ScannerId, ScannerInfo};
 use cccd_document::QrPayload;
+use time::OffsetDateTime;
 use tokio::sync::{oneshot, watch};
 
 use crate::engine::{EngineOptions, Message, NotHere, ReaderView, Refused, ScannerNews};
+use crate::errand::{Errand, ReadEnd};
 use crate::event::{Audience, EventKind, Journal, Subscription};
 use crate::lease::{Lease, LeaseEnd};
 use crate::owner::{CallOff, Job, Owner};
@@ -76,6 +78,9 @@ struct Pause {
 
 struct Read {
     view: watch::Sender<ReadView>,
+    errand: Errand,
+    /// When it was asked for.
+    asked: OffsetDateTime,
     /// The reader its caller named.
     named: Option<ReaderId>,
     /// What it will run with; taken when it starts.
@@ -311,7 +316,7 @@ impl Desk {
 
     // Readings.
 
-    pub(crate) fn submit(&mut self, request: ReadRequest) -> Result<ReadView, Refused> {
+    pub(crate) fn submit(&mut self, request: ReadRequest, errand: Errand) -> Result<ReadView, Refused> {
         if let Some(failure) = self.why_in_vain(request.reader.as_ref()) {
             return Err(failure.into());
         }
@@ -350,6 +355,8 @@ impl Desk {
         };
         let read = Read {
             view: watch::Sender::new(view),
+            errand,
+            asked: (self.options.clock)(),
             named: request.reader,
             job: Some(Box::new(Job {
                 read: id,
@@ -559,6 +566,18 @@ impl Desk {
         let keep = self.options.keep_result;
         self.waiting.retain(|waiting| *waiting != id);
         let Some(read) = self.reads.get_mut(&id) else { return };
+        let (owner, reader) = {
+            let view = read.view.borrow();
+            (view.owner.clone(), view.reader.clone())
+        };
+        self.options.witness.tell(&ReadEnd {
+            read: id,
+            owner: owner.clone(),
+            errand: &read.errand,
+            reader,
+            asked: read.asked,
+            outcome: outcome.as_ref().map_err(|failure| *failure),
+        });
         read.job = None;
         read.pause = None;
         read.deadline = Instant::now() + keep;
@@ -578,7 +597,6 @@ impl Desk {
             view.percent = 100;
             view.ahead = 0;
         });
-        let owner = read.view.borrow().owner.clone();
         self.over.push_back((Instant::now(), id));
         self.tell(Audience::Owner(owner), kind);
     }

@@ -21,8 +21,8 @@ use crate::desk::Desk;
 use crate::owner::Job;
 use crate::scan::{Scan, ScanNotHere, ScanReach};
 use crate::{
-    CallerId, LeaseView, NoLease, PartialReading, Phase, ReadFailure, ReadId, ReadRequest, ReadView, Reading,
-    ScanId, Subscription,
+    CallerId, Errand, LeaseView, NoLease, PartialReading, Phase, ReadFailure, ReadId, ReadRequest, ReadView,
+    Reading, ScanId, Subscription, Witness,
 };
 
 /// Tells the time of day. Only the outermost room has a real one.
@@ -56,6 +56,8 @@ pub struct EngineOptions {
     pub judge: Judge,
     /// The station this machine is.
     pub station: Station,
+    /// Who is told how each reading ended.
+    pub witness: Witness,
 }
 
 impl Default for EngineOptions {
@@ -73,6 +75,7 @@ impl Default for EngineOptions {
             // Without a judge nothing was checked, and nothing is confirmed.
             judge: Arc::new(|_, _| Verdict::of(Vec::new())),
             station: Arc::new(|_| Err(StationLack::NotSetUp)),
+            witness: Witness::none(),
         }
     }
 }
@@ -157,6 +160,7 @@ pub(crate) enum Message {
     },
     Submit {
         request: Box<ReadRequest>,
+        errand: Box<Errand>,
         reply: oneshot::Sender<Result<ReadView, Refused>>,
     },
     Watch {
@@ -247,7 +251,17 @@ pub struct EngineHandle {
 impl EngineHandle {
     /// Asks for a reading.
     pub fn submit(&self, request: ReadRequest) -> oneshot::Receiver<Result<ReadView, Refused>> {
-        self.ask(|reply| Message::Submit { request: Box::new(request), reply })
+        self.submit_for(request, Errand::default())
+    }
+
+    /// The same, on whose behalf.
+    pub fn submit_for(
+        &self,
+        request: ReadRequest,
+        errand: Errand,
+    ) -> oneshot::Receiver<Result<ReadView, Refused>> {
+        let (request, errand) = (Box::new(request), Box::new(errand));
+        self.ask(|reply| Message::Submit { request, errand, reply })
     }
 
     /// Follows a reading: the receiver always holds its newest view.
@@ -478,7 +492,9 @@ impl Desk {
             Message::Progress { read, phase, percent } => self.progress(read, phase, percent),
             Message::Partial { read, partial } => self.partial(read, *partial),
             Message::Finished { job, outcome } => self.finished(job, *outcome),
-            Message::Submit { request, reply } => drop(reply.send(self.submit(*request))),
+            Message::Submit { request, errand, reply } => {
+                drop(reply.send(self.submit(*request, *errand)));
+            }
             Message::Watch { caller, read, reply } => drop(reply.send(self.watch(&caller, read))),
             Message::Result { caller, read, reply } => drop(reply.send(self.result(&caller, read))),
             Message::PartialResult { caller, read, reply } => {

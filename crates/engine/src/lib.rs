@@ -36,6 +36,7 @@ mod biometrics;
 mod conversation;
 mod desk;
 mod engine;
+mod errand;
 mod event;
 mod failure;
 mod forget;
@@ -50,6 +51,7 @@ mod scan;
 
 pub use biometrics::{BiometricOutcome, BiometricReading};
 pub use engine::{Clock, Engine, EngineHandle, EngineOptions, Judge, NotHere, ReaderView, Refused, Station};
+pub use errand::{Errand, ReadEnd, Witness};
 pub use event::{Audience, Event, EventKind, Subscription};
 pub use failure::ReadFailure;
 pub use lease::{LEASE_SECONDS, LeaseEnd, LeaseView, NoLease};

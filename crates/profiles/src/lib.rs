@@ -18,6 +18,7 @@
 
 #![forbid(unsafe_code)]
 
+mod audit_settings;
 mod code_encoding;
 pub mod consumer;
 mod handoff_settings;
@@ -37,6 +38,10 @@ mod token;
 mod trust_settings;
 mod usb_id;
 
+pub use audit_settings::{
+    AuditSettings, AuditSettingsError, ClientCertificate, StoreSettings, SyslogServer, SyslogSettings,
+    SyslogTransport,
+};
 pub use code_encoding::CodeEncoding;
 pub use consumer::{ConsumerCatalogue, ConsumerProfile, ConsumerProfileError};
 pub use handoff_settings::{Handoff, HandoffSettingsError};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::audit_settings::{RawAudit, RawStore};
 use crate::handoff_settings::{RawHandoff, handoffs};
 use crate::local_settings::{RawAdmin, RawLocal, RawLocalProgram};
 use crate::nfc_settings::{self, RawNfc};
@@ -16,6 +17,7 @@ use crate::site_settings::{RawSite, is_name, sites};
 use crate::terminal_settings::RawTerminal;
 use crate::trust_settings::RawTrust;
 use crate::{
+    AuditSettings, AuditSettingsError, StoreSettings,
     DeskNfcReader, Handoff, HandoffSettingsError, LocalSettings, LocalSettingsError, NfcSettingsError,
     NotATokenHash, NotAnOrigin, Origin, PairingSettings, PairingSettingsError, ProfileSettings,
     ScannerSettings, ScannerSettingsError, Scope, ScopeSet, Site, SiteSettingsError, TerminalSettings,
@@ -55,6 +57,10 @@ pub struct AgentSettings {
     pub profiles: ProfileSettings,
     /// The machine's key and where it lies.
     pub evidence: EvidenceSettings,
+    /// What outlives a restart.
+    pub store: StoreSettings,
+    /// Where entries of the audit chain go.
+    pub audit: AuditSettings,
     /// What is written to the log.
     pub log: LogSettings,
 }
@@ -216,6 +222,9 @@ pub enum SettingsError {
     /// The station is set up by halves.
     #[error(transparent)]
     Terminal(#[from] TerminalSettingsError),
+    /// The audit is set up wrongly.
+    #[error(transparent)]
+    Audit(#[from] AuditSettingsError),
     /// A log level nobody knows.
     #[error("log.level = {0:?}: error, warn, info, debug or trace is possible")]
     LogLevel(String),
@@ -250,6 +259,8 @@ struct RawSettings {
     terminal: RawTerminal,
     profiles: RawProfiles,
     evidence: RawEvidence,
+    store: RawStore,
+    audit: RawAudit,
     log: RawLog,
 }
 
@@ -403,6 +414,8 @@ impl TryFrom<RawSettings> for AgentSettings {
             terminal: raw.terminal.try_into()?,
             profiles: raw.profiles.into(),
             evidence: EvidenceSettings { key_file: raw.evidence.key_file },
+            store: raw.store.into(),
+            audit: raw.audit.try_into()?,
             log: LogSettings { level: raw.log.level, json: raw.log.json },
         })
     }
@@ -489,6 +502,16 @@ mod tests {
             ("[terminal]\nkey_file = 'x'", "terminal.certificates"),
             ("[terminal]\ncertificates = ['x']", "terminal.key_file"),
             ("[terminal]\npin = '1234'", "unknown field `pin`"),
+            ("[audit]\nsyslog = 'soc.example.vn'", "udp://HOST"),
+            (
+                "[audit]\nsyslog = 'tcp://soc'\nsyslog_ca_file = 'x'",
+                "audit.syslog_ca_file is for tls:// only",
+            ),
+            (
+                "[audit]\nsyslog = 'tls://soc'\nsyslog_key = 'x'",
+                "audit.syslog_certificate and audit.syslog_key",
+            ),
+            ("[store]\nfile = 'x'", "unknown field `file`"),
             ("[readings]\nkeep_result_s = 86400", "readings.keep_result_s = 86400: 10 to 120"),
             ("[scans]\nkeep_s = 121", "scans.keep_s = 121: 10 to 120"),
             ("[[caller]]\nname = 'a b'\ntoken_sha256 = ''", "letters, digits"),

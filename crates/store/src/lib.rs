@@ -44,6 +44,7 @@ mod store;
 
 pub use audit::{
     AuditChain, ChainFault, ChainReport, Entry, EntryKind, ExportChecker, Fault, GENESIS, Receipt, Recorded,
+    Scribe,
 };
 pub use error::StoreError;
 pub use grants::{Grant, NewGrant};

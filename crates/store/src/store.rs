@@ -109,6 +109,15 @@ impl Store {
         Self::open_as(Opener::Guest, folder, now)
     }
 
+    /// The audit chain in a folder, to look at it whatever is wrong with it.
+    pub fn look_at_audit(folder: &Path) -> Result<AuditChain, StoreError> {
+        // Without a chain there is nothing to look at, and nothing is to be made.
+        let path = folder.join("audit.db");
+        std::fs::metadata(&path).map_err(StoreError::file(&path))?;
+        let key = Arc::new(HashKey::read_or_make(&folder.join("hash.key"))?);
+        AuditChain::look(folder, key)
+    }
+
     /// A store that ends with the program, for tests and for a desk whose disk cannot be written.
     pub fn in_memory(now: OffsetDateTime) -> Result<Self, StoreError> {
         let key = Arc::new(HashKey::draw()?);
@@ -198,6 +207,11 @@ impl Store {
     /// have nothing in common. `purpose` is a word of the program's own.
     pub fn keyed_hash(&self, purpose: &str, bytes: &[u8]) -> [u8; 32] {
         self.0.key.hash(purpose, bytes)
+    }
+
+    /// What the audit chain says of a card's number: its keyed hash, in hexadecimal digits.
+    pub fn number_hash(&self, number: &str) -> String {
+        hex::encode(self.keyed_hash("card-number", number.as_bytes()))
     }
 
     pub(crate) fn state(&self) -> &Shared {

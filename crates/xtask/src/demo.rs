@@ -56,9 +56,10 @@ pub(crate) fn demo(arguments: &[String]) -> Result<()> {
     let config = scratch.0.join("agent.toml");
     let key_file = scratch.0.join("evidence-key.json");
     let listen = format!(
-        "[api]\nlisten = \"127.0.0.1:{port}\"\n[evidence]\nkey_file = '{}'\n[trust]\ndirectory = '{}'\n\n",
+        "[api]\nlisten = \"127.0.0.1:{port}\"\n[evidence]\nkey_file = '{}'\n[trust]\ndirectory = '{}'\n[store]\nfolder = '{}'\n\n",
         key_file.display(),
-        scratch.0.join("trust").display()
+        scratch.0.join("trust").display(),
+        scratch.0.join("store").display()
     );
     std::fs::write(&config, listen + &token.settings).context("cannot write the settings")?;
     trust_the_simulation(&config, &scratch.0.join("sim"))?;

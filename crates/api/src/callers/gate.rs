@@ -16,9 +16,10 @@ use crate::refusal::Refusal;
 
 /// What a page may send. Neither list has a wildcard.
 const METHODS: &str = "GET, POST, DELETE";
-const REQUEST_HEADERS: &str = "authorization, content-type, dpop, idempotency-key, last-event-id, prefer";
+const REQUEST_HEADERS: &str =
+    "authorization, content-type, dpop, idempotency-key, last-event-id, prefer, traceparent, tracestate";
 const EXPOSED_HEADERS: &str =
-    "deprecation, location, preference-applied, retry-after, sunset, www-authenticate";
+    "deprecation, location, preference-applied, retry-after, sunset, traceresponse, www-authenticate";
 
 const ASKS_FOR_PRIVATE_NETWORK: HeaderName =
     HeaderName::from_static("access-control-request-private-network");

@@ -8,7 +8,7 @@ use cccd_document::{
     AccessPlan, Biometric, Biometrics, Expectation, FieldSet, FileId, MediaType, RecordField,
 };
 use cccd_engine::{
-    CallerId, EngineHandle, NotHere, ReadFailure, ReadId, ReadRequest, ReadView, Refused, ScanId,
+    CallerId, EngineHandle, Errand, NotHere, ReadFailure, ReadId, ReadRequest, ReadView, Refused, ScanId,
 };
 use cccd_profiles::Scope;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -17,11 +17,14 @@ use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use crate::api::Desk;
+use crate::audit;
 use crate::callers::{Caller, missing, scope_of};
-use crate::extract::{BiometricName, JsonBody, ReadName, reader_named};
+use crate::extract::{BiometricName, HashedJsonBody, ReadName, reader_named};
+use crate::idempotency::{RequestKey, Standing};
 use crate::preference::{PREFERENCE_APPLIED, Wait, accepts_by_name};
 use crate::problems::Fault;
 use crate::refusal::Refusal;
+use crate::trace::in_this_trace;
 use crate::wiped::WipedBuffer;
 use crate::wire::{
     Allowed, BiometricJson, ExpectationJson, OpenedBy, PartialJson, ReadJson, ReadRequestJson, ResultJson,
@@ -32,13 +35,20 @@ use crate::wire::{
 /// Answers at once with 202 and the reading's address. With `Prefer: wait=N` it answers with the result, or
 /// with the problem the reading ended in, if that comes within N seconds; a caller who hangs up before has
 /// called the reading off.
+///
+/// With an `Idempotency-Key` the same request may be sent again: for 24 hours the same key with the same body is the
+/// same reading, and nobody who hangs up calls it off. A key whose reading is gone, as after a restart of the agent,
+/// is `idempotency-key-spent`. A request that was refused leaves its key unused.
 #[utoipa::path(
     post,
     path = "/v1/reads",
     tag = "reads",
     params(("Prefer" = Option<String>, Header,
         description = "`wait=N`, 1 to 60 seconds: answer with the outcome if it comes in time.",
-        example = "wait=20")),
+        example = "wait=20"),
+        ("Idempotency-Key" = Option<String>, Header,
+        description = "1 to 255 printable ASCII characters, new for each new request.",
+        pattern = "^[ -~]{1,255}$", example = "0d4f6a1b-9c8e-47d2-a35b-60718293a4b5")),
     request_body = ReadRequestJson,
     responses(
         (status = 200, description = "The result, where it came in time.", body = ResultJson<'_>, headers(
@@ -56,23 +66,74 @@ pub(crate) async fn create_read(
     State(desk): State<Desk>,
     caller: Caller,
     headers: HeaderMap,
-    JsonBody(body): JsonBody<ReadRequestJson>,
+    HashedJsonBody(body, sha256): HashedJsonBody<ReadRequestJson>,
 ) -> Result<Response, Refusal> {
     let wait = Wait::of(&headers);
+    if let Some(key) = RequestKey::of(desk.scribe.as_ref(), &caller.id, &headers, &sha256)? {
+        let view = keyed_read(&desk, &caller, body, key).await?;
+        let mut response = answer(&desk, &caller, &view, wait).await?;
+        response.headers_mut().insert(header::LOCATION, address(view.id, ""));
+        return Ok(response);
+    }
     let request = understand(&desk, &caller, body).await?;
-    let mut unheard = Unheard::submit(&desk.engine, caller.id.clone(), request);
+    let mut unheard = Unheard::submit(&desk.engine, caller.id.clone(), request, audit::errand(&caller));
     let view = unheard.accepted().await?;
-    let mut response = match wait {
-        None => accepted(&view),
-        Some(wait) => {
-            let mut response = outcome_within(&desk, &caller, view.id, wait).await?;
-            response.headers_mut().insert(PREFERENCE_APPLIED, wait.applied());
-            response
-        }
-    };
+    let mut response = answer(&desk, &caller, &view, wait).await?;
     unheard.heard();
     response.headers_mut().insert(header::LOCATION, address(view.id, ""));
     Ok(response)
+}
+
+/// The reading of a request with a key: the one it was accepted as, or a new one.
+async fn keyed_read(
+    desk: &Desk,
+    caller: &Caller,
+    body: ReadRequestJson,
+    key: RequestKey,
+) -> Result<ReadView, Refusal> {
+    match key.claim().await? {
+        Standing::Again(read) => {
+            let watched = desk.engine.watch(caller.id.clone(), read).await?;
+            // The engine remembers its name for a while only.
+            let watched = watched.map_err(|_| Refusal::from(Fault::IdempotencyKeySpent).about(read))?;
+            Ok(watched.borrow().clone())
+        }
+        Standing::First => {
+            // In a task of its own: whoever hangs up now comes back with the key, and must find what came of it.
+            let (desk, caller) = (desk.clone(), caller.clone());
+            let accepted = in_this_trace(async move {
+                let accepted = accept(&desk, &caller, body).await;
+                match &accepted {
+                    Ok(view) => key.settle(view.id).await?,
+                    Err(_) => key.release().await,
+                }
+                accepted
+            });
+            tokio::spawn(accepted).await.map_err(|_| Refusal::from(ReadFailure::AgentFault))?
+        }
+    }
+}
+
+async fn accept(desk: &Desk, caller: &Caller, body: ReadRequestJson) -> Result<ReadView, Refusal> {
+    let request = understand(desk, caller, body).await?;
+    Ok(desk.engine.submit_for(request, audit::errand(caller)).await??)
+}
+
+/// The reading as it was accepted, or its outcome where it is waited for.
+async fn answer(
+    desk: &Desk,
+    caller: &Caller,
+    view: &ReadView,
+    wait: Option<Wait>,
+) -> Result<Response, Refusal> {
+    match wait {
+        None => Ok(accepted(view)),
+        Some(wait) => {
+            let mut response = outcome_within(desk, caller, view.id, wait).await?;
+            response.headers_mut().insert(PREFERENCE_APPLIED, wait.applied());
+            Ok(response)
+        }
+    }
 }
 
 /// The biometrics that are asked for, each of which the caller must have the scope of.
@@ -203,8 +264,8 @@ enum UnheardAt {
 }
 
 impl Unheard {
-    fn submit(engine: &EngineHandle, owner: CallerId, request: ReadRequest) -> Self {
-        Self { engine: engine.clone(), owner, at: UnheardAt::Submitted(engine.submit(request)) }
+    fn submit(engine: &EngineHandle, owner: CallerId, request: ReadRequest, errand: Errand) -> Self {
+        Self { engine: engine.clone(), owner, at: UnheardAt::Submitted(engine.submit_for(request, errand)) }
     }
 
     /// Waits for the engine's answer.

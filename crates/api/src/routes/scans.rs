@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::reads::personal_json;
 use crate::api::Desk;
+use crate::audit;
 use crate::callers::Caller;
 use crate::extract::{ScanBody, ScanName};
 use crate::problems::Fault;
@@ -116,7 +117,8 @@ pub(crate) async fn fetch_scan(
         return Ok((allowed, Refusal::from(Fault::MethodNotAllowed)).into_response());
     }
     let reach = caller.reach();
-    let scan = desk.engine.fetch_scan(caller.id, reach, scan).await??;
+    let scan = desk.engine.fetch_scan(caller.id.clone(), reach, scan).await??;
+    audit::note_scan(&desk, &caller, &scan);
     personal_json(&ScanJson::new(&scan, None))
 }
 

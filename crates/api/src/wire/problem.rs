@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use crate::problems::{Problem, Retry};
 use crate::refusal::Refusal;
+use crate::trace::current_trace_id;
 
 /// A problem, as RFC 9457 writes it, with members of this API.
 #[derive(Debug, Serialize, ToSchema)]
@@ -45,6 +46,10 @@ pub(crate) struct ProblemJson {
     /// The caller who has the reader.
     #[serde(skip_serializing_if = "Option::is_none")]
     held_by: Option<String>,
+    /// The trace the request belongs to: the one it named in `traceparent`, or one of its own. The audit chain has it too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^[0-9a-f]{32}$")]
+    trace_id: Option<String>,
 }
 
 /// Whose move it is.
@@ -91,6 +96,7 @@ impl From<&Refusal> for ProblemJson {
             read_id: refusal.read.map(|read| read.to_string()),
             tries_left: refusal.tries_left,
             held_by: refusal.held_by.as_ref().map(|caller| caller.label().to_owned()),
+            trace_id: current_trace_id(),
         }
     }
 }

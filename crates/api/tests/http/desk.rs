@@ -13,6 +13,7 @@ use cccd_firmware_sim::personalise::{CardDescription, Issuer, personalise, shipp
 use cccd_firmware_sim::reader::in_process::InProcessReader;
 use cccd_firmware_sim::reader::scanner::InProcessScanner;
 use cccd_profiles::{Caller, Origin, Scope, TokenHash};
+use cccd_store::Scribe;
 use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -90,6 +91,13 @@ impl Desk {
     /// The same, with a key to sign evidence with.
     pub(crate) fn signing_with(self, key: AgentKey) -> Self {
         let api = self.api.signing_with(Arc::new(key));
+        let router = api.router(9303);
+        Self { api, router, ..self }
+    }
+
+    /// The same, with what outlives a restart.
+    pub(crate) fn keeping(self, scribe: Scribe) -> Self {
+        let api = self.api.keeping(scribe);
         let router = api.router(9303);
         Self { api, router, ..self }
     }

@@ -1,6 +1,8 @@
 //! The API from outside: requests in, answers out, over a real engine.
 
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod connections;
 #[cfg(test)]
 mod contract;
@@ -10,6 +12,8 @@ mod desk;
 mod events;
 #[cfg(test)]
 mod evidence;
+#[cfg(test)]
+mod idempotency;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]

@@ -121,6 +121,14 @@ impl AuditChain {
         Ok(chain)
     }
 
+    /// Opens the chain of a folder to look at it, whatever is wrong with it. Nothing is made and nothing mended.
+    pub(crate) fn look(folder: &Path, key: Arc<HashKey>) -> Result<Self, StoreError> {
+        let database = Arc::new(Shared::new(database::open(&folder.join(FILE), &CHAIN)?));
+        let head = HeadKeeper::of_folder(folder);
+        let place = Place { folder: folder.to_owned(), is_ours: false };
+        Ok(Self { database: Mutex::new(Some(database)), head, key, place: Some(place) })
+    }
+
     /// Opens the file and looks at its end.
     fn open_database(&self) -> Result<(), StoreError> {
         let Some(place) = &self.place else { return Ok(()) };
@@ -323,14 +331,29 @@ impl AuditChain {
         })
     }
 
-    /// Somebody who carries entries away has come as far as this.
-    pub fn set_cursor(&self, name: &str, sequence: u64) -> Result<(), StoreError> {
+    /// Somebody who carries entries away has come as far as this entry. Where the chain is another one by now, they
+    /// have not begun with it.
+    pub fn advance_cursor(&self, name: &str, to: &Recorded) -> Result<(), StoreError> {
         self.shared()?.write(|step| {
             step.prepare_cached(
-                "INSERT INTO cursors (name, sequence) VALUES (?1, ?2)
+                "INSERT INTO cursors (name, sequence)
+                 SELECT ?1, sequence FROM entries WHERE sequence = ?2 AND hash = ?3
                  ON CONFLICT (name) DO UPDATE SET sequence = excluded.sequence",
             )?
-            .execute(params![name, i64::try_from(sequence).unwrap_or(i64::MAX)])?;
+            .execute(params![
+                name,
+                i64::try_from(to.sequence).unwrap_or(i64::MAX),
+                &to.hash[..]
+            ])?;
+            Ok(())
+        })
+    }
+
+    /// Somebody who carries entries away is not sure that the last ones have arrived.
+    pub fn step_cursor_back(&self, name: &str, entries: u64) -> Result<(), StoreError> {
+        self.shared()?.write(|step| {
+            step.prepare_cached("UPDATE cursors SET sequence = max(sequence - ?2, 0) WHERE name = ?1")?
+                .execute(params![name, i64::try_from(entries).unwrap_or(i64::MAX)])?;
             Ok(())
         })
     }

@@ -41,6 +41,8 @@ pub enum EntryKind {
     GrantRevoked,
     /// An attempt to pair a page failed.
     PairingFailed,
+    /// So many entries were made that some were lost before they were written.
+    EntriesLost,
     /// The chain before this one could not be used, and was moved aside.
     ChainRestarted,
     /// Grants, used proofs and keys could not be used, and were moved aside.
@@ -52,7 +54,7 @@ pub enum EntryKind {
 
 impl EntryKind {
     /// All that this version writes.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::AgentStarted,
         Self::AgentStopped,
         Self::ReadEnded,
@@ -63,6 +65,7 @@ impl EntryKind {
         Self::GrantGiven,
         Self::GrantRevoked,
         Self::PairingFailed,
+        Self::EntriesLost,
         Self::ChainRestarted,
         Self::StateRestarted,
     ];
@@ -80,6 +83,7 @@ impl EntryKind {
             Self::GrantGiven => "grant-given",
             Self::GrantRevoked => "grant-revoked",
             Self::PairingFailed => "pairing-failed",
+            Self::EntriesLost => "entries-lost",
             Self::ChainRestarted => "chain-restarted",
             Self::StateRestarted => "state-restarted",
             Self::Unknown => "unknown",

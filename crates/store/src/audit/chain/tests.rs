@@ -42,15 +42,7 @@ impl Closed {
     }
 
     fn fault(&self) -> Option<Fault> {
-        let key = Arc::new(HashKey::read_or_make(&self.folder.join("hash.key")).unwrap());
-        let chain = AuditChain {
-            database: Mutex::new(Some(Arc::new(Shared::new(
-                database::open(&self.folder.join(FILE), &CHAIN).unwrap(),
-            )))),
-            head: HeadKeeper::of_folder(&self.folder),
-            key,
-            place: None,
-        };
+        let chain = Store::look_at_audit(&self.folder).unwrap();
         chain.verify().unwrap().fault.map(|fault| fault.fault)
     }
 }
@@ -329,10 +321,17 @@ fn a_cursor_stays_where_it_was_set_and_goes_with_its_chain() {
     let closed = Closed::with_entries(3);
     let store = Store::open(&closed.folder, NOW).unwrap();
     assert_eq!(store.audit().cursor("syslog").unwrap(), 0);
-    store.audit().set_cursor("syslog", 2).unwrap();
+    let entries = store.audit().after(0, 10).unwrap();
+    store.audit().advance_cursor("syslog", &entries[1]).unwrap();
+    // One that is not of this chain moves nothing.
+    store.audit().advance_cursor("syslog", &Recorded { hash: [0; 32], ..entries[2].clone() }).unwrap();
     drop(store);
     let store = Store::open(&closed.folder, NOW).unwrap();
     assert_eq!(store.audit().cursor("syslog").unwrap(), 2);
+    store.audit().step_cursor_back("syslog", 1).unwrap();
+    assert_eq!(store.audit().cursor("syslog").unwrap(), 1);
+    store.audit().step_cursor_back("syslog", 9).unwrap();
+    assert_eq!(store.audit().cursor("syslog").unwrap(), 0);
     drop(store);
     closed.tamper("DELETE FROM entries WHERE sequence = 3");
     let store = Store::open(&closed.folder, NOW).unwrap();
