@@ -36,5 +36,6 @@ mod scopes;
 mod site_backend;
 #[cfg(test)]
 mod sites;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod sockets;
