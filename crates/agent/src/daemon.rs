@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::grant_book::StoredGrants;
 use crate::replays::LastingReplays;
 use crate::trust::TrustHandle;
 use crate::{audit, evidence_key, station};
@@ -141,6 +142,7 @@ fn access(settings: &AgentSettings, store: &Store) -> Access {
         pairing: settings.pairing.clone(),
         handoffs: settings.handoffs.clone(),
         workstation_id: settings.api.workstation_id.clone(),
+        grants: Arc::new(StoredGrants(store.clone())),
         replays: Arc::new(LastingReplays(store.clone())),
         clock: Arc::new(now),
         requests_per_second: settings.api.requests_per_second,

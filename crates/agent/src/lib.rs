@@ -23,6 +23,7 @@ mod browser_policy;
 mod command_line;
 mod daemon;
 mod evidence_key;
+mod grant_book;
 mod logging;
 mod pages_command;
 mod private_file;
