@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use cccd_api::{Access, AgentFacts, Api};
 use cccd_card::{ReaderSource, ScannerSource};
 use cccd_engine::{Engine, EngineOptions, Judge, Witness};
-use cccd_profiles::{AgentSettings, TerminalSettings, UnnamedScanners};
+use cccd_profiles::{AgentSettings, ReaderCatalogue, TerminalSettings, UnnamedScanners};
 use cccd_readers::{
     NfcOptions, NfcSource, PcscOptions, PcscSource, SerialOptions, SerialSource, WorkerProgram,
 };
@@ -229,8 +229,12 @@ pub(crate) fn readers(settings: &AgentSettings) -> Vec<Arc<dyn ReaderSource>> {
     });
     let mut sources: Vec<Arc<dyn ReaderSource>> = vec![Arc::new(pcsc)];
     if !settings.nfc.is_empty() {
-        let (readers, worker) = (settings.nfc.clone(), WorkerProgram::this_program());
-        sources.push(Arc::new(NfcSource::new(NfcOptions { readers, exchange_within, worker })));
+        sources.push(Arc::new(NfcSource::new(NfcOptions {
+            readers: settings.nfc.clone(),
+            exchange_within,
+            worker: WorkerProgram::this_program(),
+            catalogue: ReaderCatalogue::shipped(),
+        })));
     }
     sources
 }

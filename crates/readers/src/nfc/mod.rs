@@ -25,7 +25,7 @@ use cccd_card::{
     CardChannel, ChannelLimits, ReaderEvent, ReaderId, ReaderInfo, ReaderSource, StopSignal, Transport,
     TransportError,
 };
-use cccd_profiles::DeskNfcReader;
+use cccd_profiles::{DeskNfcReader, ReaderCatalogue};
 
 use self::keeper::{Job, Keeper, News};
 pub use self::process::WorkerProgram;
@@ -44,6 +44,15 @@ pub struct NfcOptions {
     pub exchange_within: Duration,
     /// What runs libnfc.
     pub worker: WorkerProgram,
+    /// What is known of reader models.
+    pub catalogue: ReaderCatalogue,
+}
+
+impl NfcOptions {
+    /// What libnfc carries, or less where the model does.
+    fn limits_of(&self, connstring: &str) -> ChannelLimits {
+        self.catalogue.find_libnfc(connstring).map_or(LIMITS, |profile| profile.limits.min(LIMITS))
+    }
 }
 
 /// The readers of this desk that libnfc drives.
@@ -51,7 +60,14 @@ pub struct NfcOptions {
 pub struct NfcSource {
     options: NfcOptions,
     /// How to reach the keepers of the readers that are there now.
-    keepers: Mutex<BTreeMap<ReaderId, Sender<Job>>>,
+    keepers: Mutex<BTreeMap<ReaderId, Reach>>,
+}
+
+/// How to reach a keeper, and what its reader carries.
+#[derive(Debug, Clone)]
+struct Reach {
+    jobs: Sender<Job>,
+    limits: ChannelLimits,
 }
 
 impl NfcSource {
@@ -76,7 +92,7 @@ impl NfcSource {
         }
     }
 
-    fn keepers(&self) -> std::sync::MutexGuard<'_, BTreeMap<ReaderId, Sender<Job>>> {
+    fn keepers(&self) -> std::sync::MutexGuard<'_, BTreeMap<ReaderId, Reach>> {
         self.keepers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -94,13 +110,14 @@ impl ReaderSource for NfcSource {
         std::thread::scope(|scope| {
             for reader in &self.options.readers {
                 let (jobs, inbox) = mpsc::channel();
+                let limits = self.options.limits_of(&reader.connstring);
                 let info = ReaderInfo {
                     id: reader.id(),
                     name: reader.name.clone(),
                     transport: Transport::Nfc,
-                    limits: LIMITS,
+                    limits,
                 };
-                self.keepers().insert(info.id.clone(), jobs);
+                self.keepers().insert(info.id.clone(), Reach { jobs, limits });
                 let keeper = Keeper {
                     info,
                     connstring: &reader.connstring,
@@ -116,8 +133,8 @@ impl ReaderSource for NfcSource {
             drop(telling);
             scope.spawn(|| {
                 while !stop.wait(Duration::MAX) {}
-                for jobs in self.keepers().values() {
-                    let _ = jobs.send(Job::LookUp);
+                for reach in self.keepers().values() {
+                    let _ = reach.jobs.send(Job::LookUp);
                 }
             });
             self.pass_on(&news, tell);
@@ -126,7 +143,7 @@ impl ReaderSource for NfcSource {
     }
 
     fn connect(&self, reader: &ReaderId) -> Result<Box<dyn CardChannel>, TransportError> {
-        let jobs = self.keepers().get(reader).cloned().ok_or(TransportError::ReaderLost)?;
-        Ok(Box::new(channel::connect(jobs, LIMITS, self.options.exchange_within)?))
+        let Reach { jobs, limits } = self.keepers().get(reader).cloned().ok_or(TransportError::ReaderLost)?;
+        Ok(Box::new(channel::connect(jobs, limits, self.options.exchange_within)?))
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use cccd_card::{
     CardChannel, ReaderEvent, ReaderId, ReaderSource, SecretBytes, StopSignal, Transport, TransportError,
 };
-use cccd_profiles::DeskNfcReader;
+use cccd_profiles::{DeskNfcReader, ReaderCatalogue, ReaderProfile};
 use zeroize::Zeroizing;
 
 use super::fault::{self, CODES, Meaning};
@@ -118,6 +118,10 @@ fn play(
 
 impl Bench {
     fn start(plan: Plan) -> Self {
+        Self::start_knowing(plan, ReaderCatalogue::shipped())
+    }
+
+    fn start_knowing(plan: Plan, catalogue: ReaderCatalogue) -> Self {
         let (plan, seen) = (Arc::new(Mutex::new(plan)), Arc::new(Mutex::new(Seen::default())));
         let (plans, notes) = (Arc::clone(&plan), Arc::clone(&seen));
         let worker = WorkerProgram::new(move |_| {
@@ -137,7 +141,8 @@ impl Bench {
         });
         let reader = DeskNfcReader { name: "Desk 1".into(), connstring: "pn532_uart:/nowhere".into() };
         let exchange_within = Duration::from_millis(50);
-        let source = Arc::new(NfcSource::new(NfcOptions { readers: vec![reader], exchange_within, worker }));
+        let readers = vec![reader];
+        let source = Arc::new(NfcSource::new(NfcOptions { readers, exchange_within, worker, catalogue }));
         let (telling, events) = mpsc::channel();
         let stop = StopSignal::default();
         let watching = {
@@ -235,6 +240,19 @@ fn a_reader_is_found_and_its_card_answers() {
     assert_eq!(channel.reset(), Ok(()));
     assert!(bench.requests().windows(2).any(|two| two == ["rest", "find"]), "the field was off");
     assert!(good(channel.transmit(&SELECT)));
+}
+
+#[test]
+fn a_model_that_carries_less_than_libnfc_is_asked_for_no_more() {
+    let profile = "name = 'Little'\nlibnfc = ['pn532_uart:*']\nmax_command = 200\n\
+                   [[seen]]\nwhere = 'nowhere'\nhow = 'published'\nfacts = ['libnfc', 'max_command']";
+    let catalogue = ReaderCatalogue::new(vec![ReaderProfile::parse(profile).unwrap()]);
+    let bench = Bench::start_knowing(Plan { card: true, ..Plan::default() }, catalogue);
+    bench.wait_for_card();
+    let mut channel = bench.connect();
+    assert_eq!((channel.limits().max_command, channel.limits().max_reply), (200, 258));
+    let too_long = channel.transmit(&[0; 201]);
+    assert_eq!(too_long.unwrap_err(), TransportError::CommandTooLong { length: 201, limit: 200 });
 }
 
 #[test]
