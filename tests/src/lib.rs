@@ -16,6 +16,7 @@ pub mod matrix;
 pub mod open_desk;
 pub mod people;
 pub mod quirks;
+pub mod soak;
 
 pub use agent::{AgentUnderTest, Answer, CALLER_TOKEN, OTHER_TOKEN, PAGE_ORIGIN, PAGE_TOKEN};
 pub use cutting_proxy::CuttingProxy;

@@ -16,11 +16,12 @@ use crate::profile_command::ProfileArguments;
 use crate::audit::{self, AuditArguments};
 use crate::scanners_command::ScannersArguments;
 use crate::site_command::{self, SiteArguments};
+use crate::trace::TraceArguments;
 use crate::trust::TrustArguments;
 use crate::verify_command::{self, VerifyArguments};
 use crate::{
     Agent, browser_policy, daemon, evidence_key, logging, pages_command, private_file, profile_command,
-    read_command, scan_command, scanners_command, station, trust,
+    read_command, scan_command, scanners_command, station, trace, trust,
 };
 
 /// Đọc thẻ Căn cước gắn chip · Reads Vietnamese chip ID cards
@@ -79,6 +80,8 @@ enum Command {
     Grants(GrantsArguments),
     /// Tình trạng dịch vụ đang chạy · Say how the running agent is
     Status(StatusArguments),
+    /// Ghi lại và chạy lại một lần đọc · Record how a reading goes, and have it again
+    Trace(TraceArguments),
     /// Quản lý chứng thư CSCA được tin cậy · Manage the trusted CSCA certificates
     Trust(TrustArguments),
     /// Bên nhận dữ liệu được gì · What consumers get of a card: list, check, show, try
@@ -213,6 +216,7 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         Command::Status(arguments) => pages_command::status(&settings, &arguments),
         Command::Trust(arguments) => trust::run(&settings.trust, &settings.store, &arguments),
         Command::Audit(arguments) => audit::run(&settings.store, &arguments),
+        Command::Trace(arguments) => trace::run(&settings, &arguments),
         Command::Profile(arguments) => profile_command::run(&settings, &arguments),
         Command::BrowserPolicy(arguments) => browser_policy::run(&arguments),
         Command::CheckConfig => check_config(&settings),

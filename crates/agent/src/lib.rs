@@ -39,6 +39,7 @@ mod site_command;
 mod socket;
 mod station;
 mod table;
+pub mod trace;
 pub mod trust;
 mod verify_command;
 

@@ -66,6 +66,7 @@ const MAY_USE: [(&str, &[&str]); 19] = [
             "cccd-evidence",
             "cccd-firmware-sim",
             "cccd-profiles",
+            "cccd-readers",
             "cccd-store",
             "cccd-trust",
         ],

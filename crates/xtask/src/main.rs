@@ -32,13 +32,15 @@ cargo xtask COMMAND
              --seed N: another corpus; --frames DIR: a folder with manifest.jsonl instead)
   matrix     every combination the simulator offers, read and judged: a table with counts
              (matrix N: one in N of each row; matrix quirks: the quirks of cards, readers and certificates by number)
+  soak       ten thousand readings in one process, and the memory they leave behind (soak crowd [N [SEED]]: five hundred
+             on six readers at once, with cards pulled out)
   fuzz       every parser of hostile bytes under libFuzzer; needs a nightly toolchain and cargo-fuzz
              ([TARGET]: one of them; --seconds N: how long each, 60 by default)
   schemathesis  the API against docs/openapi.json by more than 2,000 requests; needs python3 and pip
              (--examples N: how many for each operation; --seed N: others)
   openapi    write docs/openapi.json anew
 
-demo, test, check, bench, matrix and fuzz run setup first where something is missing.";
+demo, test, check, bench, matrix, soak and fuzz run setup first where something is missing.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
             _ => setup::setup_if_needed().and_then(|()| bench(rest)),
         },
         "matrix" => setup::setup_if_needed().and_then(|()| matrix(rest)),
+        "soak" => setup::setup_if_needed().and_then(|()| soak(rest)),
         "fuzz" => setup::setup_if_needed().and_then(|()| fuzz::fuzz(rest)),
         "schemathesis" => setup::setup_for_tests().and_then(|()| schemathesis::schemathesis(rest)),
         "openapi" => setup::setup_if_needed().and_then(|()| openapi()),
@@ -134,6 +137,13 @@ fn matrix(rest: &[String]) -> Result<()> {
     let mut tests = cargo(["test", "--workspace", "--locked", "--quiet", "--"]);
     tests.args(names.lines());
     step("the tests of these rows", || run::run(tests))
+}
+
+fn soak(rest: &[String]) -> Result<()> {
+    let mut soak =
+        cargo(["run", "--release", "--locked", "--package", "cccd-tests", "--bin", "cccd-soak", "--"]);
+    soak.args(rest);
+    run::run(soak)
 }
 
 fn openapi() -> Result<()> {
