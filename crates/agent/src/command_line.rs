@@ -10,10 +10,10 @@ use cccd_profiles::{AgentSettings, TokenHash};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use zeroize::Zeroizing;
 
+use crate::audit::{self, AuditArguments};
 use crate::browser_policy::BrowserPolicyArguments;
 use crate::pages_command::{GrantsArguments, PairArguments, StatusArguments};
 use crate::profile_command::ProfileArguments;
-use crate::audit::{self, AuditArguments};
 use crate::scanners_command::ScannersArguments;
 use crate::site_command::{self, SiteArguments};
 use crate::trace::TraceArguments;

@@ -15,7 +15,7 @@ use cccd_profiles::{AgentSettings, ReaderCatalogue, TerminalSettings, UnnamedSca
 use cccd_readers::{
     NfcOptions, NfcSource, PcscOptions, PcscSource, SerialOptions, SerialSource, WorkerProgram,
 };
-use cccd_store::{Entry, EntryKind, Scribe, Store};
+use cccd_store::{Entry, EntryKind, Scribe};
 use cccd_trust::{Basis, Policy, judge};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
@@ -67,8 +67,7 @@ impl Agent {
         let options = EngineOptions { witness: audit::witness(scribe.clone()), ..engine_options(settings) };
         let engine = Engine::start(readers, scanners, options);
         let facts = AgentFacts { version: env!("CARGO_PKG_VERSION").to_owned(), features: Vec::new() };
-        let mut api =
-            Api::new(engine.handle(), access(settings, scribe.store()), facts).keeping(scribe.clone());
+        let mut api = Api::new(engine.handle(), access(settings, &scribe), facts).keeping(scribe.clone());
         let key_file = &settings.evidence.key_file;
         // Readings go on without it: only evidence cannot be had.
         match evidence_key::read_or_make(key_file) {
@@ -135,18 +134,17 @@ impl Agent {
 }
 
 /// Who may call.
-fn access(settings: &AgentSettings, store: &Store) -> Access {
+fn access(settings: &AgentSettings, scribe: &Scribe) -> Access {
     Access {
         callers: settings.callers.clone(),
         sites: settings.sites.clone(),
         pairing: settings.pairing.clone(),
         handoffs: settings.handoffs.clone(),
         workstation_id: settings.api.workstation_id.clone(),
-        grants: Arc::new(StoredGrants(store.clone())),
-        replays: Arc::new(LastingReplays(store.clone())),
+        grants: Arc::new(StoredGrants(scribe.clone())),
+        replays: Arc::new(LastingReplays(scribe.store().clone())),
         clock: Arc::new(now),
         requests_per_second: settings.api.requests_per_second,
-        ..Access::default()
     }
 }
 

@@ -2,12 +2,23 @@
 
 use cccd_api::callers::{BookFault, Grant, GrantBook};
 use cccd_profiles::{Origin, Scope, ScopeSet};
-use cccd_store::{NewGrant, Store, StoreError};
+use cccd_store::{Entry, EntryKind, NewGrant, Scribe, StoreError};
 
 use crate::daemon::now;
 
-/// The book that the store keeps: what is in it outlives a restart.
-pub(crate) struct StoredGrants(pub(crate) Store);
+/// The book that the store keeps: what is in it outlives a restart, and what changes it is audited.
+pub(crate) struct StoredGrants(pub(crate) Scribe);
+
+/// What the audit has of a grant.
+fn entry(kind: EntryKind, grant: &cccd_store::Grant) -> Entry {
+    Entry {
+        caller: Some(grant.label.clone()),
+        origin: Some(grant.origin.clone()),
+        scopes: grant.scopes.split(' ').map(str::to_owned).collect(),
+        ..Entry::new(kind)
+    }
+    .with("grant", &grant.thumbprint)
+}
 
 fn failed(error: &StoreError) -> BookFault {
     tracing::error!(%error, "grants cannot be written");
@@ -29,12 +40,12 @@ fn understood(grant: cccd_store::Grant) -> Option<Grant> {
 impl GrantBook for StoredGrants {
     fn grant(&self, id: &str) -> Option<Grant> {
         // A book that cannot be read lets nobody in.
-        let grant = self.0.grant_by_thumbprint(id).inspect_err(|error| drop(failed(error))).ok()??;
+        let grant = self.0.store().grant_by_thumbprint(id).map_err(|error| failed(&error)).ok()??;
         Some(grant).filter(|grant| grant.revoked.is_none()).and_then(understood)
     }
 
     fn all(&self) -> Vec<Grant> {
-        let grants = self.0.grants().inspect_err(|error| drop(failed(error))).unwrap_or_default();
+        let grants = self.0.store().grants().map_err(|error| failed(&error)).unwrap_or_default();
         grants.into_iter().filter(|grant| grant.counts_at(now())).filter_map(understood).collect()
     }
 
@@ -52,18 +63,27 @@ impl GrantBook for StoredGrants {
             scopes: words.join(" "),
             expires: Some(grant.expires),
         };
-        self.0.add_grant(&new, grant.made).map(drop).map_err(|error| failed(&error))
+        let given = self.0.store().add_grant(&new, grant.made).map_err(|error| failed(&error))?;
+        self.0.enter(entry(EntryKind::GrantGiven, &given));
+        Ok(())
     }
 
     fn revoke(&self, id: &str) -> Result<bool, BookFault> {
-        let found = self.0.grant_by_thumbprint(id).map_err(|error| failed(&error))?;
+        let found = self.0.store().grant_by_thumbprint(id).map_err(|error| failed(&error))?;
         let Some(grant) = found.filter(|grant| grant.counts_at(now())) else { return Ok(false) };
-        self.0.revoke_grant(&grant.id, now()).map(|grant| grant.is_some()).map_err(|error| failed(&error))
+        let revoked = self.0.store().revoke_grant(&grant.id, now()).map_err(|error| failed(&error))?;
+        if let Some(grant) = &revoked {
+            self.0.enter(entry(EntryKind::GrantRevoked, grant));
+        }
+        Ok(revoked.is_some())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use cccd_store::Store;
     use time::Duration;
 
     use super::*;
@@ -82,10 +102,16 @@ mod tests {
     #[test]
     fn a_grant_is_as_it_was_given_after_a_restart_and_gone_once_taken_back() {
         let folder = tempfile::tempdir().unwrap();
-        let open = || StoredGrants(Store::open(&folder.path().join("store"), now()).unwrap());
+        let open = || {
+            let store = Store::open(&folder.path().join("store"), now()).unwrap();
+            StoredGrants(Scribe::start(store, Arc::new(now)).unwrap())
+        };
         let (narrow, wide) = (grant(&[Scope::ReadId]), grant(&[Scope::ReadFull, Scope::Photo]));
-        open().add(narrow).unwrap();
-        open().add(wide.clone()).unwrap();
+        for grant in [&narrow, &wide] {
+            let book = open();
+            book.add(grant.clone()).unwrap();
+            book.0.settle();
+        }
         let book = open();
         let found = book.grant(&wide.id).unwrap();
         assert_eq!((found.scopes.iter().count(), &found.origin), (wide.scopes.iter().count(), &wide.origin));
@@ -94,5 +120,10 @@ mod tests {
         assert!(!book.revoke(&wide.id).unwrap());
         assert_eq!(open().grant(&wide.id), None);
         assert!(open().all().is_empty());
+        book.0.settle();
+        let entries = book.0.store().audit().after(0, 100).unwrap();
+        let kinds: Vec<EntryKind> = entries.iter().map(|recorded| recorded.entry.kind).collect();
+        let (given, revoked) = (EntryKind::GrantGiven, EntryKind::GrantRevoked);
+        assert_eq!(kinds, [given, revoked, given, revoked]);
     }
 }

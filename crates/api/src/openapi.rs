@@ -205,7 +205,9 @@ fn describe_trace(operation: &mut Operation) {
         .name("traceparent")
         .parameter_in(ParameterIn::Header)
         .required(Required::False)
-        .description(Some("The caller's trace (W3C Trace Context). One that is none begins a trace of its own."))
+        .description(Some(
+            "The caller's trace (W3C Trace Context). One that is none begins a trace of its own.",
+        ))
         .schema(Some(text()))
         .build();
     operation.parameters.get_or_insert_default().push(RefOr::T(parameter));

@@ -17,11 +17,11 @@ use crate::site_settings::{RawSite, is_name, sites};
 use crate::terminal_settings::RawTerminal;
 use crate::trust_settings::RawTrust;
 use crate::{
-    AuditSettings, AuditSettingsError, StoreSettings,
-    DeskNfcReader, Handoff, HandoffSettingsError, LocalSettings, LocalSettingsError, NfcSettingsError,
-    NotATokenHash, NotAnOrigin, Origin, PairingSettings, PairingSettingsError, ProfileSettings,
-    ScannerSettings, ScannerSettingsError, Scope, ScopeSet, Site, SiteSettingsError, TerminalSettings,
-    TerminalSettingsError, TokenHash, TrustSettings, TrustSettingsError,
+    AuditSettings, AuditSettingsError, DeskNfcReader, Handoff, HandoffSettingsError, LocalSettings,
+    LocalSettingsError, NfcSettingsError, NotATokenHash, NotAnOrigin, Origin, PairingSettings,
+    PairingSettingsError, ProfileSettings, ScannerSettings, ScannerSettingsError, Scope, ScopeSet, Site,
+    SiteSettingsError, StoreSettings, TerminalSettings, TerminalSettingsError, TokenHash, TrustSettings,
+    TrustSettingsError,
 };
 
 /// The settings as meant.
