@@ -67,6 +67,19 @@ fn session(agent: &AgentUnderTest, backend: &SiteBackend, id: &str) -> (String, 
     unreachable!()
 }
 
+/// How a token is refused, once the agent has time for another wrong one: those before may have been too many.
+fn refusal(ask: impl Fn() -> Answer) -> String {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let answer = ask();
+        if answer.status != 429 {
+            return answer.code().to_owned();
+        }
+        assert!(Instant::now() < deadline);
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn a_token_stays_used_across_a_restart() {
     let backend = SiteBackend::on_ed25519();
@@ -81,7 +94,7 @@ fn a_token_stays_used_across_a_restart() {
         Answer::of(request.send().unwrap())
     };
     assert_eq!(readers(&agent, &session_token).status, 200);
-    assert_eq!(open_session(&agent, &token).code(), "token-replayed");
+    assert_eq!(refusal(|| open_session(&agent, &token)), "token-replayed");
     let log = agent.log();
     for secret in [&token, &session_token, "đăng ký", "lan@his"] {
         assert!(!log.contains(secret), "{secret} is in the log");
@@ -91,8 +104,8 @@ fn a_token_stays_used_across_a_restart() {
     let agent = agent_with_site(folder, &backend);
     // The key is the machine's: the same agent, to whom the token was not new.
     assert_eq!(identity(&agent)["agent_id"], id.as_str());
-    assert_eq!(open_session(&agent, &token).code(), "token-replayed");
-    assert_eq!(readers(&agent, &session_token).code(), "session-expired");
+    assert_eq!(refusal(|| open_session(&agent, &token)), "token-replayed");
+    assert_eq!(refusal(|| readers(&agent, &session_token)), "session-expired");
     let (_, again) = session(&agent, &backend, &id);
     assert_eq!(readers(&agent, &again).status, 200);
 }
