@@ -148,7 +148,7 @@ public static class Checks
         {
             Same("cancelled", (await Agent.StatusAsync(seen.All[0].ReadId)).Problem.Code);
         }
-        var read = await Agent.StartAsync(request, "a key of my own");
+        var read = await Agent.StartAsync(request, "a key of C#'s own");
         await Agent.CancelAsync(read.ReadId);
         await Refused("cancelled", () => Agent.WaitAsync(read.ReadId));
     }

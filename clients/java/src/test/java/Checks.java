@@ -88,7 +88,7 @@ public final class Checks {
         AtomicBoolean stop = new AtomicBoolean();
         ReadRequest request = ReadRequest.can(desk("can")).reader(EMPTY);
         refused("cancelled", () -> AGENT.read(request, read -> stop.set(true), stop::get));
-        String readId = AGENT.start(request, "a key of my own").get("read_id").getAsString();
+        String readId = AGENT.start(request, "a key of Java's own").get("read_id").getAsString();
         AGENT.cancel(readId);
         refused("cancelled", () -> AGENT.await(readId, null, null));
     }
