@@ -12,8 +12,10 @@ use zeroize::Zeroizing;
 
 use crate::audit::{self, AuditArguments};
 use crate::browser_policy::BrowserPolicyArguments;
+use crate::lodging_command::{self, LodgingArguments, RosterArguments};
 use crate::pages_command::{GrantsArguments, PairArguments, StatusArguments};
 use crate::profile_command::ProfileArguments;
+use crate::record_command::{self, RecordArguments};
 use crate::scanners_command::ScannersArguments;
 use crate::site_command::{self, SiteArguments};
 use crate::trace::TraceArguments;
@@ -90,6 +92,12 @@ enum Command {
     BrowserPolicy(BrowserPolicyArguments),
     /// Xem, kiểm tra và xuất nhật ký kiểm toán · Show, check and export the audit chain
     Audit(AuditArguments),
+    /// Mẫu của cổng thông báo lưu trú · Fill the forms of the lodging portal, count guests
+    Lodging(LodgingArguments),
+    /// Danh sách thí sinh, học viên · Look at a roster of candidates or learners
+    Roster(RosterArguments),
+    /// Lập biên bản đọc thẻ (PDF/A) từ chứng cứ · Make a record of a reading, as PDF/A, from evidence
+    Record(RecordArguments),
     /// Kiểm tra tệp cấu hình · Tell whether the settings file can be used
     CheckConfig,
     /// What libnfc runs in; started by the daemon, once for each NFC reader
@@ -217,6 +225,9 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         Command::Trust(arguments) => trust::run(&settings.trust, &settings.store, &arguments),
         Command::Audit(arguments) => audit::run(&settings.store, &arguments),
         Command::Trace(arguments) => trace::run(&settings, &arguments),
+        Command::Lodging(arguments) => lodging_command::lodging(&arguments),
+        Command::Roster(arguments) => lodging_command::roster(&arguments),
+        Command::Record(arguments) => record_command::record(&settings, &arguments),
         Command::Profile(arguments) => profile_command::run(&settings, &arguments),
         Command::BrowserPolicy(arguments) => browser_policy::run(&arguments),
         Command::CheckConfig => check_config(&settings),

@@ -91,8 +91,8 @@ pub(crate) fn run(settings: &AgentSettings, arguments: &ProfileArguments) -> Res
     }
 }
 
-/// A name that is a path is one.
-fn named_or_in_file(settings: &AgentSettings, named: &str) -> Result<ConsumerProfile> {
+/// A profile by its name, or in a file: a name that is a path is one.
+pub(crate) fn named_or_in_file(settings: &AgentSettings, named: &str) -> Result<ConsumerProfile> {
     let path = Path::new(named);
     if path.extension().is_some() || path.components().count() > 1 {
         return profile_in(path);
@@ -189,7 +189,7 @@ fn try_out(settings: &AgentSettings, arguments: &TryArguments) -> Result<ExitCod
         let reading = InventedReading::new(arguments.verdict.into());
         return tell(&disclose(&profile, &reading.subject(), key.as_ref())?);
     };
-    let Reread { opened, verdict } = reread(settings, file, arguments.anchors.as_deref())?;
+    let Reread { opened, verdict, .. } = reread(settings, file, arguments.anchors.as_deref())?;
     if opened.evidence.files.is_empty() {
         bail!("chứng cứ không có dữ liệu · the evidence holds no groups: fetch it with ?groups=true");
     }

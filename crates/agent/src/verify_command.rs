@@ -73,6 +73,8 @@ pub(crate) fn verify(settings: &AgentSettings, arguments: &VerifyArguments) -> R
 pub(crate) struct Reread {
     pub(crate) opened: OpenedEvidence,
     pub(crate) verdict: Verdict,
+    /// The file, byte for byte.
+    pub(crate) text: Zeroizing<String>,
 }
 
 /// Opens a file and judges what is in it, by a folder of certificates or by this machine's trust store.
@@ -84,7 +86,7 @@ pub(crate) fn reread(settings: &AgentSettings, file: &Path, anchors: Option<&Pat
         None => Known::installed(settings)?,
     };
     let verdict = known.judge(&opened).verdict;
-    Ok(Reread { opened, verdict })
+    Ok(Reread { opened, verdict, text })
 }
 
 fn read_text(path: &Path) -> Result<Zeroizing<String>> {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::run::{cargo, output, text};
 
 /// Each room and the rooms it may use, without tests.
-const MAY_USE: [(&str, &[&str]); 19] = [
+const MAY_USE: [(&str, &[&str]); 20] = [
     ("cccd-card", &[]),
     ("cccd-document", &["cccd-card"]),
     ("cccd-curve", &[]),
@@ -22,6 +22,7 @@ const MAY_USE: [(&str, &[&str]); 19] = [
     ("cccd-store", &[]),
     ("cccd-engine", &["cccd-card", "cccd-document", "cccd-emrtd", "cccd-profiles", "cccd-qr", "cccd-trust"]),
     ("cccd-consumers", &["cccd-card", "cccd-document", "cccd-profiles", "cccd-trust"]),
+    ("cccd-exports", &["cccd-consumers", "cccd-document"]),
     (
         "cccd-api",
         &[
@@ -46,6 +47,7 @@ const MAY_USE: [(&str, &[&str]); 19] = [
             "cccd-emrtd",
             "cccd-engine",
             "cccd-evidence",
+            "cccd-exports",
             "cccd-jose",
             "cccd-profiles",
             "cccd-readers",

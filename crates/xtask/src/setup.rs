@@ -10,7 +10,7 @@ use crate::run::{run, step};
 type Package = (&'static str, &'static str);
 
 /// What everything needs.
-const PACKAGES: [Package; 14] = [
+const PACKAGES: [Package; 15] = [
     ("gcc", "links everything, builds the C parts of dependencies"),
     ("pkg-config", "finds the libraries below"),
     ("libpcsclite-dev", "the agent talks to PC/SC readers"),
@@ -22,6 +22,7 @@ const PACKAGES: [Package; 14] = [
     ("libccid", "the reader driver in it"),
     ("curl", "the test that runs the commands of docs/callers.md"),
     ("openssl", "the same: it signs as a site's backend would"),
+    ("poppler-utils", "reads the PDFs again that records of readings are"),
     ("softhsm2", "a token that is software, for the test that keeps a station's key in one"),
     ("chromium", "the browser that tests drive, without a window"),
     ("chromium-driver", "drives it"),
@@ -163,8 +164,8 @@ fn elsewhere() -> String {
         PACKAGES.iter().map(|(name, purpose)| format!("  {name:<16} {purpose}")).collect();
     format!(
         "this machine has no apt, so install the equals of these Debian packages yourself:\n{}\n\
-         Fedora: dnf install gcc pkgconf-pkg-config pcsc-lite-devel libnfc-devel clang-devel libnfc openssl-devel pcsc-lite pcsc-lite-ccid softhsm\n\
-         Arch:   pacman -S gcc pkgconf pcsclite libnfc clang openssl ccid softhsm",
+         Fedora: dnf install gcc pkgconf-pkg-config pcsc-lite-devel libnfc-devel clang-devel libnfc openssl-devel pcsc-lite pcsc-lite-ccid softhsm poppler-utils\n\
+         Arch:   pacman -S gcc pkgconf pcsclite libnfc clang openssl ccid softhsm poppler",
         packages.join("\n")
     )
 }
