@@ -181,6 +181,7 @@ impl ScannerSource for SerialSource {
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
+    use std::collections::BTreeSet;
     use std::path::PathBuf;
 
     use cccd_firmware_sim::scanner::SerialScanner;
@@ -202,16 +203,19 @@ mod tests {
         SerialPortFound { stable: Some(port.clone()), port, usb: Some(usb) }
     }
 
-    /// Runs a source until `count` codes were scanned, and gives all that it told.
-    fn told(settings: &str, count: usize) -> Vec<ScannerEvent> {
+    /// Runs a source until all these codes were scanned, and gives all that it told.
+    fn told(settings: &str, codes: &[&str]) -> Vec<ScannerEvent> {
         let scanners = AgentSettings::parse(settings).unwrap().scanners;
         let source = SerialSource { list: listed, ..SerialSource::new(SerialOptions { scanners }) };
-        let (stop, mut events, mut scanned) = (StopSignal::default(), Vec::new(), 0);
+        let (stop, mut events) = (StopSignal::default(), Vec::new());
+        let mut awaited: BTreeSet<&[u8]> = codes.iter().map(|code| code.as_bytes()).collect();
         source.watch(
             &mut |event| {
-                scanned += usize::from(matches!(event, ScannerEvent::Scanned { .. }));
+                if let ScannerEvent::Scanned { payload, .. } = &event {
+                    awaited.remove(payload.as_slice());
+                }
                 events.push(event);
-                if scanned == count {
+                if awaited.is_empty() {
                     stop.raise();
                 }
             },
@@ -249,14 +253,17 @@ mod tests {
             port(at("d"), 0x1D03, None),
         ];
         let named = "[[scanner]]\nname = 'Second'\nusb = '1eab:1d06'\nusb_serial = 'S2'\n";
-        let events = told(named, 1);
+        let events = told(named, &["from b"]);
         assert_eq!(scanned(&events), [("second", &b"from b"[..])].into());
 
         for scanner in &scanners {
             let name = scanner.link().file_name().unwrap().to_str().unwrap();
             scanner.scan(format!("again from {name}").as_bytes()).unwrap();
         }
-        let events = told(&format!("[scanners]\ntake_unnamed = true\n{named}"), 4);
+        let events = told(
+            &format!("[scanners]\ntake_unnamed = true\n{named}"),
+            &["again from a", "again from b", "again from c"],
+        );
         let by_name = scanned(&events);
         assert_eq!(by_name.get("second"), Some(&&b"again from b"[..]));
         assert_eq!(by_name.get("newland-scanner-1eab-1d06-s1"), Some(&&b"again from a"[..]));
