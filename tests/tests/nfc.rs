@@ -256,9 +256,17 @@ fn a_worker_that_is_killed_or_stands_still_is_a_lost_reader_that_comes_back() {
             assert_eq!(reading.join().unwrap().code(), code);
             drop(hold);
         });
-        // The card still lies there.
-        agent.wait_for_card("NFC 0", true);
-        assert_eq!(agent.read(&request(&id)).result()["record"]["number"]["value"], "000090123456");
+        // The card still lies there. It takes a moment until the reader is known to be lost, and until it is back.
+        let since = Instant::now();
+        let read = loop {
+            agent.wait_for_card("NFC 0", true);
+            let answer = agent.read(&request(&id));
+            if answer.status == 200 {
+                break answer.result();
+            }
+            assert!(since.elapsed().as_secs() < 60, "{}", answer.code());
+        };
+        assert_eq!(read["record"]["number"]["value"], "000090123456");
         drop(reader.remove());
         agent.wait_for_card("NFC 0", false);
     }
