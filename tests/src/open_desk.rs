@@ -37,9 +37,10 @@ impl OpenDesk {
     pub fn start() -> Self {
         let folder = TempDir::new().unwrap();
         let mut text = format!(
-            "[api]\nlisten = '127.0.0.1:0'\n[evidence]\nkey_file = '{}'\n[trust]\ndirectory = '{}'\n",
+            "[api]\nlisten = '127.0.0.1:0'\n[evidence]\nkey_file = '{}'\n[trust]\ndirectory = '{}'\n[store]\nfolder = '{}'\n",
             folder.path().join("evidence-key.json").display(),
-            folder.path().join("trust").display()
+            folder.path().join("trust").display(),
+            folder.path().join("store").display()
         );
         for (name, token, more) in [
             ("clinic", CALLER_TOKEN, "scopes = ['evidence', 'scan']".to_owned()),

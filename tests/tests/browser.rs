@@ -76,10 +76,11 @@ impl Desk {
         let hash = TokenHash::of(PAGE_TOKEN).to_hex();
         let text = format!(
             "[api]\nlisten = '127.0.0.1:0'\n[evidence]\nkey_file = '{}'\n[trust]\ndirectory = '{}'\n\
-             [admin]\nsocket = '{}'\n\
+             [store]\nfolder = '{}'\n[admin]\nsocket = '{}'\n\
              [[caller]]\nname = 'page'\ntoken_sha256 = '{hash}'\norigins = ['{page_origin}']\n{more}\n",
             path("key.json"),
             path("trust"),
+            path("store"),
             path("admin.sock"),
         );
         std::fs::write(folder.path().join("agent.toml"), &text).unwrap();
