@@ -8,12 +8,14 @@
 pub mod agent;
 pub mod browser;
 pub mod card_time;
+pub mod consumers;
 pub mod cutting_proxy;
 pub mod held_card;
 pub mod judged;
 pub mod manual;
 pub mod matrix;
 pub mod open_desk;
+pub mod outbox;
 pub mod people;
 pub mod quirks;
 pub mod soak;

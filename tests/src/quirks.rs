@@ -203,6 +203,7 @@ fn read(engine: &Engine, key: AccessKey) -> Result<Result<Arc<Reading>, ReadFail
         nonce: None,
         expect: None,
         biometrics: Biometrics::NONE,
+        under: None,
         groups: every_group(),
         fields: FieldSet::ALL,
         wait_for_card: None,

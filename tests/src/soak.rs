@@ -143,6 +143,7 @@ fn read(
         biometrics: Biometrics::NONE,
         groups: every_group(),
         fields: FieldSet::ALL,
+        under: None,
         wait_for_card: None,
     };
     let view = match handle.submit(request).blocking_recv()? {

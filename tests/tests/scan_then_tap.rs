@@ -93,6 +93,7 @@ fn reading(access: AccessPlan, reader: Option<ReaderId>) -> ReadRequest {
         groups: FieldSet::ALL.groups(),
         fields: FieldSet::ALL,
         biometrics: Biometrics::NONE,
+        under: None,
         nonce: None,
         expect: None,
         wait_for_card: None,

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::audit::{self, AuditArguments};
 use crate::browser_policy::BrowserPolicyArguments;
 use crate::lodging_command::{self, LodgingArguments, RosterArguments};
+use crate::outbox_command::{self, OutboxArguments};
 use crate::pages_command::{GrantsArguments, PairArguments, StatusArguments};
 use crate::profile_command::ProfileArguments;
 use crate::record_command::{self, RecordArguments};
@@ -59,6 +60,8 @@ enum Command {
     Scan(ScanArguments),
     /// Kiểm tra chứng cứ, không cần thẻ và mạng · Judge evidence again, with no card and no network
     Verify(VerifyArguments),
+    /// Lập biên bản đọc thẻ (PDF/A) từ chứng cứ · Make a record of a reading, as PDF/A, from evidence
+    Record(RecordArguments),
     /// In khóa công khai của máy này · Print this machine's public key, which its evidence is signed with
     EvidenceKey,
     /// Liệt kê đầu đọc · List the readers of this machine
@@ -92,12 +95,12 @@ enum Command {
     BrowserPolicy(BrowserPolicyArguments),
     /// Xem, kiểm tra và xuất nhật ký kiểm toán · Show, check and export the audit chain
     Audit(AuditArguments),
+    /// Kết quả chưa gửi được · Results on their way to other systems: list, retry, drop
+    Outbox(OutboxArguments),
     /// Mẫu của cổng thông báo lưu trú · Fill the forms of the lodging portal, count guests
     Lodging(LodgingArguments),
     /// Danh sách thí sinh, học viên · Look at a roster of candidates or learners
     Roster(RosterArguments),
-    /// Lập biên bản đọc thẻ (PDF/A) từ chứng cứ · Make a record of a reading, as PDF/A, from evidence
-    Record(RecordArguments),
     /// Kiểm tra tệp cấu hình · Tell whether the settings file can be used
     CheckConfig,
     /// What libnfc runs in; started by the daemon, once for each NFC reader
@@ -214,6 +217,7 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         Command::Read(arguments) => read_command::read(&settings, &arguments),
         Command::Scan(arguments) => scan_command::scan(&arguments),
         Command::Verify(arguments) => verify_command::verify(&settings, &arguments),
+        Command::Record(arguments) => record_command::record(&settings, &arguments),
         Command::EvidenceKey => evidence_key(&settings),
         Command::Readers => read_command::list_readers(&settings),
         Command::Scanners(arguments) => scanners_command::run(&settings, &arguments),
@@ -227,7 +231,7 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         Command::Trace(arguments) => trace::run(&settings, &arguments),
         Command::Lodging(arguments) => lodging_command::lodging(&arguments),
         Command::Roster(arguments) => lodging_command::roster(&arguments),
-        Command::Record(arguments) => record_command::record(&settings, &arguments),
+        Command::Outbox(arguments) => outbox_command::run(&settings, &arguments),
         Command::Profile(arguments) => profile_command::run(&settings, &arguments),
         Command::BrowserPolicy(arguments) => browser_policy::run(&arguments),
         Command::CheckConfig => check_config(&settings),

@@ -4,12 +4,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::grant_book::StoredGrants;
+use crate::outbox_desk;
+use crate::profile_shelf::ProfileShelf;
 use crate::replays::LastingReplays;
 use crate::trust::TrustHandle;
 use crate::{audit, evidence_key, station};
 use anyhow::{Context as _, Result};
-use cccd_api::{Access, AgentFacts, Api};
+use cccd_api::{Access, AgentFacts, Api, ProfileSource as _};
 use cccd_card::{ReaderSource, ScannerSource};
+use cccd_delivery::Carriers;
 use cccd_engine::{Engine, EngineOptions, Judge, Witness};
 use cccd_profiles::{AgentSettings, ReaderCatalogue, TerminalSettings, UnnamedScanners};
 use cccd_readers::{
@@ -30,6 +33,7 @@ pub struct Agent {
     server: JoinHandle<()>,
     stop: oneshot::Sender<()>,
     engine: Engine,
+    carriers: Option<Carriers>,
     /// The doors that are no port.
     #[cfg(unix)]
     sockets: Vec<crate::socket::Served>,
@@ -74,6 +78,24 @@ impl Agent {
             Ok(key) => api = api.signing_with(Arc::new(key)),
             Err(error) => tracing::warn!("no evidence can be signed: {error:#}"),
         }
+        let shelf = ProfileShelf::open(&settings.profiles.directory);
+        for name in settings.callers.iter().flat_map(|caller| &caller.profiles) {
+            if shelf.find(name).is_none_or(|ready| ready.lacks_key()) {
+                tracing::warn!(
+                    profile = name,
+                    "granted to a caller and cannot be used: see `cccd-agent profile list`"
+                );
+            }
+        }
+        api = api.reading_under(Arc::new(shelf));
+        let started = {
+            let _runtime = runtime.enter();
+            outbox_desk::start(settings)?
+        };
+        let carriers = started.map(|(desk, carriers)| {
+            api = api.clone().delivering(Arc::new(desk));
+            carriers
+        });
         #[cfg(unix)]
         let sockets = runtime.block_on(async { crate::socket::serve(&settings.local, &api) })?;
         let (stop, stopped) = oneshot::channel();
@@ -93,6 +115,7 @@ impl Agent {
             stop,
             engine,
             scribe,
+            carriers,
             #[cfg(unix)]
             sockets,
         })
@@ -116,6 +139,7 @@ impl Agent {
             stop,
             engine,
             scribe,
+            carriers,
             #[cfg(unix)]
             sockets,
             ..
@@ -130,6 +154,10 @@ impl Agent {
         }
         scribe.enter(Entry::new(EntryKind::AgentStopped));
         scribe.close();
+        // Last: what the final answers put in is carried on after a restart.
+        if let Some(carriers) = carriers {
+            runtime.block_on(carriers.stop());
+        }
     }
 }
 

@@ -53,6 +53,7 @@ pub(crate) fn read(settings: &AgentSettings, arguments: &ReadArguments) -> Resul
         groups: every_group(),
         fields: FieldSet::ALL,
         biometrics: arguments.biometrics.iter().copied().map(Biometric::from).collect(),
+        under: None,
         nonce: None,
         expect: None,
         wait_for_card: arguments.wait.map(Duration::from_secs),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
+use cccd_consumers::ReadyProfile;
 use cccd_engine::EngineHandle;
 use cccd_evidence::AgentKey;
 use cccd_store::Scribe;
@@ -31,6 +32,48 @@ pub struct AgentFacts {
     pub features: Vec<&'static str>,
 }
 
+/// Where consumer profiles are had from, as they are at the moment.
+pub trait ProfileSource: Send + Sync {
+    /// The profile of this name.
+    fn find(&self, name: &str) -> Option<Arc<ReadyProfile>>;
+}
+
+/// Where results are put that other systems are to get.
+pub trait Deliveries: Send + Sync {
+    /// Whether there is a target of this name.
+    fn has(&self, target: &str) -> bool;
+
+    /// Keeps a result for a target until it has arrived; the same key again changes nothing. Blocks for as long as the
+    /// disk takes.
+    fn put(&self, target: &str, key: &str, body: &[u8]) -> Result<(), NotKept>;
+}
+
+/// A result could not be kept for delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotKept;
+
+/// There are no targets.
+struct NoDeliveries;
+
+impl Deliveries for NoDeliveries {
+    fn has(&self, _: &str) -> bool {
+        false
+    }
+
+    fn put(&self, _: &str, _: &str, _: &[u8]) -> Result<(), NotKept> {
+        Err(NotKept)
+    }
+}
+
+/// There are none.
+struct NoProfiles;
+
+impl ProfileSource for NoProfiles {
+    fn find(&self, _: &str) -> Option<Arc<ReadyProfile>> {
+        None
+    }
+}
+
 /// The local API over an engine.
 #[derive(Clone)]
 pub struct Api {
@@ -45,6 +88,8 @@ pub struct Api {
     facts: AgentFacts,
     evidence_key: Option<Arc<AgentKey>>,
     scribe: Option<Scribe>,
+    profiles: Arc<dyn ProfileSource>,
+    deliveries: Arc<dyn Deliveries>,
 }
 
 /// What every handler shares.
@@ -64,6 +109,8 @@ pub(crate) struct Shared {
     pub(crate) evidence_key: Option<Arc<AgentKey>>,
     /// What outlives a restart, and who writes the audit chain.
     pub(crate) scribe: Option<Scribe>,
+    pub(crate) profiles: Arc<dyn ProfileSource>,
+    pub(crate) deliveries: Arc<dyn Deliveries>,
     /// Places in which a picture is taken in and decoded.
     pub(crate) pictures: Arc<Semaphore>,
     closing: watch::Receiver<bool>,
@@ -105,6 +152,8 @@ impl Api {
             facts,
             evidence_key: None,
             scribe: None,
+            profiles: Arc::new(NoProfiles),
+            deliveries: Arc::new(NoDeliveries),
         }
     }
 
@@ -118,6 +167,16 @@ impl Api {
     /// such keys are refused.
     pub fn keeping(self, scribe: Scribe) -> Self {
         Self { scribe: Some(scribe), ..self }
+    }
+
+    /// The same, reading under these profiles. Without any, nobody can.
+    pub fn reading_under(self, profiles: Arc<dyn ProfileSource>) -> Self {
+        Self { profiles, ..self }
+    }
+
+    /// The same, delivering what profiles say to these targets.
+    pub fn delivering(self, deliveries: Arc<dyn Deliveries>) -> Self {
+        Self { deliveries, ..self }
     }
 
     /// The paths, for a server that listens on `port`: a request that names another host is refused.
@@ -152,6 +211,8 @@ impl Api {
             evidence_key: self.evidence_key.clone(),
             scribe: self.scribe.clone(),
             pictures: self.pictures.clone(),
+            profiles: self.profiles.clone(),
+            deliveries: self.deliveries.clone(),
             closing,
         }))
     }

@@ -6,6 +6,7 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 use cccd_engine::{Errand, Scan};
+use cccd_profiles::ConsumerProfile;
 use cccd_store::{Entry, EntryKind};
 use http::{HeaderMap, StatusCode, header};
 
@@ -68,10 +69,22 @@ pub(crate) fn errand(caller: &Caller) -> Errand {
         caller_kind: Some(caller.kind.as_str()),
         origin: text(&caller.origin),
         process: text(&caller.process),
+        profile: None,
         purpose: text(&caller.purpose),
         legal_basis: text(&caller.legal_basis),
         scopes: caller.scopes.iter().map(|scope| scope.to_string()).collect(),
         trace_id: current_trace_id(),
+    }
+}
+
+/// The same for a reading under a profile, which says what for and by what right where the caller does not.
+pub(crate) fn errand_under(caller: &Caller, profile: &ConsumerProfile) -> Errand {
+    let Errand { purpose, legal_basis, .. } = errand(caller);
+    Errand {
+        profile: Some(profile.name.clone()),
+        purpose: purpose.or_else(|| Some(profile.purpose.vi.clone())),
+        legal_basis: legal_basis.or_else(|| Some(profile.legal_basis.vi.clone())),
+        ..errand(caller)
     }
 }
 

@@ -129,6 +129,9 @@ pub(crate) enum Fault {
     BiometricAbsent,
     ScopeMissing,
     EvidenceUnavailable,
+    ProfileNotGranted,
+    ProfileUnavailable,
+    OutboxUnavailable,
     ImageUnusable,
     CodeNotFound,
     ScanNotFound,
@@ -139,7 +142,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 47] = [
+    pub(crate) const ALL: [Self; 50] = [
         Self::TokenMissing,
         Self::TokenWrong,
         Self::SessionRequired,
@@ -181,6 +184,9 @@ impl Fault {
         Self::BiometricAbsent,
         Self::ScopeMissing,
         Self::EvidenceUnavailable,
+        Self::ProfileNotGranted,
+        Self::ProfileUnavailable,
+        Self::OutboxUnavailable,
         Self::ImageUnusable,
         Self::CodeNotFound,
         Self::ScanNotFound,
@@ -232,6 +238,9 @@ impl Fault {
             Self::BiometricAbsent => "biometric-absent",
             Self::ScopeMissing => "scope-missing",
             Self::EvidenceUnavailable => "evidence-unavailable",
+            Self::ProfileNotGranted => "profile-not-granted",
+            Self::ProfileUnavailable => "profile-unavailable",
+            Self::OutboxUnavailable => "outbox-unavailable",
             Self::ImageUnusable => "image-unusable",
             Self::CodeNotFound => "code-not-found",
             Self::ScanNotFound => "scan-not-found",
@@ -1102,6 +1111,59 @@ pub static PROBLEMS: &[Problem] = &[
         remedy: Text {
             vi: "Nếu phần mềm cần quyền này, thêm vào `scopes` của nó trong tệp cấu hình rồi khởi động lại.",
             en: "If the caller needs it, add it to its `scopes` in the settings file and restart.",
+        },
+    },
+    Problem {
+        code: "profile-not-granted",
+        status: 403,
+        actor: Actor::Admin,
+        retry: Retry::Useless,
+        title: Text {
+            vi: "Phần mềm gọi không được đọc theo hồ sơ này",
+            en: "The caller may not read under this profile",
+        },
+        cause: Text {
+            vi: "Cấu hình không cấp hồ sơ này cho phần mềm gọi.",
+            en: "The settings do not grant this profile to the caller.",
+        },
+        remedy: Text {
+            vi: "Nếu phần mềm cần hồ sơ này, thêm tên hồ sơ vào `profiles` của nó trong tệp cấu hình rồi khởi động lại.",
+            en: "If the caller needs it, add its name to the caller's `profiles` in the settings file and restart.",
+        },
+    },
+    Problem {
+        code: "profile-unavailable",
+        status: 503,
+        actor: Actor::Admin,
+        retry: Retry::Useless,
+        title: Text {
+            vi: "Hồ sơ chưa dùng được trên máy này",
+            en: "The profile cannot be used on this machine",
+        },
+        cause: Text {
+            vi: "Không có hồ sơ tên này, tệp của nó sai, hoặc thiếu khóa tạo bí danh mà nó cần; nhật ký nói lý do.",
+            en: "There is no profile of this name, its file is wrong, or the key of its pseudonyms is missing; the log says which.",
+        },
+        remedy: Text {
+            vi: "Chạy `cccd-agent profile list` và `cccd-agent profile check`; với hồ sơ tạo bí danh, đặt khóa vào tệp ghi ở `token.key_file`.",
+            en: "Run `cccd-agent profile list` and `cccd-agent profile check`; for a profile that makes pseudonyms, put the key where its `token.key_file` says.",
+        },
+    },
+    Problem {
+        code: "outbox-unavailable",
+        status: 503,
+        actor: Actor::Admin,
+        retry: Retry::Worthwhile,
+        title: Text {
+            vi: "Không lưu được kết quả để gửi đi", en: "The result cannot be kept for delivery"
+        },
+        cause: Text {
+            vi: "Hồ sơ yêu cầu gửi kết quả đến hệ thống khác, nhưng hộp gửi trên máy này không ghi được: đĩa đầy hoặc hỏng; nhật ký nói lý do.",
+            en: "The profile has results delivered to another system, and the outbox of this machine cannot be written: the disk is full or faulty; the log says which.",
+        },
+        remedy: Text {
+            vi: "Giải phóng đĩa, xem `cccd-agent outbox list`, rồi lấy kết quả lại.",
+            en: "Free the disk, look at `cccd-agent outbox list`, then fetch the result again.",
         },
     },
     Problem {

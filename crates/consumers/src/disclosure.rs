@@ -12,6 +12,8 @@ use crate::{PseudonymKey, Shaped, Subject, demand};
 pub struct Disclosure {
     /// Under which profile.
     pub profile: String,
+    /// The targets of the settings that get it, too.
+    pub deliver: Vec<String>,
     /// What the profile demands, and whether it is met.
     pub demands: Vec<DemandOutcome>,
     /// The consumer's object; `None` where a demand is not met that refuses it.
@@ -69,7 +71,7 @@ pub fn disclose(
         .collect();
     let refused = demands.iter().any(|outcome| !outcome.met && outcome.otherwise == Otherwise::Refuse);
     let output = (!refused).then(|| Renderer { profile, subject, fields: &fields, key }.body());
-    Ok(Disclosure { profile: profile.name.clone(), demands, output })
+    Ok(Disclosure { profile: profile.name.clone(), deliver: profile.deliver.clone(), demands, output })
 }
 
 #[cfg(test)]

@@ -105,6 +105,8 @@ fn converse_and_judge(
         biometrics,
         verdict,
         hashes,
+        under: job.under.clone(),
+        code: job.under.as_ref().and_then(|_| job.access.scanned.clone()),
         scan_agrees,
         expected,
         evidence,

@@ -364,6 +364,7 @@ impl Desk {
                 nonce: request.nonce,
                 groups: request.groups,
                 fields: request.fields,
+                under: request.under,
                 expect: request.expect,
                 biometrics: request.biometrics,
                 call_off: call_off.clone(),

@@ -18,9 +18,11 @@ pub struct Errand {
     pub origin: Option<String>,
     /// The program the request came from, as far as the system tells.
     pub process: Option<String>,
-    /// What for, in the caller's words.
+    /// Under which consumer's profile.
+    pub profile: Option<String>,
+    /// What for, in the caller's words or its profile's.
     pub purpose: Option<String>,
-    /// By what right, in the caller's words.
+    /// By what right, in the caller's words or its profile's.
     pub legal_basis: Option<String>,
     /// What the caller may do.
     pub scopes: Vec<String>,

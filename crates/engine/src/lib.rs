@@ -18,6 +18,7 @@
 //!     fields: FieldSet::ALL,
 //!     groups: FieldSet::ALL.groups(),
 //!     biometrics: Biometrics::NONE,
+//!     under: None,
 //!     nonce: None,
 //!     expect: None,
 //!     wait_for_card: None,
@@ -58,5 +59,5 @@ pub use lease::{LEASE_SECONDS, LeaseEnd, LeaseView, NoLease};
 pub use picture::{PictureCode, codes_in_picture};
 pub use random_id::{ReadId, ScanId};
 pub use reading::{Effort, PartialReading, Phase, ReadState, ReadView, Reading};
-pub use request::{CallerId, ReadRequest, every_group};
+pub use request::{CallerId, ReadRequest, UnderProfile, every_group};
 pub use scan::{Scan, ScanNotHere, ScanReach};

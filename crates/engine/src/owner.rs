@@ -13,7 +13,7 @@ use cccd_document::{AccessPlan, Biometrics, Expectation, FieldSet, FileId, FileO
 use crate::conversation;
 use crate::engine::Message;
 use crate::learned::Learned;
-use crate::{EngineOptions, ReadFailure, ReadId};
+use crate::{EngineOptions, ReadFailure, ReadId, UnderProfile};
 
 /// Raised by the engine to end a reading before its time.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +36,7 @@ pub(crate) struct Job {
     pub(crate) nonce: Option<Vec<u8>>,
     pub(crate) groups: BTreeSet<FileId>,
     pub(crate) fields: FieldSet,
+    pub(crate) under: Option<UnderProfile>,
     pub(crate) expect: Option<Expectation>,
     pub(crate) biometrics: Biometrics,
     pub(crate) call_off: CallOff,

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use cccd_card::ReaderId;
-use cccd_document::{CitizenRecord, Comparison, Evidence, FieldSet, Portrait};
+use cccd_document::{CitizenRecord, Comparison, Evidence, FieldSet, Portrait, QrRecord};
 use cccd_trust::{GroupHash, Verdict};
 use time::OffsetDateTime;
 
-use crate::{BiometricReading, CallerId, ReadFailure, ReadId};
+use crate::{BiometricReading, CallerId, ReadFailure, ReadId, UnderProfile};
 
 /// A reading as seen from outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,6 +88,10 @@ pub struct Reading {
     pub verdict: Verdict,
     /// Each group's hash against the one in EF.SOD.
     pub hashes: Vec<GroupHash>,
+    /// The consumer's profile it was made under.
+    pub under: Option<UnderProfile>,
+    /// The scanned code that opened the chip, where a profile may need it.
+    pub code: Option<Box<QrRecord>>,
     /// Whether the scanned code that opened the chip says the same as the chip; `None` where none did.
     pub scan_agrees: Option<bool>,
     /// How the card compares with what its caller expects; `None` where they expect nothing.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cccd_card::ReaderId;
-use cccd_document::{AccessPlan, Biometrics, Expectation, FieldSet, FileId};
+use cccd_document::{AccessPlan, Biometrics, Expectation, FieldSet, FileId, InsuranceRecord};
 
 /// The groups that say who the person is, the face among them: all that can be asked for without further rights.
 pub fn every_group() -> BTreeSet<FileId> {
@@ -38,6 +38,16 @@ impl CallerId {
     }
 }
 
+/// Under which consumer's profile a reading is made, and what was scanned beside for it. The engine reads the groups
+/// it is told and hands this on: what the consumer gets of them is decided where profiles are applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnderProfile {
+    /// The profile's name.
+    pub profile: Arc<str>,
+    /// The health insurance card that was scanned beside.
+    pub insurance: Option<Box<InsuranceRecord>>,
+}
+
 /// One reading, asked for.
 #[derive(Debug, Clone)]
 pub struct ReadRequest {
@@ -55,6 +65,8 @@ pub struct ReadRequest {
     /// Which of fingerprints and irises are wanted. Those that are not are left untouched; for the others the
     /// machine must be a certified station, or they stay locked.
     pub biometrics: Biometrics,
+    /// The consumer's profile; `None` for a reading of its own.
+    pub under: Option<UnderProfile>,
     /// What the chip shall sign over in active authentication: whoever drew it learns that the chip was
     /// present for this reading. Without one the challenge is drawn here.
     pub nonce: Option<Vec<u8>>,

@@ -67,6 +67,7 @@ impl Desk {
             groups: every_group(),
             fields: FieldSet::ALL,
             biometrics: Biometrics::NONE,
+            under: None,
             nonce: None,
             expect: None,
             wait_for_card: None,

@@ -33,6 +33,7 @@ mod scanner_settings;
 mod scope;
 mod settings;
 mod site_settings;
+mod target_settings;
 mod terminal_settings;
 mod token;
 mod trust_settings;
@@ -49,7 +50,7 @@ pub use local_settings::{LocalProgram, LocalSettings, LocalSettingsError};
 pub use nfc_settings::{DeskNfcReader, NfcSettingsError};
 pub use origin::{NotAnOrigin, Origin};
 pub use pairing_settings::{PairingPages, PairingSettings, PairingSettingsError};
-pub use profile_settings::ProfileSettings;
+pub use profile_settings::{OutboxSettings, ProfileSettings};
 pub use reader_profile::{
     EscapeCommands, ExchangeLevel, ExtendedLength, Grounds, OpenQuestion, ReaderCatalogue, ReaderProfile,
     ReaderProfileError, ReaderQuirk, Sighting, Slots,
@@ -67,6 +68,9 @@ pub use settings::{
     ScanSettings, SettingsError,
 };
 pub use site_settings::{Site, SiteSettingsError};
+pub use target_settings::{
+    DeliveryOrder, DeliveryTarget, TargetKind, TargetSettingsError, TargetUrl, WebhookTarget,
+};
 pub use terminal_settings::{TerminalSettings, TerminalSettingsError};
 pub use token::{NotATokenHash, TokenHash};
 pub use trust_settings::{FetchRoots, FetchSettings, FetchUrl, TrustSettings, TrustSettingsError};

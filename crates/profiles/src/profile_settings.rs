@@ -1,4 +1,4 @@
-//! `[profiles]`: where the operator's own consumer profiles lie.
+//! `[profiles]` and `[outbox]`: where the operator's own consumer profiles lie, and what is on its way to consumers.
 
 use std::path::PathBuf;
 
@@ -28,5 +28,32 @@ impl Default for RawProfiles {
 impl From<RawProfiles> for ProfileSettings {
     fn from(raw: RawProfiles) -> Self {
         Self { directory: raw.directory }
+    }
+}
+
+/// Where lies what is on its way to other systems.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxSettings {
+    /// The folder, which only the agent may enter.
+    pub folder: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RawOutbox {
+    folder: PathBuf,
+}
+
+impl Default for RawOutbox {
+    fn default() -> Self {
+        let folder =
+            if cfg!(windows) { r"C:\ProgramData\cccd-agent\outbox" } else { "/var/lib/cccd-agent/outbox" };
+        Self { folder: folder.into() }
+    }
+}
+
+impl From<RawOutbox> for OutboxSettings {
+    fn from(raw: RawOutbox) -> Self {
+        Self { folder: raw.folder }
     }
 }

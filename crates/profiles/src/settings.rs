@@ -11,17 +11,18 @@ use crate::handoff_settings::{RawHandoff, handoffs};
 use crate::local_settings::{RawAdmin, RawLocal, RawLocalProgram};
 use crate::nfc_settings::{self, RawNfc};
 use crate::pairing_settings::RawPairing;
-use crate::profile_settings::RawProfiles;
+use crate::profile_settings::{RawOutbox, RawProfiles};
 use crate::scanner_settings::{RawScanner, RawScanners};
 use crate::site_settings::{RawSite, is_name, sites};
+use crate::target_settings::{RawTarget, targets};
 use crate::terminal_settings::RawTerminal;
 use crate::trust_settings::RawTrust;
 use crate::{
-    AuditSettings, AuditSettingsError, DeskNfcReader, Handoff, HandoffSettingsError, LocalSettings,
-    LocalSettingsError, NfcSettingsError, NotATokenHash, NotAnOrigin, Origin, PairingSettings,
-    PairingSettingsError, ProfileSettings, ScannerSettings, ScannerSettingsError, Scope, ScopeSet, Site,
-    SiteSettingsError, StoreSettings, TerminalSettings, TerminalSettingsError, TokenHash, TrustSettings,
-    TrustSettingsError,
+    AuditSettings, AuditSettingsError, DeliveryTarget, DeskNfcReader, Handoff, HandoffSettingsError,
+    LocalSettings, LocalSettingsError, NfcSettingsError, NotATokenHash, NotAnOrigin, Origin, OutboxSettings,
+    PairingSettings, PairingSettingsError, ProfileSettings, ScannerSettings, ScannerSettingsError, Scope,
+    ScopeSet, Site, SiteSettingsError, StoreSettings, TargetSettingsError, TerminalSettings,
+    TerminalSettingsError, TokenHash, TrustSettings, TrustSettingsError,
 };
 
 /// The settings as meant.
@@ -55,6 +56,10 @@ pub struct AgentSettings {
     pub terminal: Option<TerminalSettings>,
     /// Where the operator's own consumer profiles lie.
     pub profiles: ProfileSettings,
+    /// Where results are delivered.
+    pub targets: Vec<DeliveryTarget>,
+    /// Where lies what is on its way there.
+    pub outbox: OutboxSettings,
     /// The machine's key and where it lies.
     pub evidence: EvidenceSettings,
     /// What outlives a restart.
@@ -87,6 +92,8 @@ pub struct Caller {
     pub origins: Vec<Origin>,
     /// What its block names; [`Self::granted`] says what that comes to.
     pub scopes: Vec<Scope>,
+    /// Under which consumer profiles it may read. What a profile gives takes no scope: naming it here is the grant.
+    pub profiles: Vec<String>,
 }
 
 impl Caller {
@@ -225,6 +232,9 @@ pub enum SettingsError {
     /// The audit is set up wrongly.
     #[error(transparent)]
     Audit(#[from] AuditSettingsError),
+    /// A target of deliveries is set up wrongly.
+    #[error(transparent)]
+    Target(#[from] TargetSettingsError),
     /// A log level nobody knows.
     #[error("log.level = {0:?}: error, warn, info, debug or trace is possible")]
     LogLevel(String),
@@ -258,6 +268,8 @@ struct RawSettings {
     trust: RawTrust,
     terminal: RawTerminal,
     profiles: RawProfiles,
+    target: Vec<RawTarget>,
+    outbox: RawOutbox,
     evidence: RawEvidence,
     store: RawStore,
     audit: RawAudit,
@@ -291,6 +303,8 @@ struct RawCaller {
     origins: Vec<String>,
     #[serde(default)]
     scopes: Vec<Scope>,
+    #[serde(default)]
+    profiles: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -413,6 +427,8 @@ impl TryFrom<RawSettings> for AgentSettings {
             trust: raw.trust.try_into()?,
             terminal: raw.terminal.try_into()?,
             profiles: raw.profiles.into(),
+            targets: targets(raw.target)?,
+            outbox: raw.outbox.into(),
             evidence: EvidenceSettings { key_file: raw.evidence.key_file },
             store: raw.store.into(),
             audit: raw.audit.try_into()?,
@@ -425,7 +441,7 @@ impl TryFrom<RawCaller> for Caller {
     type Error = SettingsError;
 
     fn try_from(raw: RawCaller) -> Result<Self, SettingsError> {
-        let RawCaller { name, token_sha256, origins, scopes } = raw;
+        let RawCaller { name, token_sha256, origins, scopes, profiles } = raw;
         if !is_name(&name) {
             return Err(SettingsError::CallerName(name));
         }
@@ -441,7 +457,7 @@ impl TryFrom<RawCaller> for Caller {
                 })
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { name, token, origins, scopes })
+        Ok(Self { name, token, origins, scopes, profiles })
     }
 }
 

@@ -26,7 +26,8 @@
 //! is moved aside, never deleted, and the desk goes on with a new one; the chain's first entry then says so.
 //!
 //! This crate knows none of ours and asks nobody the time. It holds nothing of a person: of a card's number it is
-//! given a keyed hash, which [`Store::keyed_hash`] makes. Every call blocks for as long as the disk takes.
+//! given a keyed hash, which [`Store::keyed_hash`] makes. Only the [`Outbox`], a file of its own that is there where an
+//! operator has results delivered, holds what is on its way, encrypted. Every call blocks for as long as the disk takes.
 
 #![forbid(unsafe_code)]
 
@@ -37,8 +38,10 @@ mod grants;
 mod hash_key;
 mod idempotency;
 mod instant;
+mod outbox;
 mod private;
 mod replay;
+mod sealed;
 mod shapes;
 mod store;
 
@@ -49,5 +52,6 @@ pub use audit::{
 pub use error::StoreError;
 pub use grants::{Grant, NewGrant};
 pub use idempotency::Claim;
+pub use outbox::{Due, DueMessage, Failure, MessageView, NewMessage, Order, Outbox, Put};
 pub use replay::Novelty;
 pub use store::{Notice, Store};

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::run::{cargo, output, text};
 
 /// Each room and the rooms it may use, without tests.
-const MAY_USE: [(&str, &[&str]); 20] = [
+const MAY_USE: [(&str, &[&str]); 21] = [
     ("cccd-card", &[]),
     ("cccd-document", &["cccd-card"]),
     ("cccd-curve", &[]),
@@ -23,6 +23,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     ("cccd-engine", &["cccd-card", "cccd-document", "cccd-emrtd", "cccd-profiles", "cccd-qr", "cccd-trust"]),
     ("cccd-consumers", &["cccd-card", "cccd-document", "cccd-profiles", "cccd-trust"]),
     ("cccd-exports", &["cccd-consumers", "cccd-document"]),
+    ("cccd-delivery", &["cccd-profiles", "cccd-store"]),
     (
         "cccd-api",
         &[
@@ -43,6 +44,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
             "cccd-api",
             "cccd-card",
             "cccd-consumers",
+            "cccd-delivery",
             "cccd-document",
             "cccd-emrtd",
             "cccd-engine",
@@ -62,10 +64,13 @@ const MAY_USE: [(&str, &[&str]); 20] = [
             "cccd-agent",
             "cccd-api",
             "cccd-card",
+            "cccd-consumers",
+            "cccd-delivery",
             "cccd-document",
             "cccd-emrtd",
             "cccd-engine",
             "cccd-evidence",
+            "cccd-exports",
             "cccd-firmware-sim",
             "cccd-profiles",
             "cccd-readers",

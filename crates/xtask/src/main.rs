@@ -27,11 +27,13 @@ cargo xtask COMMAND
   check      format, clippy, docs, arrows between the rooms, licences, the committed API contract, tests
   bench      commands and bytes of a whole reading, by card, access method and length form
              (bench api: what the API adds to a reading, and a thousand listeners; bench card: seconds to identity and to
-             portrait with the times of a real card, --kbits N --overhead MS --card NAME; bench qr: our QR decoder beside
-             rqrr, rxing and zxing-cpp on rendered cards, and what must be reached: fails where it is not;
-             --seed N: another corpus; --frames DIR: a folder with manifest.jsonl instead)
+             portrait with the times of a real card, --kbits N --overhead MS --card NAME; bench consumers: a roster of
+             20,000, and what each profile costs; bench outbox: 1,000 messages, their program killed 200 times; bench qr:
+             our QR decoder beside rqrr, rxing and zxing-cpp on rendered cards, and what must be reached: fails where it is
+             not; --seed N: another corpus; --frames DIR: a folder with manifest.jsonl instead)
   matrix     every combination the simulator offers, read and judged: a table with counts
-             (matrix N: one in N of each row; matrix quirks: the quirks of cards, readers and certificates by number)
+             (matrix N: one in N of each row; matrix quirks: the quirks of cards, readers and certificates by number;
+             matrix consumers: every consumer of the plans, and what arrives at it)
   soak       ten thousand readings in one process, and the memory they leave behind (soak crowd [N [SEED]]: five hundred
              on six readers at once, with cards pulled out)
   fuzz       every parser of hostile bytes under libFuzzer; needs a nightly toolchain and cargo-fuzz
@@ -100,6 +102,14 @@ fn bench(rest: &[String]) -> Result<()> {
     let (program, rest) = match rest.split_first() {
         Some((first, rest)) if first == "api" => ("cccd-bench-api", rest),
         Some((first, rest)) if first == "card" => ("cccd-bench-card", rest),
+        Some((first, rest)) if first == "consumers" => {
+            build_beside("agent-under-test")?;
+            ("cccd-bench-consumers", rest)
+        }
+        Some((first, rest)) if first == "outbox" => {
+            build_beside("outbox-under-test")?;
+            ("cccd-bench-outbox", rest)
+        }
         _ => ("cccd-bench", rest),
     };
     let mut bench = cargo(["run", "--locked", "--package", "cccd-tests", "--bin", program]);
@@ -109,6 +119,11 @@ fn bench(rest: &[String]) -> Result<()> {
     }
     bench.arg("--").args(rest);
     run::run(bench)
+}
+
+/// Builds a program that another one starts from beside itself.
+fn build_beside(program: &str) -> Result<()> {
+    run::run(cargo(["build", "--release", "--locked", "--package", "cccd-tests", "--bin", program]))
 }
 
 /// A workspace of its own: its decoders are no dependency of anything else here.
@@ -122,6 +137,10 @@ fn bench_qr(rest: &[String]) -> Result<()> {
 }
 
 fn matrix(rest: &[String]) -> Result<()> {
+    if rest.first().is_some_and(|first| first == "consumers") {
+        // Its command line installs whom to trust.
+        build_beside("agent-under-test")?;
+    }
     let matrix = |arguments: &[String]| {
         let mut matrix =
             cargo(["run", "--release", "--locked", "--package", "cccd-tests", "--bin", "cccd-matrix", "--"]);

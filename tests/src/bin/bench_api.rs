@@ -102,6 +102,7 @@ impl Bench {
                 token: TokenHash::of(&token(caller)),
                 origins: Vec::new(),
                 scopes: Vec::new(),
+                profiles: Vec::new(),
             })
             .collect();
         let api =
@@ -191,6 +192,7 @@ impl Bench {
             groups: every_group(),
             fields: FieldSet::ALL,
             biometrics: Biometrics::NONE,
+            under: None,
             nonce: None,
             expect: None,
             wait_for_card: None,

@@ -1,16 +1,19 @@
 //! `cargo xtask matrix`: every combination the simulator offers, read and judged. `cargo xtask matrix quirks`: the
-//! quirks of cards, readers and certificates by number.
+//! quirks of cards, readers and certificates by number; `matrix consumers`: every consumer of the plans, and what arrives
+//! at it.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
+use cccd_tests::consumers::{Desk, ROWS};
 use cccd_tests::matrix::{Authorities, Combination, Family, all, some};
 use cccd_tests::quirks::{Bench, rows};
 
 fn main() -> ExitCode {
     let table = match std::env::args().nth(1).as_deref() {
+        Some("consumers") => consumers(),
         Some("quirks") => quirks(),
         Some("quirks-tests") => names_of_tests(),
         _ => table(),
@@ -23,6 +26,39 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints a row for each consumer; whether all of them got what they take. The agent's command line lies beside this
+/// program.
+fn consumers() -> Result<bool> {
+    let program = std::env::current_exe()?.with_file_name("agent-under-test");
+    let desk = Desk::start(&program)?;
+    let mut all = true;
+    println!("| # | consumer | profile | card | stand-in | arrived | files read | commands | ms |");
+    println!("|---:|---|---|---|---|---|---|---:|---:|");
+    for row in &ROWS {
+        let (number, consumer, profile, card) = (row.number, row.consumer, row.profile, row.card);
+        match desk.try_row(row) {
+            Ok((arrived, said)) => {
+                let files: Vec<_> = arrived.files.iter().map(|sfi| format!("{sfi:02X}")).collect();
+                println!(
+                    "| {number} | {consumer} | {profile} | {card} | {} | {said} | {} | {} | {} |",
+                    row.stand_in,
+                    files.join(" "),
+                    arrived.commands,
+                    arrived.took.as_millis()
+                );
+            }
+            Err(error) => {
+                all = false;
+                println!(
+                    "| {number} | {consumer} | {profile} | {card} | {} | FAILED: {error:#} | | | |",
+                    row.stand_in
+                );
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// Prints the matrix; whether all of it is genuine.

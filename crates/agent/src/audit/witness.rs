@@ -10,7 +10,7 @@ pub(crate) fn witness(scribe: Scribe) -> Witness {
 
 fn entry_of(end: &ReadEnd<'_>, store: &Store) -> Entry {
     let errand = end.errand;
-    let known = Entry {
+    let mut known = Entry {
         caller: Some(end.owner.as_str().to_owned()),
         caller_kind: errand.caller_kind.map(str::to_owned),
         origin: errand.origin.clone(),
@@ -24,6 +24,9 @@ fn entry_of(end: &ReadEnd<'_>, store: &Store) -> Entry {
         ..Entry::new(EntryKind::ReadEnded)
     }
     .began_at(end.asked);
+    if let Some(profile) = &errand.profile {
+        known = known.with("profile", profile);
+    }
     match end.outcome {
         Err(failure) => Entry { outcome: Some(failure.code().to_owned()), ..known },
         Ok(reading) => Entry {

@@ -38,5 +38,6 @@ pub(super) fn caller_of(
         Some(_) => return Err(Fault::OriginNotAllowed),
     };
     let kind = if origin.is_some() { CallerKind::Page } else { CallerKind::Program };
-    Ok(Caller { origin, ..Caller::new(CallerId::new(&known.name), kind, known.granted()) })
+    let profiles = known.profiles.clone().into();
+    Ok(Caller { origin, profiles, ..Caller::new(CallerId::new(&known.name), kind, known.granted()) })
 }

@@ -69,6 +69,8 @@ pub struct Caller {
     pub origin: Option<Arc<str>>,
     /// What they may do.
     pub scopes: ScopeSet,
+    /// Under which consumer profiles they may read.
+    pub profiles: Arc<[String]>,
     /// What for, as a site says. Never about a person.
     pub purpose: Option<Arc<str>>,
     /// On which legal basis, as a site says.
@@ -118,6 +120,7 @@ impl Caller {
             kind,
             origin: None,
             scopes,
+            profiles: Arc::default(),
             purpose: None,
             legal_basis: None,
             workstation_id: None,

@@ -1,14 +1,18 @@
 //! Readings: asked for, followed, fetched, dismissed.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use cccd_consumers::{Disclosure, ReadyProfile, Subject};
 use cccd_document::{
-    AccessPlan, Biometric, Biometrics, Expectation, FieldSet, FileId, MediaType, RecordField,
+    AccessPlan, Biometric, Biometrics, Expectation, FieldSet, FileId, MediaType, QrPayload, RecordField,
 };
 use cccd_engine::{
-    CallerId, EngineHandle, Errand, NotHere, ReadFailure, ReadId, ReadRequest, ReadView, Refused, ScanId,
+    CallerId, EngineHandle, Errand, NotHere, ReadFailure, ReadId, ReadRequest, ReadView, Reading, Refused,
+    ScanId, UnderProfile,
 };
 use cccd_profiles::Scope;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -75,9 +79,13 @@ pub(crate) async fn create_read(
         response.headers_mut().insert(header::LOCATION, address(view.id, ""));
         return Ok(response);
     }
-    let request = understand(&desk, &caller, body).await?;
-    let mut unheard = Unheard::submit(&desk.engine, caller.id.clone(), request, audit::errand(&caller));
+    let (request, errand) = understand(&desk, &caller, body).await?;
+    let is_under_profile = request.under.is_some();
+    let mut unheard = Unheard::submit(&desk.engine, caller.id.clone(), request, errand);
     let view = unheard.accepted().await?;
+    if is_under_profile {
+        deliver_when_done(&desk, caller.id.clone(), view.id);
+    }
     let mut response = answer(&desk, &caller, &view, wait).await?;
     unheard.heard();
     response.headers_mut().insert(header::LOCATION, address(view.id, ""));
@@ -115,8 +123,13 @@ async fn keyed_read(
 }
 
 async fn accept(desk: &Desk, caller: &Caller, body: ReadRequestJson) -> Result<ReadView, Refusal> {
-    let request = understand(desk, caller, body).await?;
-    Ok(desk.engine.submit_for(request, audit::errand(caller)).await??)
+    let (request, errand) = understand(desk, caller, body).await?;
+    let is_under_profile = request.under.is_some();
+    let view = desk.engine.submit_for(request, errand).await??;
+    if is_under_profile {
+        deliver_when_done(desk, caller.id.clone(), view.id);
+    }
+    Ok(view)
 }
 
 /// The reading as it was accepted, or its outcome where it is waited for.
@@ -184,22 +197,74 @@ fn may_read(caller: &Caller) -> Result<(), Refusal> {
     if anything { Ok(()) } else { Err(missing(Scope::ReadId)) }
 }
 
-async fn understand(desk: &Desk, caller: &Caller, body: ReadRequestJson) -> Result<ReadRequest, Refusal> {
-    may_read(caller)?;
+/// The profile that is asked for, which the caller must be granted and the desk must have.
+fn profile(
+    desk: &Desk,
+    caller: &Caller,
+    body: &ReadRequestJson,
+) -> Result<Option<Arc<ReadyProfile>>, Refusal> {
+    let invalid = |why| Err(Refusal::from(Fault::BodyInvalid).because(why));
+    let Some(name) = &body.profile else {
+        return match body.insurance {
+            Some(_) => invalid("insurance: only a profile takes something of it"),
+            None => Ok(None),
+        };
+    };
+    if body.fields.is_some() || body.portrait.is_some() {
+        return invalid("profile: it says what is read, so neither fields nor portrait stand beside it");
+    }
+    if !caller.profiles.contains(name) {
+        return Err(Fault::ProfileNotGranted.into());
+    }
+    let ready = desk.profiles.find(name).filter(|ready| !ready.lacks_key());
+    let ready = ready.filter(|ready| ready.profile.deliver.iter().all(|target| desk.deliveries.has(target)));
+    ready.map(Some).ok_or_else(|| Fault::ProfileUnavailable.into())
+}
+
+/// What the engine hands on with a reading under a profile.
+fn under(ready: &ReadyProfile, body: &ReadRequestJson) -> Result<UnderProfile, Refusal> {
+    let insurance = body.insurance.as_ref().map(|text| {
+        let payload = QrPayload::parse(text.0.expose().as_bytes());
+        payload.insurance().cloned().map(Box::new).ok_or_else(|| {
+            Refusal::from(Fault::BodyInvalid).because("insurance: not the code of a health insurance card")
+        })
+    });
+    Ok(UnderProfile { profile: ready.profile.name.as_str().into(), insurance: insurance.transpose()? })
+}
+
+/// What is to be read, and on whose behalf.
+async fn understand(
+    desk: &Desk,
+    caller: &Caller,
+    body: ReadRequestJson,
+) -> Result<(ReadRequest, Errand), Refusal> {
+    let ready = profile(desk, caller, &body)?;
+    let under = ready.as_deref().map(|ready| under(ready, &body)).transpose()?;
     let biometrics = allowed(caller, &body)?;
-    let fields = fields(caller, &body)?;
-    let portrait = portrait(caller, &body)?;
+    let (fields, mut groups) = match &ready {
+        // Of the record itself nothing is for the caller: the profile gives what it names.
+        Some(ready) => (FieldSet::NONE, ready.profile.groups()),
+        None => {
+            may_read(caller)?;
+            let fields = fields(caller, &body)?;
+            let mut groups = fields.groups();
+            groups.extend(portrait(caller, &body)?.then_some(FileId::DG2));
+            (fields, groups)
+        }
+    };
     let access = body.access.ok_or(Fault::AccessKeyMissing)?;
     let expect = body.expect.map(ExpectationJson::understood).transpose();
     let expect = expect.map_err(|why| Refusal::from(Fault::BodyInvalid).because(why))?;
-    let mut groups = fields.groups();
     groups.extend(expected(caller, expect.as_ref())?.groups());
-    groups.extend(portrait.then_some(FileId::DG2));
     let reader = match body.reader {
         None => None,
         Some(named) => Some(reader_named(&named).ok_or(ReadFailure::ReaderNotFound)?),
     };
-    Ok(ReadRequest {
+    let errand = match &ready {
+        Some(ready) => audit::errand_under(caller, &ready.profile),
+        None => audit::errand(caller),
+    };
+    let request = ReadRequest {
         owner: caller.id.clone(),
         reader,
         // Last of what may be refused: a scan is the caller's from then on.
@@ -207,10 +272,12 @@ async fn understand(desk: &Desk, caller: &Caller, body: ReadRequestJson) -> Resu
         groups,
         fields,
         biometrics,
+        under,
         nonce: body.nonce.map(|nonce| nonce.0),
         expect,
         wait_for_card: body.wait_for_card_s.map(|seconds| seconds.duration()),
-    })
+    };
+    Ok((request, errand))
 }
 
 async fn plan(desk: &Desk, caller: &Caller, access: OpenedBy) -> Result<AccessPlan, Refusal> {
@@ -399,8 +466,9 @@ pub(crate) async fn read_portrait(
 ) -> Result<Response, Refusal> {
     caller.require(Scope::Photo)?;
     let reading = desk.engine.result(caller.id, read).await?.map_err(|not_here| about(not_here, read))?;
-    let portrait =
-        reading.portrait.as_ref().ok_or_else(|| Refusal::from(Fault::PortraitAbsent).about(read))?;
+    // Under a profile the face stands in the profile's output, or nowhere.
+    let portrait = reading.portrait.as_ref().filter(|_| reading.under.is_none());
+    let portrait = portrait.ok_or_else(|| Refusal::from(Fault::PortraitAbsent).about(read))?;
     let original_is_wanted = matches!(portrait.media_type, MediaType::Jp2 | MediaType::J2c)
         && (accepts_by_name(&headers, "image/jp2") || accepts_by_name(&headers, "image/j2c"));
     let (media_type, bytes) = if original_is_wanted {
@@ -464,8 +532,68 @@ pub(crate) async fn read_biometric(
 async fn fetch_result(desk: &Desk, caller: &Caller, read: ReadId) -> Result<Response, Refusal> {
     let reading = desk.engine.result(caller.id.clone(), read).await?;
     let reading = reading.map_err(|not_here| about(not_here, read))?;
-    let allowed = Allowed { fields: caller.fields(), portrait: caller.scopes.contains(Scope::Photo) };
-    personal_json(&ResultJson::new(read, &reading, allowed))
+    // Under a profile the face stands in the profile's output, or nowhere.
+    let portrait = caller.scopes.contains(Scope::Photo) && reading.under.is_none();
+    let allowed = Allowed { fields: caller.fields(), portrait };
+    let disclosure = disclosure(desk, read, &reading)?;
+    deliver(desk, read, disclosure.as_ref()).await?;
+    personal_json(&ResultJson::new(read, &reading, allowed, disclosure.as_ref()))
+}
+
+/// Puts what the consumer gets into the outbox, where its profile has it delivered. It is there before anybody is
+/// answered; again, it changes nothing.
+async fn deliver(desk: &Desk, read: ReadId, disclosure: Option<&Disclosure>) -> Result<(), Refusal> {
+    let Some((disclosure, output)) = disclosure.and_then(|given| Some((given, given.output.as_ref()?)))
+    else {
+        return Ok(());
+    };
+    if disclosure.deliver.is_empty() {
+        return Ok(());
+    }
+    let (body, targets) = (output.to_json(), disclosure.deliver.clone());
+    let deliveries = Arc::clone(&desk.deliveries);
+    // Writing to the disk takes its time.
+    let kept = tokio::task::spawn_blocking(move || {
+        let key = read.to_string();
+        targets.iter().try_for_each(|target| deliveries.put(target, &key, body.as_bytes()))
+    });
+    match kept.await {
+        Ok(Ok(())) => Ok(()),
+        _ => Err(Refusal::from(Fault::OutboxUnavailable).about(read)),
+    }
+}
+
+/// Delivers a reading when it is done, whether or not its caller comes back for it.
+fn deliver_when_done(desk: &Desk, owner: CallerId, read: ReadId) {
+    let desk = desk.clone();
+    tokio::spawn(async move {
+        let Ok(Ok(mut watched)) = desk.engine.watch(owner.clone(), read).await else { return };
+        // The sender goes only with the engine, which ends every reading first.
+        let _ = watched.wait_for(|view| view.state.is_over()).await;
+        let Ok(Ok(reading)) = desk.engine.result(owner, read).await else { return };
+        let Ok(disclosure) = disclosure(&desk, read, &reading) else { return };
+        // What cannot be kept is told to the caller who fetches the result, and in the log.
+        let _ = deliver(&desk, read, disclosure.as_ref()).await;
+    });
+}
+
+/// What the consumer gets, where the reading was made under a profile.
+fn disclosure(desk: &Desk, read: ReadId, reading: &Reading) -> Result<Option<Disclosure>, Refusal> {
+    let Some(under) = &reading.under else { return Ok(None) };
+    let unavailable = || Refusal::from(Fault::ProfileUnavailable).about(read);
+    let ready = desk.profiles.find(&under.profile).ok_or_else(unavailable)?;
+    let (read_id, reader_id) = (read.to_string(), reading.reader.to_string());
+    let subject = Subject {
+        evidence: &reading.evidence,
+        verdict: &reading.verdict,
+        portrait: reading.portrait.as_ref(),
+        code: reading.code.as_deref(),
+        insurance: under.insurance.as_deref(),
+        finished: reading.finished,
+        read_id: &read_id,
+        reader_id: &reader_id,
+    };
+    ready.disclose(&subject).map(Some).map_err(|_| unavailable())
 }
 
 /// The refusal, with the name of the reading where it is the caller's own.

@@ -41,6 +41,21 @@ pub(crate) struct ReadRequestJson {
     #[serde(default, deserialize_with = "given")]
     #[schema(max_items = 23, nullable = false)]
     pub(crate) fields: Option<Vec<RecordFieldJson>>,
+    /// The consumer profile to read under, which the settings must have granted. It says what is read and what the
+    /// answer gives (`disclosure`); the record stays empty, and neither `fields` nor `portrait` stand beside it.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(
+        example = "clinic",
+        pattern = "^[a-z0-9][a-z0-9-]{0,63}$",
+        min_length = 1,
+        max_length = 64,
+        nullable = false
+    )]
+    pub(crate) profile: Option<String>,
+    /// The text of the QR code of the holder's health insurance card, for profiles that take something of it.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, min_length = 5, max_length = 4096, nullable = false)]
+    pub(crate) insurance: Option<Secret>,
     /// Which of the holder's other biometrics are wanted. Each takes the scope of the same name, and a machine that
     /// is a certified station; without this the chip is not asked for them.
     #[serde(default)]

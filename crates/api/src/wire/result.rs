@@ -1,5 +1,6 @@
 //! The JSON twin of what a reading leaves behind.
 
+use cccd_consumers::Disclosure;
 use cccd_document::{
     AccessProtocol, AccessRun, Cipher, Downgrade, FieldSet, FileId, FileOutcome, Mapping, PasswordKind,
 };
@@ -10,6 +11,7 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::biometrics::BiometricsJson;
+use super::disclosure::DisclosureJson;
 use super::expectation::ComparisonJson;
 use super::record::RecordJson;
 use super::verdict::VerdictJson;
@@ -38,6 +40,8 @@ pub(crate) struct ResultJson<'a> {
     scan_agrees: Option<bool>,
     /// How the card compares with what the request expects; null where it expects nothing.
     expected: Option<ComparisonJson>,
+    /// What the consumer gets, where the reading was made under a profile; null where it was not.
+    disclosure: Option<DisclosureJson<'a>>,
     /// How the chip was opened.
     access: AccessJson,
     /// Each file that was asked for, and what came of it.
@@ -252,7 +256,12 @@ impl Allowed {
 
 impl<'a> ResultJson<'a> {
     /// The twin of reading `read` for one who may have these fields, and perhaps the face.
-    pub(crate) fn new(read: ReadId, reading: &'a Reading, allowed: Allowed) -> Self {
+    pub(crate) fn new(
+        read: ReadId,
+        reading: &'a Reading,
+        allowed: Allowed,
+        disclosure: Option<&'a Disclosure>,
+    ) -> Self {
         let fields = reading.fields.intersection(allowed.fields);
         let verified = reading.verdict.summary() == Summary::Genuine;
         Self {
@@ -268,6 +277,7 @@ impl<'a> ResultJson<'a> {
             verdict: VerdictJson::from(&reading.verdict),
             scan_agrees: reading.scan_agrees,
             expected: reading.expected.map(ComparisonJson::from),
+            disclosure: disclosure.map(DisclosureJson::from),
             access: AccessJson::from(&reading.evidence.access),
             files: reading.evidence.files.iter().map(FileJson::from).collect(),
             hashes: reading.hashes.iter().map(HashJson::from).collect(),
@@ -279,7 +289,7 @@ impl<'a> ResultJson<'a> {
 
 /// What a reading found, as the API answers it: for programs that have the engine in their own process.
 pub fn result_json(read: ReadId, reading: &Reading) -> Zeroizing<String> {
-    pretty(&ResultJson::new(read, reading, Allowed::ALL))
+    pretty(&ResultJson::new(read, reading, Allowed::ALL, None))
 }
 
 impl From<&AccessRun> for AccessJson {

@@ -39,7 +39,7 @@ pub(crate) fn card() -> CardDescription {
     shipped_card(CARD).unwrap().description().unwrap()
 }
 
-fn facts() -> AgentFacts {
+pub(crate) fn facts() -> AgentFacts {
     AgentFacts { version: "1.2.3".to_owned(), features: vec!["simulator"] }
 }
 
@@ -50,6 +50,7 @@ pub(crate) fn caller(name: &str, token: &str, origin: &str, scopes: &[Scope]) ->
         token: TokenHash::of(token),
         origins: vec![Origin::parse(origin).unwrap()],
         scopes: scopes.to_vec(),
+        profiles: Vec::new(),
     }
 }
 
@@ -84,6 +85,12 @@ impl Desk {
     /// The same, with others let in, and another memory of them.
     pub(crate) fn letting_in(self, access: Access) -> Self {
         let api = Api::new(self.engine.handle(), access, facts());
+        let router = api.router(9303);
+        Self { api, router, ..self }
+    }
+
+    /// The same with another API over its engine.
+    pub(crate) fn serving(self, api: Api) -> Self {
         let router = api.router(9303);
         Self { api, router, ..self }
     }

@@ -25,6 +25,8 @@ mod negative;
 #[cfg(test)]
 mod pairing;
 #[cfg(test)]
+mod profiles;
+#[cfg(test)]
 mod readings;
 #[cfg(test)]
 mod refusals;

@@ -47,6 +47,8 @@ pub struct ConsumerProfile {
     pub checks: BTreeMap<Demand, Otherwise>,
     /// For how many days what was made of a reading may lie on this machine.
     pub retention_days: u16,
+    /// The targets of the settings that get the object of every reading.
+    pub deliver: Vec<String>,
     /// The pseudonym.
     pub token: Option<TokenRule>,
     /// Words for words.
@@ -339,6 +341,7 @@ impl TryFrom<RawProfile> for ConsumerProfile {
             fields: raw.fields,
             checks: raw.checks,
             retention_days: raw.retention.days,
+            deliver: raw.deliver,
             token,
             maps: raw.maps,
             bands,

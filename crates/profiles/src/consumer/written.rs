@@ -34,6 +34,9 @@ pub(crate) struct RawProfile {
     pub(crate) checks: BTreeMap<Demand, Otherwise>,
     /// How long what was made of a reading may lie on this machine.
     pub(crate) retention: RawRetention,
+    /// The targets of the settings that get the object of every reading, beside the answer.
+    #[serde(default)]
+    pub(crate) deliver: Vec<String>,
     /// The pseudonym that `{token}` stands for.
     pub(crate) token: Option<RawToken>,
     /// Words for words: `{nationality:NAME}` gives what stands beside the value, or beside `_`, or nothing.

@@ -1,0 +1,192 @@
+//! One task for each target, that carries what lies in the outbox for it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cccd_profiles::{DeliveryOrder, DeliveryTarget, TargetKind};
+use cccd_store::{Due, DueMessage, Failure, Order, Outbox, StoreError};
+use time::OffsetDateTime;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+use crate::webhook::Webhook;
+use crate::{NotASecret, WebhookSecret, folder};
+
+/// How long a task sleeps at most: an operator's `retry` beside the daemon is seen by then.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// The time of day.
+pub type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
+
+/// Why a target of the settings cannot be delivered to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotATarget {
+    /// Its secret is none.
+    #[error(transparent)]
+    Secret(#[from] NotASecret),
+    /// No HTTP client can be made for it.
+    #[error("cannot make an HTTP client")]
+    Client(#[source] reqwest::Error),
+}
+
+/// What carries messages to one target.
+pub struct Carrier {
+    name: String,
+    order: Order,
+    way: Way,
+}
+
+enum Way {
+    Webhook(Webhook),
+    Folder(PathBuf),
+}
+
+impl Carrier {
+    /// Of a target of the settings; `secret` is the text of its secret file, where it names one.
+    pub fn new(target: &DeliveryTarget, secret: Option<&str>) -> Result<Self, NotATarget> {
+        let way = match &target.kind {
+            TargetKind::Webhook(webhook) => {
+                Way::Webhook(Webhook::new(webhook, secret.map(WebhookSecret::parse).transpose()?)?)
+            }
+            TargetKind::Folder(path) => Way::Folder(path.clone()),
+        };
+        let order = match target.order {
+            DeliveryOrder::Kept => Order::Kept,
+            DeliveryOrder::Free => Order::Free,
+        };
+        Ok(Self { name: target.name.clone(), order, way })
+    }
+
+    /// The target's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn deliver(&self, message: DueMessage, now: OffsetDateTime) -> (i64, Result<(), Failure>) {
+        let id = message.id;
+        let done = match &self.way {
+            Way::Webhook(webhook) => webhook.deliver(&message, now).await,
+            Way::Folder(path) => {
+                let path = path.clone();
+                let written = tokio::task::spawn_blocking(move || folder::deliver(&path, &message)).await;
+                written.unwrap_or(Err(Failure::Passing("agent-fault")))
+            }
+        };
+        (id, done)
+    }
+}
+
+/// All tasks that carry. They end when told to; what has not arrived lies in the outbox.
+pub struct Carriers {
+    stop: watch::Sender<bool>,
+    wake: Arc<Notify>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Carriers {
+    /// Starts one task for each target, on the runtime this is called on.
+    pub fn start(outbox: &Arc<Outbox>, carriers: Vec<Carrier>, clock: &Clock) -> Self {
+        let stop = watch::Sender::new(false);
+        let wake = Arc::new(Notify::new());
+        let tasks = carriers
+            .into_iter()
+            .map(|carrier| {
+                let task = Task {
+                    outbox: Arc::clone(outbox),
+                    carrier: Arc::new(carrier),
+                    clock: Arc::clone(clock),
+                    wake: Arc::clone(&wake),
+                };
+                tokio::spawn(task.run(stop.subscribe()))
+            })
+            .collect();
+        Self { stop, wake, tasks }
+    }
+
+    /// Something new lies in the outbox.
+    pub fn wake(&self) {
+        self.wake.notify_waiters();
+    }
+
+    /// What wakes them, for whoever puts messages in.
+    pub fn waker(&self) -> Arc<Notify> {
+        Arc::clone(&self.wake)
+    }
+
+    /// Ends all tasks; an attempt that is under way is called off, and made again after a restart.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        for task in self.tasks {
+            task.abort();
+            let _ = task.await;
+        }
+    }
+}
+
+struct Task {
+    outbox: Arc<Outbox>,
+    carrier: Arc<Carrier>,
+    clock: Clock,
+    wake: Arc<Notify>,
+}
+
+impl Task {
+    async fn run(self, mut stop: watch::Receiver<bool>) {
+        loop {
+            // Before looking: what is put in between wakes.
+            let woken = self.wake.notified();
+            let sleep = match self.next().await {
+                Ok(Due::Now(message)) => {
+                    self.carry(message).await;
+                    continue;
+                }
+                Ok(Due::Later(wait)) => wait.min(LONGEST_SLEEP),
+                Ok(Due::Nothing) => LONGEST_SLEEP,
+                Err(error) => {
+                    tracing::error!(target_name = self.carrier.name, %error, "the outbox cannot be read");
+                    LONGEST_SLEEP
+                }
+            };
+            tokio::select! {
+                () = woken => {}
+                () = tokio::time::sleep(sleep) => {}
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+        }
+    }
+
+    async fn next(&self) -> Result<Due, StoreError> {
+        let (outbox, carrier, now) = (Arc::clone(&self.outbox), Arc::clone(&self.carrier), (self.clock)());
+        let due = tokio::task::spawn_blocking(move || outbox.due(&carrier.name, carrier.order, now)).await;
+        // A task that panicked has read nothing.
+        due.unwrap_or(Ok(Due::Nothing))
+    }
+
+    async fn carry(&self, message: DueMessage) {
+        let now = (self.clock)();
+        let (id, done) = self.carrier.deliver(message, now).await;
+        let name = self.carrier.name.as_str();
+        match done {
+            Ok(()) => tracing::info!(target_name = name, message = id, "delivered"),
+            Err(Failure::Passing(why)) => {
+                tracing::warn!(target_name = name, message = id, why, "not delivered yet")
+            }
+            Err(Failure::Lasting(why)) => {
+                tracing::error!(target_name = name, message = id, why, "a dead letter")
+            }
+        }
+        let (outbox, now) = (Arc::clone(&self.outbox), (self.clock)());
+        let noted = tokio::task::spawn_blocking(move || match done {
+            Ok(()) => outbox.delivered(id, now),
+            Err(failure) => outbox.failed(id, failure, now),
+        })
+        .await;
+        if let Ok(Err(error)) = noted {
+            // It is tried again: the receiver knows it by its key.
+            tracing::error!(target_name = name, message = id, %error, "the outbox cannot be written");
+            tokio::time::sleep(LONGEST_SLEEP).await;
+        }
+    }
+}

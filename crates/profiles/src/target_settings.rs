@@ -1,0 +1,205 @@
+//! `[[target]]`: where results are delivered.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// Where results are delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryTarget {
+    /// The name that profiles deliver to.
+    pub name: String,
+    /// In which order.
+    pub order: DeliveryOrder,
+    /// How they get there.
+    pub kind: TargetKind,
+}
+
+/// In which order a target gets results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeliveryOrder {
+    /// The oldest first, and none before the one before it has arrived.
+    #[default]
+    Kept,
+    /// One that fails lets others pass.
+    Free,
+}
+
+/// How results get to a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetKind {
+    /// Posted to a web address.
+    Webhook(WebhookTarget),
+    /// Written into a folder, a file each.
+    Folder(PathBuf),
+}
+
+/// A web address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookTarget {
+    /// Where.
+    pub url: TargetUrl,
+    /// Where the secret lies that messages are signed with.
+    pub secret_file: Option<PathBuf>,
+    /// How long one attempt may take.
+    pub within: Duration,
+}
+
+/// An address that results about people may be sent to: https, or http on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetUrl {
+    text: String,
+    loopback: bool,
+}
+
+/// Why a target cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TargetSettingsError {
+    /// The name is none, or two have it.
+    #[error("target {0:?}: a name of its own of 1 to 64 small letters, digits and hyphens is needed")]
+    Name(String),
+    /// Neither or both.
+    #[error("target {0:?}: either url or folder is needed")]
+    Kind(String),
+    /// An address that would tell the network of people.
+    #[error("target {0:?}: url: https://, or http:// on 127.0.0.1, [::1] or localhost")]
+    Url(String),
+    /// A message nobody can tell from a forged one.
+    #[error("target {0:?}: secret_file is needed for an address beyond this machine")]
+    Secret(String),
+    /// A time outside its range.
+    #[error("target {0:?}: within_s: 1 to 300 is possible")]
+    Within(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawTarget {
+    name: String,
+    url: Option<String>,
+    folder: Option<PathBuf>,
+    secret_file: Option<PathBuf>,
+    within_s: Option<u64>,
+    #[serde(default)]
+    order: DeliveryOrder,
+}
+
+impl TargetUrl {
+    /// Understands an address.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (rest, secure) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
+            (Some(rest), _) => (rest, true),
+            (None, Some(rest)) => (rest, false),
+            (None, None) => return None,
+        };
+        let authority = rest.split(['/', '?', '#']).next()?;
+        let bad = |letter: char| letter.is_whitespace() || letter.is_control();
+        if authority.is_empty() || authority.contains('@') || text.contains(bad) {
+            return None;
+        }
+        let host = match authority.strip_prefix('[') {
+            Some(rest) => rest.split_once(']')?.0,
+            None => authority.split_once(':').map_or(authority, |(host, _)| host),
+        };
+        let loopback =
+            host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        (secure || loopback).then(|| Self { text: text.to_owned(), loopback })
+    }
+
+    /// The address.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it is on this machine.
+    pub fn is_loopback(&self) -> bool {
+        self.loopback
+    }
+}
+
+/// The targets as meant.
+pub(crate) fn targets(raw: Vec<RawTarget>) -> Result<Vec<DeliveryTarget>, TargetSettingsError> {
+    let mut targets: Vec<DeliveryTarget> = Vec::new();
+    for raw in raw {
+        let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let named = (1..=64).contains(&raw.name.len()) && raw.name.bytes().all(good);
+        if !named || targets.iter().any(|known| known.name == raw.name) {
+            return Err(TargetSettingsError::Name(raw.name));
+        }
+        let within = raw.within_s.unwrap_or(30);
+        if !(1..=300).contains(&within) {
+            return Err(TargetSettingsError::Within(raw.name));
+        }
+        let kind = match (raw.url, raw.folder) {
+            (Some(url), None) => {
+                let Some(url) = TargetUrl::parse(&url) else {
+                    return Err(TargetSettingsError::Url(raw.name));
+                };
+                if raw.secret_file.is_none() && !url.is_loopback() {
+                    return Err(TargetSettingsError::Secret(raw.name));
+                }
+                let within = Duration::from_secs(within);
+                TargetKind::Webhook(WebhookTarget { url, secret_file: raw.secret_file, within })
+            }
+            (None, Some(folder)) if raw.secret_file.is_none() && raw.within_s.is_none() => {
+                TargetKind::Folder(folder)
+            }
+            _ => return Err(TargetSettingsError::Kind(raw.name)),
+        };
+        targets.push(DeliveryTarget { name: raw.name, order: raw.order, kind });
+    }
+    Ok(targets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Vec<DeliveryTarget>, TargetSettingsError> {
+        #[derive(Deserialize)]
+        struct All {
+            target: Vec<RawTarget>,
+        }
+        targets(toml::from_str::<All>(text).unwrap().target)
+    }
+
+    #[test]
+    fn people_are_told_to_nobody_on_the_way() {
+        for (url, taken) in [
+            ("https://his.example.vn/cards", true),
+            ("http://127.0.0.1:8050/", true),
+            ("http://[::1]:8050/", true),
+            ("http://localhost/cards", true),
+            ("http://his.example.vn/cards", false),
+            ("http://127.0.0.1.example.vn/", false),
+            ("http://localhost@example.vn/", false),
+            ("ftp://127.0.0.1/", false),
+            ("https://", false),
+            ("https://a b/", false),
+        ] {
+            assert_eq!(TargetUrl::parse(url).is_some(), taken, "{url}");
+        }
+    }
+
+    #[test]
+    fn mistakes_name_their_target() {
+        for (text, told) in [
+            ("name = 'His'\nfolder = 'x'", "a name of its own"),
+            ("name = 'his'", "either url or folder"),
+            ("name = 'his'\nurl = 'https://a/'\nfolder = 'x'", "either url or folder"),
+            ("name = 'his'\nurl = 'http://a/'", "https://"),
+            ("name = 'his'\nurl = 'https://a/'", "secret_file"),
+            ("name = 'his'\nurl = 'http://[::1]/'\nwithin_s = 0", "within_s"),
+            ("name = 'his'\nfolder = 'x'\n[[target]]\nname = 'his'\nfolder = 'y'", "a name of its own"),
+        ] {
+            let message = parse(&format!("[[target]]\n{text}")).unwrap_err().to_string();
+            assert!(message.contains(told), "{message}");
+        }
+        let good = parse("[[target]]\nname = 'jth'\nurl = 'http://127.0.0.1:8050/'\norder = 'free'").unwrap();
+        assert_eq!((good[0].name.as_str(), good[0].order), ("jth", DeliveryOrder::Free));
+    }
+}

@@ -1,0 +1,692 @@
+//! The consumers of the provincial plans: each profile read through the whole agent, and what arrives held against what
+//! a stand-in of the consumer takes.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use cccd_agent::Agent;
+use cccd_card::{ChannelLimits, ReaderId};
+use cccd_exports::lodging::{Template, foreign_xml, guests_of_json_lines};
+use cccd_exports::{Attendance, Roster, Tap, sheet};
+use cccd_firmware_sim::chip::Chip;
+use cccd_firmware_sim::personalise::{Bearer, CardDescription, Issuer, RecordValue, personalise};
+use cccd_firmware_sim::reader::Card;
+use cccd_firmware_sim::reader::in_process::InProcessReader;
+use cccd_profiles::consumer::Datum;
+use cccd_profiles::{AgentSettings, ConsumerCatalogue, ConsumerProfile, TokenHash};
+use reqwest::blocking::Client;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use time::macros::datetime;
+
+use crate::agent::{CALLER_TOKEN, PATIENCE};
+use crate::people;
+
+/// Files that every reading needs, whatever the profile: EF.COM, EF.SOD, and DG14 and DG15 with the chip's keys; by
+/// their short identifiers (ICAO 9303-10, table 34).
+const ALWAYS: [u8; 4] = [0x1E, 0x1D, 0x0E, 0x0F];
+/// The health insurance card of the same person, scanned beside.
+pub const INSURANCE: &str = "DN4000000000001|4E677579E1BB856E2056C4836E204DE1BAAB75|02/01/1990|1|53E1BB912031|\
+                             00 - 001|01/01/2026|31/12/2026|01/01/2026|0000000000||0|01/01/2020";
+
+/// A row of the plans' table.
+pub struct Row {
+    /// Its number there.
+    pub number: u8,
+    /// Who it is.
+    pub consumer: &'static str,
+    /// The profile.
+    pub profile: &'static str,
+    /// The card that is laid down.
+    pub card: &'static str,
+    /// What stands for the consumer, and takes what arrives.
+    pub stand_in: &'static str,
+    takes: fn(&Arrived) -> Result<String>,
+}
+
+/// What has arrived of one reading.
+pub struct Arrived {
+    /// The whole answer.
+    pub answer: Value,
+    /// The consumer's object.
+    pub output: Value,
+    /// The short identifiers of the files that the card was asked for.
+    pub files: BTreeSet<u8>,
+    /// How many commands the card got.
+    pub commands: usize,
+    /// How long it took from the request to the answer.
+    pub took: Duration,
+}
+
+/// A card that remembers which files it was asked for. Secure messaging hides what is read, and not from where: READ
+/// BINARY names a file by its short identifier in P1 (ISO/IEC 7816-4, 11.3.3).
+struct WatchedCard {
+    chip: Chip,
+    seen: Arc<Mutex<(BTreeSet<u8>, usize)>>,
+}
+
+impl Card for WatchedCard {
+    fn atr(&self) -> &[u8] {
+        self.chip.atr()
+    }
+
+    fn reset(&mut self) {
+        self.chip.reset();
+    }
+
+    fn process(&mut self, command: &[u8]) -> Vec<u8> {
+        let mut seen = self.seen.lock().unwrap();
+        seen.1 += 1;
+        // A protected READ BINARY with a short identifier. EF.CardAccess and its like are read in the open.
+        if let [0x0C, 0xB0, p1, ..] = command
+            && p1 & 0x80 != 0
+        {
+            seen.0.insert(p1 & 0x1F);
+        }
+        drop(seen);
+        self.chip.process(command)
+    }
+}
+
+/// The whole agent in this process, with a reader, and an authority it trusts.
+pub struct Desk {
+    agent: Option<Agent>,
+    hand: InProcessReader<WatchedCard>,
+    reader: ReaderId,
+    client: Client,
+    address: String,
+    issuer: Issuer,
+    folder: TempDir,
+}
+
+impl Desk {
+    /// Starts it; `program` is the agent's command line, which installs the authority.
+    pub fn start(program: &Path) -> Result<Self> {
+        let folder = TempDir::new()?;
+        let issuer = Issuer::new()?;
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("csca.der"), issuer.csca_der())?;
+        std::fs::create_dir(at("profiles"))?;
+        for name in ["ticketing", "entry-control"] {
+            let key = at(&format!("{name}.key"));
+            write_private(&key, &[7; 32])?;
+            let text = ConsumerCatalogue::shipped_text(name).context("a shipped profile")?;
+            let shipped = format!("/etc/cccd-agent/{name}.key");
+            ensure!(text.contains(&shipped), "{name} names its key");
+            let text = text.replace(&shipped, key.to_str().context("a path in UTF-8")?);
+            std::fs::write(at("profiles").join(format!("{name}.toml")), text)?;
+        }
+        // A profile of the operator's own, delivered into a folder beside the answer.
+        std::fs::create_dir(at("drop"))?;
+        let text = ConsumerCatalogue::shipped_text("school").context("a shipped profile")?;
+        let text = text.replacen("name = \"school\"", "name = \"delivered\"\ndeliver = [\"drop\"]", 1);
+        std::fs::write(at("profiles").join("delivered.toml"), text)?;
+        let names: Vec<_> =
+            ConsumerCatalogue::shipped().all().map(|profile| format!("'{}'", profile.name)).collect();
+        let text = format!(
+            "[api]\nlisten = '127.0.0.1:0'\n\
+             [trust]\ndirectory = '{}'\n[profiles]\ndirectory = '{}'\n[evidence]\nkey_file = '{}'\n\
+             [outbox]\nfolder = '{}'\n[[target]]\nname = 'drop'\nfolder = '{}'\n\
+             [[caller]]\nname = 'consumer'\ntoken_sha256 = '{}'\nprofiles = ['delivered', {}]\n",
+            at("trust").display(),
+            at("profiles").display(),
+            at("evidence-key.json").display(),
+            at("outbox").display(),
+            at("drop").display(),
+            TokenHash::of(CALLER_TOKEN).to_hex(),
+            names.join(", "),
+        );
+        std::fs::write(at("agent.toml"), &text)?;
+        let added = Command::new(program)
+            .arg("--config")
+            .arg(at("agent.toml"))
+            .args(["trust", "add"])
+            .arg(at("csca.der"))
+            .arg("--accept-unverified")
+            .output()
+            .context("cannot run the agent's command line")?;
+        ensure!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
+        let hand = InProcessReader::new();
+        let settings = AgentSettings::parse(&text)?;
+        let agent = Agent::start(&settings, vec![Arc::new(hand.clone())], Vec::new())?;
+        let reader = hand.attach("Lane 0", ChannelLimits::EXTENDED)?;
+        let address = format!("http://{}", agent.address());
+        let client = Client::builder().no_proxy().timeout(PATIENCE * 2).build()?;
+        Ok(Self { agent: Some(agent), hand, reader, client, address, issuer, folder })
+    }
+
+    /// Reads a card under a profile.
+    pub fn read(&self, profile: &str, card: &CardDescription) -> Result<Arrived> {
+        let access = match (card.qr_text(), card.can()) {
+            (Some(qr), _) => json!({ "qr": qr }),
+            (None, Some(can)) => json!({ "can": can }),
+            (None, None) => json!({ "mrz": card.mrz_lines().join("\n") }),
+        };
+        let mut ask = json!({ "access": access, "profile": profile });
+        if profile.starts_with("clinic") {
+            ask["insurance"] = INSURANCE.into();
+        }
+        self.ask(&ask, self.chip(card)?)
+    }
+
+    /// What has been delivered into the folder of the target `drop` under this reading's name. Waits for it.
+    pub fn dropped(&self, read: &str) -> Result<Value> {
+        let path = self.folder.path().join("drop").join(format!("{read}.json"));
+        let deadline = Instant::now() + PATIENCE;
+        while !path.exists() {
+            ensure!(Instant::now() < deadline, "nothing was delivered");
+            std::thread::yield_now();
+        }
+        Ok(serde_json::from_slice(&std::fs::read(path)?)?)
+    }
+
+    /// A genuine chip with this card's content.
+    pub fn chip(&self, card: &CardDescription) -> Result<Chip> {
+        Ok(Chip::new(personalise(card, &self.issuer)?))
+    }
+
+    /// Lays a chip down, asks, and takes it away.
+    pub fn ask(&self, ask: &Value, chip: Chip) -> Result<Arrived> {
+        let seen = Arc::new(Mutex::new((BTreeSet::new(), 0)));
+        self.hand.insert(&self.reader, WatchedCard { chip, seen: Arc::clone(&seen) })?;
+        let started = Instant::now();
+        let response = self
+            .client
+            .post(format!("{}/v1/reads", self.address))
+            .bearer_auth(CALLER_TOKEN)
+            .header("Prefer", "wait=60")
+            .json(ask)
+            .send()?;
+        let took = started.elapsed();
+        let (status, answer) = (response.status(), response.json::<Value>()?);
+        self.hand.remove(&self.reader);
+        ensure!(status == 200, "{answer}");
+        let (files, commands) = seen.lock().unwrap().clone();
+        let output = answer["disclosure"]["output"].clone();
+        Ok(Arrived { answer, output, files, commands, took })
+    }
+
+    /// Reads what a row says, holds it against the profile, and gives it to the stand-in. What the stand-in says of it.
+    pub fn try_row(&self, row: &Row) -> Result<(Arrived, String)> {
+        let card = people::card(row.card);
+        let arrived = self.read(row.profile, &card)?;
+        let catalogue = ConsumerCatalogue::shipped();
+        let profile = catalogue.find(row.profile).context("a shipped profile")?;
+        only_what_is_named(profile, &card, &arrived)?;
+        let said = (row.takes)(&arrived)?;
+        Ok((arrived, said))
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        if let Some(agent) = self.agent.take() {
+            agent.stop();
+        }
+    }
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(path)?;
+    Ok(file.write_all(bytes)?)
+}
+
+/// No file was read and nothing is given that the profile does not name.
+fn only_what_is_named(profile: &ConsumerProfile, card: &CardDescription, arrived: &Arrived) -> Result<()> {
+    let mut allowed: BTreeSet<u8> = profile.groups().into_iter().map(|group| group.sfi()).collect();
+    let needed = allowed.clone();
+    allowed.extend(ALWAYS);
+    let beyond: Vec<_> = arrived.files.difference(&allowed).collect();
+    ensure!(beyond.is_empty(), "files {beyond:02X?} were read, and nothing needs them");
+    ensure!(arrived.files.contains(&0x01), "DG1 was read: what the card saw counts");
+    ensure!(!needed.contains(&0x02) || arrived.files.contains(&0x02), "the face is named and was not read");
+    for (field, value) in arrived.answer["record"].as_object().context("a record")? {
+        let empty =
+            value.is_null() || value.as_array().is_some_and(|list| field == "notes" && list.is_empty());
+        ensure!(empty, "record.{field} is given beside the profile");
+    }
+    ensure!(arrived.answer["portrait"].is_null(), "the face is given beside the profile");
+    let output = arrived.output.to_string();
+    let named = |datum: Datum| {
+        profile.fields.contains_key(&datum) && !(datum == Datum::Number && profile.token.is_some())
+    };
+    let of_dg13 = [
+        (1, Datum::Number),
+        (2, Datum::Name),
+        (6, Datum::Ethnicity),
+        (8, Datum::Origin),
+        (9, Datum::Residence),
+        (10, Datum::Features),
+        (13, Datum::Father),
+        (14, Datum::Spouse),
+        (15, Datum::OldNumber),
+    ];
+    // A place of origin may be a part of a residence that is named, and that may be of the code.
+    let code = card.qr_text().filter(|_| named(Datum::Residence));
+    let residence = code.as_deref().and_then(|code| code.split('|').nth(5)).map(str::to_owned);
+    let given: Vec<String> = of_dg13
+        .iter()
+        .filter(|(_, datum)| named(*datum))
+        .flat_map(|(number, _)| texts(card, *number))
+        .chain(residence)
+        .collect();
+    for (number, datum) in of_dg13.into_iter().filter(|(_, datum)| !named(*datum)) {
+        for text in texts(card, number) {
+            let within = given.iter().any(|given| given.contains(&text));
+            ensure!(within || !output.contains(&text), "{datum} is given, and the profile does not name it");
+        }
+    }
+    Ok(())
+}
+
+/// What a card's DG13 says in a field.
+fn texts(card: &CardDescription, number: u8) -> Vec<String> {
+    let field = card.record().into_iter().find(|field| field.number == number);
+    match field.map(|field| field.value) {
+        Some(RecordValue::Printable(text) | RecordValue::Text(text) | RecordValue::Spouse(text)) => {
+            vec![text]
+        }
+        Some(RecordValue::Parents { father, mother }) => vec![father, mother],
+        Some(RecordValue::Nothing) | None => Vec::new(),
+    }
+}
+
+/// All sixteen rows.
+pub const ROWS: [Row; 16] = [
+    Row {
+        number: 1,
+        consumer: "One-stop office, self-service kiosk",
+        profile: "one-stop-kiosk",
+        card: "cccd-2021",
+        stand_in: "a case file that wants an applicant, a genuine card and a face",
+        takes: one_stop,
+    },
+    Row {
+        number: 2,
+        consumer: "Clinic and hospital reception",
+        profile: "clinic",
+        card: "cccd-2021",
+        stand_in: "XML1 by its lengths and forms, and the gateway's triple",
+        takes: clinic,
+    },
+    Row {
+        number: 3,
+        consumer: "Hospital self-service kiosk",
+        profile: "clinic-kiosk",
+        card: "cccd-2021",
+        stand_in: "the same, with a face",
+        takes: clinic_kiosk,
+    },
+    Row {
+        number: 4,
+        consumer: "Notary, certification, bailiff",
+        profile: "notary",
+        card: "cccd-2021",
+        stand_in: "an act that wants the whole record and a sentence about the person",
+        takes: notary,
+    },
+    Row {
+        number: 5,
+        consumer: "Lodging: hotels",
+        profile: "lodging",
+        card: "cccd-2021",
+        stand_in: "the portal's XLSX, read again",
+        takes: lodging_vietnamese,
+    },
+    Row {
+        number: 6,
+        consumer: "Lodging: rented rooms",
+        profile: "lodging",
+        card: "can-cuoc-2024",
+        stand_in: "the portal's XLSX, read again",
+        takes: lodging_vietnamese,
+    },
+    Row {
+        number: 7,
+        consumer: "Lodging: in-patients and relatives",
+        profile: "lodging",
+        card: "passport-td3",
+        stand_in: "the portal's XML of foreign guests",
+        takes: lodging_foreign,
+    },
+    Row {
+        number: 8,
+        consumer: "Lodging: long-distance coaches",
+        profile: "coach-manifest",
+        card: "cccd-2021",
+        stand_in: "a manifest with one row a passenger",
+        takes: coach,
+    },
+    Row {
+        number: 9,
+        consumer: "Tickets without cash",
+        profile: "ticketing",
+        card: "cccd-2021",
+        stand_in: "a gate that knows pseudonyms and fares",
+        takes: ticketing,
+    },
+    Row {
+        number: 10,
+        consumer: "Driving schools and test centres",
+        profile: "driving-test",
+        card: "cccd-2021",
+        stand_in: "a lesson's roster",
+        takes: driving,
+    },
+    Row {
+        number: 11,
+        consumer: "Examinations and attendance",
+        profile: "exam",
+        card: "cccd-2021",
+        stand_in: "a session's roster",
+        takes: exam,
+    },
+    Row {
+        number: 12,
+        consumer: "Businesses under security conditions",
+        profile: "regulated-business",
+        card: "cccd-2021",
+        stand_in: "a program that takes the JTH desktop's names",
+        takes: regulated,
+    },
+    Row {
+        number: 13,
+        consumer: "Credit without collateral",
+        profile: "lending",
+        card: "cccd-2021",
+        stand_in: "an application that wants person, household and verdict",
+        takes: lending,
+    },
+    Row {
+        number: 14,
+        consumer: "Entry control",
+        profile: "entry-control",
+        card: "cccd-2021",
+        stand_in: "a gate that counts",
+        takes: entry,
+    },
+    Row {
+        number: 15,
+        consumer: "Schools",
+        profile: "school",
+        card: "cccd-2021",
+        stand_in: "a pupil's file",
+        takes: school,
+    },
+    Row {
+        number: 16,
+        consumer: "Tourism statistics",
+        profile: "lodging",
+        card: "cccd-2021",
+        stand_in: "counts, never persons",
+        takes: statistics,
+    },
+];
+
+/// The row of this number.
+pub fn row(number: u8) -> &'static Row {
+    ROWS.iter().find(|row| row.number == number).expect("a row of the table")
+}
+
+/// The object has exactly these names.
+fn names(object: &Value, expected: &[&str]) -> Result<()> {
+    let found: BTreeSet<_> = object.as_object().context("an object")?.keys().map(String::as_str).collect();
+    let expected: BTreeSet<_> = expected.iter().copied().collect();
+    ensure!(found == expected, "names {found:?} where {expected:?} are taken");
+    Ok(())
+}
+
+fn text<'a>(object: &'a Value, name: &str) -> Result<&'a str> {
+    object[name].as_str().with_context(|| format!("{name} is no text"))
+}
+
+fn is(object: &Value, name: &str, expected: &str) -> Result<()> {
+    let found = text(object, name)?;
+    ensure!(found == expected, "{name} is {found:?}, not {expected:?}");
+    Ok(())
+}
+
+/// A face: base64 of a JPEG.
+fn is_face(text: &str) -> Result<()> {
+    // FF D8 FF, and more than a thumbnail.
+    ensure!(text.starts_with("/9j/") && text.len() > 4000, "not the face of the card");
+    Ok(())
+}
+
+fn one_stop(arrived: &Arrived) -> Result<String> {
+    let (person, proof) = (&arrived.output["nguoi_nop"], &arrived.output["xac_thuc"]);
+    is(person, "so_dinh_danh", "000090123456")?;
+    is(person, "ngay_sinh", "02/01/1990")?;
+    ensure!(proof["the_that"] == true, "the card is genuine");
+    is_face(text(proof, "anh")?)?;
+    Ok("applicant, genuine, face".to_owned())
+}
+
+fn clinic(arrived: &Arrived) -> Result<String> {
+    let xml1 = &arrived.output["XML1"];
+    // Name, most characters, whether all must be digits: QĐ 130/QĐ-BYT as amended.
+    for (name, most, digits) in [
+        ("HO_TEN", 255, false),
+        ("SO_CCCD", 15, true),
+        ("NGAY_SINH", 12, true),
+        ("GIOI_TINH", 1, true),
+        ("MA_QUOCTICH", 3, true),
+        ("DIA_CHI", 1024, false),
+        ("NGAYCAP_CCCD", 8, true),
+        ("NOICAP_CCCD", 1024, false),
+        ("MA_THE_BHYT", 15, false),
+        ("MA_DKBD", 5, true),
+        ("GT_THE_TU", 8, true),
+        ("GT_THE_DEN", 8, true),
+    ] {
+        let value = text(xml1, name)?;
+        let fits = !value.is_empty() && value.chars().count() <= most;
+        ensure!(fits && (!digits || value.bytes().all(|byte| byte.is_ascii_digit())), "{name} = {value:?}");
+    }
+    is(xml1, "NGAY_SINH", "199001020000")?;
+    let gateway = &arrived.output["gateway"];
+    names(gateway, &["maThe", "hoTen", "ngaySinh"])?;
+    is(gateway, "maThe", "000090123456")?;
+    is(gateway, "ngaySinh", "02/01/1990")?;
+    Ok("XML1 of 12 fields, triple".to_owned())
+}
+
+fn clinic_kiosk(arrived: &Arrived) -> Result<String> {
+    let said = clinic(arrived)?;
+    is_face(text(&arrived.output["card"], "portrait")?)?;
+    Ok(said + ", face")
+}
+
+fn notary(arrived: &Arrived) -> Result<String> {
+    let act = &arrived.output;
+    is(act, "ho_ten", "Nguyễn Văn Mẫu")?;
+    is(&act["gia_dinh"], "cha", "Nguyễn Văn Cha")?;
+    is(
+        act,
+        "mo_ta",
+        "Nguyễn Văn Mẫu, sinh ngày 02/01/1990, số định danh 000090123456, cấp ngày 15/03/2022, thường trú tại \
+         Số 1, Đường Mẫu, Xã Mẫu, Tỉnh Mẫu",
+    )?;
+    is_face(text(&act["anh"], "base64")?)?;
+    ensure!(act["ket_qua"]["that"] == true, "the card is genuine");
+    Ok("whole record, sentence, face".to_owned())
+}
+
+/// The guest that arrived, with a stay, as a line of the file that `cccd-agent lodging` takes.
+fn guest_line(arrived: &Arrived, reason: u8) -> String {
+    let stay = json!({ "arrival": "20/11/2026", "departure": "21/11/2026", "room": "101", "reason": reason });
+    json!({ "guest": arrived.output, "stay": stay }).to_string()
+}
+
+/// A form like the portal's, of which no copy may be kept here.
+fn portal_form() -> Result<Vec<u8>> {
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let guests = book.add_worksheet();
+    guests.set_name("DS_KHACH_VIET_NAM_LUU_TRU")?;
+    let titles = [
+        "STT",
+        "Họ tên",
+        "Ngày sinh",
+        "Giới tính",
+        "Quốc tịch",
+        "Loại giấy tờ",
+        "Tên giấy tờ",
+        "Số giấy tờ",
+        "Điện thoại",
+        "Nơi cư trú hiện nay",
+        "Tỉnh",
+        "Xã",
+        "Chi tiết",
+        "Ngày đến",
+        "Ngày đi dự kiến",
+        "Phòng",
+        "Lý do cư trú",
+        "Lý do khác",
+        "Ghi chú",
+    ];
+    for (column, title) in (0..).zip(titles) {
+        guests.write_string(3, column, title)?;
+        guests.write_string(4, column, "mẫu")?;
+    }
+    let lists = book.add_worksheet();
+    lists.set_name("DANH_MUC")?;
+    for (row, choice) in (0..).zip([
+        "M - Nam",
+        "F - Nữ",
+        "VNM - Viet Nam",
+        "1 - Thẻ CCCD",
+        "8 - Thẻ Căn Cước",
+        "1 - Du lịch",
+        "18 - Chữa bệnh",
+    ]) {
+        lists.write_string(row, 0, choice)?;
+    }
+    Ok(book.save_to_buffer()?)
+}
+
+fn lodging_vietnamese(arrived: &Arrived) -> Result<String> {
+    let guests = guests_of_json_lines(&guest_line(arrived, 1))?;
+    let template = Template::open(portal_form()?)?;
+    let filled = template.fill(&guests, time::macros::date!(2026 - 11 - 20))?;
+    ensure!(filled.guests == 1 && filled.notes.is_empty(), "{:?}", filled.notes);
+    let sheet = sheet::of_xlsx(&filled.xlsx)?;
+    let row = sheet.rows().last().context("a row")?;
+    let cells: Vec<_> = row.iter().map(|cell| cell.text.expose()).collect();
+    let paper = text(&arrived.output, "loai_giay_to")?;
+    for expected in
+        [text(&arrived.output, "ho_ten")?, "VNM - Viet Nam", paper, "20/11/2026", "101", "1 - Du lịch"]
+    {
+        ensure!(cells.contains(&expected), "{expected} is not in the form: {cells:?}");
+    }
+    ensure!(["1 - Thẻ CCCD", "8 - Thẻ Căn Cước"].contains(&paper), "{paper}");
+    Ok(format!("row 5 of the form, {paper}"))
+}
+
+fn lodging_foreign(arrived: &Arrived) -> Result<String> {
+    let guests = guests_of_json_lines(&guest_line(arrived, 18))?;
+    let xml = foreign_xml(&guests)?.context("a foreign guest")?;
+    let xml = std::str::from_utf8(&xml)?;
+    let card = people::card("passport-td3");
+    let Bearer::Traveller(traveller) = card.bearer() else { bail!("a traveller") };
+    ensure!(xml.contains(&format!("<so_ho_chieu>{}<", traveller.document_number)), "{xml}");
+    ensure!(xml.matches("<THONG_TIN_KHACH>").count() == 1, "{xml}");
+    Ok("one THONG_TIN_KHACH".to_owned())
+}
+
+fn coach(arrived: &Arrived) -> Result<String> {
+    let row = &arrived.output;
+    names(
+        row,
+        &["ho_ten", "ngay_sinh", "gioi_tinh", "quoc_tich", "so_dinh_danh", "so_giay_to", "len_xe_luc"],
+    )?;
+    is(row, "gioi_tinh", "Nam")?;
+    is(row, "quoc_tich", "VNM")?;
+    Ok("a passenger of seven columns".to_owned())
+}
+
+fn ticketing(arrived: &Arrived) -> Result<String> {
+    names(&arrived.output, &["passenger", "fare"])?;
+    let passenger = text(&arrived.output, "passenger")?;
+    ensure!(passenger.len() == 32 && passenger.bytes().all(|byte| byte.is_ascii_hexdigit()), "{passenger}");
+    is(&arrived.output, "fare", "adult")?;
+    ensure!(!arrived.files.contains(&0x0D) && !arrived.files.contains(&0x02), "neither DG13 nor DG2");
+    people::somebody_in(&arrived.output.to_string()).map_or(Ok(()), |found| bail!("it names {found}"))?;
+    Ok("pseudonym, fare".to_owned())
+}
+
+/// The person that arrived, held against a roster.
+fn admitted(arrived: &Arrived) -> Result<&'static str> {
+    let table = "SBD;Họ và tên;Ngày sinh;Số định danh;Ca thi\n\
+                 A-01;NGUYỄN VĂN MẪU;02/01/1990;000090123456;Sáng\n\
+                 A-02;Trần Thị Khác;05/06/1991;000191000002;Chiều\n";
+    let roster = Roster::read(&sheet::of_csv(table.as_bytes())?)?;
+    let mut morning = Attendance::new(&roster, "Sáng");
+    let tap = Tap {
+        number: text(&arrived.output, "so_dinh_danh")?,
+        name: text(&arrived.output, "ho_ten")?,
+        birth: text(&arrived.output, "ngay_sinh")?,
+        genuine: arrived.answer["verdict"]["state"] == "genuine",
+    };
+    let at = datetime!(2026-11-20 07:10 +7);
+    let first = morning.tap(&tap, at);
+    ensure!(first.code() == "admitted", "{first:?}");
+    ensure!(morning.tap(&tap, at).code() == "already-in", "a second tap is told");
+    let mut afternoon = Attendance::new(&roster, "Chiều");
+    ensure!(afternoon.tap(&tap, at).code() == "wrong-session", "the other session is told");
+    Ok("admitted, then already in, wrong session elsewhere")
+}
+
+fn driving(arrived: &Arrived) -> Result<String> {
+    is_face(text(&arrived.output["anh"], "base64")?)?;
+    Ok(format!("{}, face", admitted(arrived)?))
+}
+
+fn exam(arrived: &Arrived) -> Result<String> {
+    names(&arrived.output, &["so_dinh_danh", "ho_ten", "ngay_sinh", "luc"])?;
+    Ok(admitted(arrived)?.to_owned())
+}
+
+fn regulated(arrived: &Arrived) -> Result<String> {
+    is(&arrived.output, "id_card", "000090123456")?;
+    is(&arrived.output, "old_id_card", "000123456")?;
+    is(&arrived.output, "date_of_birth", "02/01/1990")?;
+    is_face(text(&arrived.output, "id_img")?)?;
+    Ok("ten JTH names".to_owned())
+}
+
+fn lending(arrived: &Arrived) -> Result<String> {
+    is(&arrived.output["gia_dinh"], "me", "Trần Thị Mẹ")?;
+    is(&arrived.output["ket_qua"], "ma", "genuine")?;
+    Ok("person, household, verdict".to_owned())
+}
+
+fn entry(arrived: &Arrived) -> Result<String> {
+    names(&arrived.output, &["visitor", "name", "age_group", "at"])?;
+    is(&arrived.output, "age_group", "16-59")?;
+    ensure!(!arrived.output.to_string().contains("000090123456"), "the number stays on the card");
+    Ok("pseudonym, name, age group".to_owned())
+}
+
+fn school(arrived: &Arrived) -> Result<String> {
+    is(&arrived.output, "ho_ten_cha", "Nguyễn Văn Cha")?;
+    is(&arrived.output, "que_quan", "Xã Mẫu, Huyện Mẫu, Tỉnh Mẫu")?;
+    ensure!(!arrived.files.contains(&0x02), "no face is read");
+    Ok("pupil and parents".to_owned())
+}
+
+fn statistics(arrived: &Arrived) -> Result<String> {
+    use cccd_exports::lodging::{Counts, LodgingKind};
+    let mut counts = Counts::default();
+    counts.add(&guests_of_json_lines(&guest_line(arrived, 1))?, LodgingKind::Hotel);
+    let csv = counts.to_csv();
+    let csv = std::str::from_utf8(&csv)?;
+    ensure!(csv.contains("20/11/2026,hotel,25-44,nội địa,1"), "{csv}");
+    people::somebody_in(csv).map_or(Ok(()), |found| bail!("it names {found}"))?;
+    Ok("one domestic guest of 25-44".to_owned())
+}
