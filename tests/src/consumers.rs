@@ -2,7 +2,8 @@
 //! a stand-in of the consumer takes.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::personalise::{Bearer, CardDescription, Issuer, RecordValue, personalise};
 use cccd_firmware_sim::reader::Card;
 use cccd_firmware_sim::reader::in_process::InProcessReader;
+use cccd_firmware_sim::timing::{BitRate, ReadingClock, Timed, Timing};
 use cccd_profiles::consumer::Datum;
 use cccd_profiles::{AgentSettings, ConsumerCatalogue, ConsumerProfile, TokenHash};
 use reqwest::blocking::Client;
@@ -23,7 +25,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use time::macros::datetime;
 
-use crate::agent::{CALLER_TOKEN, PATIENCE};
+use crate::agent::{CALLER_TOKEN, OTHER_TOKEN, PATIENCE};
+use crate::outbox::{Mood, Receiver};
 use crate::people;
 
 /// Files that every reading needs, whatever the profile: EF.COM, EF.SOD, and DG14 and DG15 with the chip's keys; by
@@ -32,6 +35,69 @@ const ALWAYS: [u8; 4] = [0x1E, 0x1D, 0x0E, 0x0F];
 /// The health insurance card of the same person, scanned beside.
 pub const INSURANCE: &str = "DN4000000000001|4E677579E1BB856E2056C4836E204DE1BAAB75|02/01/1990|1|53E1BB912031|\
                              00 - 001|01/01/2026|31/12/2026|01/01/2026|0000000000||0|01/01/2020";
+
+/// The formats of a folder.
+pub const FORMATS: [&str; 5] = ["json", "json-lines", "csv", "xlsx", "xml"];
+/// Candidates of an examination, and learners of a lesson.
+const ROSTER: &str = "SBD;Họ và tên;Ngày sinh;Số định danh;Ca thi\n\
+                      A-01;NGUYỄN VĂN MẪU;02/01/1990;000090123456;Sáng\n\
+                      A-02;Trần Thị Khác;05/06/1991;000191000002;Sáng\n\
+                      B-01;Nguyễn Văn Khác;02/01/1990;000090123456;Chiều\n";
+/// A profile of the operator's own with the seventeen names of the JTH program's post (facts/cccd.md, section 8).
+const JTH: &str = r#"
+name = "jth"
+title = { vi = "Phần mềm tại quầy", en = "Desktop program" }
+purpose = { vi = "Điền phiếu tại quầy", en = "Filling the form at the desk" }
+legal_basis = { vi = "Sự đồng ý của người có thẻ", en = "The holder's consent" }
+deliver = ["desktop"]
+[fields]
+number = ["dg13"]
+old_number = ["dg13"]
+name = ["dg13"]
+birth = ["dg13"]
+sex = ["dg13"]
+nationality = ["dg13"]
+ethnicity = ["dg13"]
+religion = ["dg13"]
+origin = ["dg13"]
+residence = ["dg13"]
+features = ["dg13"]
+issued = ["dg13"]
+expiry = ["dg13"]
+father = ["dg13"]
+mother = ["dg13"]
+spouse = ["dg13"]
+portrait = ["dg2"]
+[touches]
+portrait = true
+family = true
+sensitive = true
+[checks]
+nothing-failed = "refuse"
+[retention]
+days = 0
+[output]
+dates = "dd/MM/yyyy"
+absent = "empty"
+[output.body]
+id_card = "{number}"
+old_id_card = "{old_number}"
+full_name = "{name}"
+date_of_birth = "{birth}"
+gender = "{sex:vietnamese}"
+nationality = "{nationality}"
+race = "{ethnicity}"
+religion = "{religion}"
+place_of_origin = "{origin}"
+place_of_residence = "{residence}"
+personal_identification = "{features}"
+date_of_issue = "{issued}"
+date_of_expiry = "{expiry}"
+father_name = "{father}"
+mother_name = "{mother}"
+wife_name = "{spouse}"
+id_img = "{portrait}"
+"#;
 
 /// A row of the plans' table.
 pub struct Row {
@@ -45,6 +111,8 @@ pub struct Row {
     pub card: &'static str,
     /// What stands for the consumer, and takes what arrives.
     pub stand_in: &'static str,
+    /// The test of tests/tests/consumers.rs that goes deepest with it.
+    pub test: &'static str,
     takes: fn(&Arrived) -> Result<String>,
 }
 
@@ -58,6 +126,8 @@ pub struct Arrived {
     pub files: BTreeSet<u8>,
     /// How many commands the card got.
     pub commands: usize,
+    /// How long a real card would have taken with them, at 424 kbit/s: added up, not waited for.
+    pub on_card: Duration,
     /// How long it took from the request to the answer.
     pub took: Duration,
 }
@@ -65,7 +135,7 @@ pub struct Arrived {
 /// A card that remembers which files it was asked for. Secure messaging hides what is read, and not from where: READ
 /// BINARY names a file by its short identifier in P1 (ISO/IEC 7816-4, 11.3.3).
 struct WatchedCard {
-    chip: Chip,
+    chip: Timed<Chip>,
     seen: Arc<Mutex<(BTreeSet<u8>, usize)>>,
 }
 
@@ -101,6 +171,8 @@ pub struct Desk {
     address: String,
     issuer: Issuer,
     folder: TempDir,
+    program: PathBuf,
+    desktop: Receiver,
 }
 
 impl Desk {
@@ -118,27 +190,55 @@ impl Desk {
             let shipped = format!("/etc/cccd-agent/{name}.key");
             ensure!(text.contains(&shipped), "{name} names its key");
             let text = text.replace(&shipped, key.to_str().context("a path in UTF-8")?);
+            let denied = at(&format!("{name}.deny"));
+            std::fs::write(&denied, "")?;
+            let shipped = format!("/etc/cccd-agent/{name}.deny");
+            let text = text.replace(&shipped, denied.to_str().context("a path in UTF-8")?);
             std::fs::write(at("profiles").join(format!("{name}.toml")), text)?;
         }
-        // A profile of the operator's own, delivered into a folder beside the answer.
-        std::fs::create_dir(at("drop"))?;
+        // A profile of the operator's own, delivered into folders beside the answer, in each format.
         let text = ConsumerCatalogue::shipped_text("school").context("a shipped profile")?;
-        let text = text.replacen("name = \"school\"", "name = \"delivered\"\ndeliver = [\"drop\"]", 1);
+        let mut targets = String::new();
+        for format in FORMATS {
+            std::fs::create_dir(at(format))?;
+            let path = at(format);
+            let _ = write!(
+                targets,
+                "[[target]]\nname = '{format}'\nfolder = '{}'\nformat = '{format}'\n",
+                path.display()
+            );
+        }
+        let deliver = format!("name = \"delivered\"\ndeliver = {FORMATS:?}");
+        let text = text.replacen("name = \"school\"", &deliver, 1);
         std::fs::write(at("profiles").join("delivered.toml"), text)?;
+        // And one that posts to a desktop program of this machine, under the names that the JTH program's partners take.
+        let desktop = Receiver::start(Mood::Willing)?;
+        let _ = write!(targets, "[[target]]\nname = 'desktop'\nurl = '{}'\n", desktop.address);
+        std::fs::write(at("profiles").join("jth.toml"), JTH)?;
+        std::fs::write(at("roster.csv"), ROSTER)?;
         let names: Vec<_> =
             ConsumerCatalogue::shipped().all().map(|profile| format!("'{}'", profile.name)).collect();
         let text = format!(
             "[api]\nlisten = '127.0.0.1:0'\n\
              [trust]\ndirectory = '{}'\n[profiles]\ndirectory = '{}'\n[evidence]\nkey_file = '{}'\n\
-             [outbox]\nfolder = '{}'\n[[target]]\nname = 'drop'\nfolder = '{}'\n\
-             [[caller]]\nname = 'consumer'\ntoken_sha256 = '{}'\nprofiles = ['delivered', {}]\n",
+             [store]\nfolder = '{}'\n[outbox]\nfolder = '{}'\n{targets}\
+             [[register]]\nname = 'exam'\nprofile = 'exam'\nroster = '{}'\n\
+             [[register]]\nname = 'lesson'\nprofile = 'driving-test'\nroster = '{}'\n\
+             [[register]]\nname = 'coach'\nprofile = 'coach-manifest'\n\
+             [[register]]\nname = 'house'\nprofile = 'lodging'\n\
+             [[caller]]\nname = 'consumer'\ntoken_sha256 = '{}'\nprofiles = ['delivered', 'jth', {}]\n\
+             [[caller]]\nname = 'notary'\ntoken_sha256 = '{}'\nprofiles = ['notary']\n\
+             scopes = ['read.full', 'read.family', 'photo', 'evidence']\n",
             at("trust").display(),
             at("profiles").display(),
             at("evidence-key.json").display(),
+            at("store").display(),
             at("outbox").display(),
-            at("drop").display(),
+            at("roster.csv").display(),
+            at("roster.csv").display(),
             TokenHash::of(CALLER_TOKEN).to_hex(),
             names.join(", "),
+            TokenHash::of(OTHER_TOKEN).to_hex(),
         );
         std::fs::write(at("agent.toml"), &text)?;
         let added = Command::new(program)
@@ -156,32 +256,97 @@ impl Desk {
         let reader = hand.attach("Lane 0", ChannelLimits::EXTENDED)?;
         let address = format!("http://{}", agent.address());
         let client = Client::builder().no_proxy().timeout(PATIENCE * 2).build()?;
-        Ok(Self { agent: Some(agent), hand, reader, client, address, issuer, folder })
+        let program = program.to_owned();
+        Ok(Self { agent: Some(agent), hand, reader, client, address, issuer, folder, program, desktop })
     }
 
     /// Reads a card under a profile.
     pub fn read(&self, profile: &str, card: &CardDescription) -> Result<Arrived> {
-        let access = match (card.qr_text(), card.can()) {
-            (Some(qr), _) => json!({ "qr": qr }),
-            (None, Some(can)) => json!({ "can": can }),
-            (None, None) => json!({ "mrz": card.mrz_lines().join("\n") }),
-        };
-        let mut ask = json!({ "access": access, "profile": profile });
+        let mut ask = json!({ "access": access(card), "profile": profile });
         if profile.starts_with("clinic") {
             ask["insurance"] = INSURANCE.into();
         }
         self.ask(&ask, self.chip(card)?)
     }
 
-    /// What has been delivered into the folder of the target `drop` under this reading's name. Waits for it.
-    pub fn dropped(&self, read: &str) -> Result<Value> {
-        let path = self.folder.path().join("drop").join(format!("{read}.json"));
-        let deadline = Instant::now() + PATIENCE;
-        while !path.exists() {
-            ensure!(Instant::now() < deadline, "nothing was delivered");
-            std::thread::yield_now();
-        }
-        Ok(serde_json::from_slice(&std::fs::read(path)?)?)
+    /// What has been delivered into the folder of a format: the only file there. Waits for it.
+    pub fn dropped(&self, format: &str) -> Result<(String, Vec<u8>)> {
+        let folder = self.folder.path().join(format);
+        let whole = |path: &PathBuf| path.extension().is_some_and(|ending| ending != "part");
+        within("nothing was delivered", || {
+            let paths = std::fs::read_dir(&folder)?.map(|entry| Ok(entry?.path()));
+            let path = paths.collect::<Result<Vec<_>>>()?.into_iter().find(whole);
+            let Some(path) = path else { return Ok(None) };
+            let bytes = std::fs::read(&path)?;
+            let name = path.file_name().and_then(|name| name.to_str()).context("a name")?.to_owned();
+            // A day's file may be seen before its first line is in it.
+            Ok((!bytes.is_empty()).then_some((name, bytes)))
+        })
+    }
+
+    /// What the desktop program got under this reading's name. Waits for it.
+    pub fn posted(&self, read: &str) -> Result<Value> {
+        within("nothing was posted", || {
+            self.desktop.body_of(read).map(|body| Ok(serde_json::from_slice(&body)?)).transpose()
+        })
+    }
+
+    /// Reads a card under a profile and enters its holder in a register; what is said to them.
+    pub fn enter(
+        &self,
+        profile: &str,
+        register: &str,
+        session: &str,
+        card: &CardDescription,
+    ) -> Result<Value> {
+        self.enter_chip(profile, register, session, card, self.chip(card)?)
+    }
+
+    /// The same with another chip in the card.
+    pub fn enter_chip(
+        &self,
+        profile: &str,
+        register: &str,
+        session: &str,
+        card: &CardDescription,
+        chip: Chip,
+    ) -> Result<Value> {
+        let ask = json!({
+            "access": access(card), "profile": profile, "register": { "name": register, "session": session },
+        });
+        Ok(self.ask(&ask, chip)?.answer["admission"].take())
+    }
+
+    /// Reads a card under the profile `notary`, as its office does, and takes the evidence away.
+    pub fn evidence(&self, card: &CardDescription) -> Result<(Arrived, String)> {
+        let ask = json!({ "access": access(card), "profile": "notary" });
+        let arrived = self.ask_as(OTHER_TOKEN, &ask, self.chip(card)?)?;
+        let read = text(&arrived.answer, "read_id")?;
+        let evidence = self
+            .client
+            .get(format!("{}/v1/reads/{read}/evidence?groups=true", self.address))
+            .bearer_auth(OTHER_TOKEN)
+            .send()?;
+        ensure!(evidence.status() == 200, "{}", evidence.status());
+        Ok((arrived, evidence.text()?))
+    }
+
+    /// Runs `cccd-agent` with this desk's settings, and gives what it printed.
+    pub fn command(&self, arguments: &[&str]) -> Result<String> {
+        let done = Command::new(&self.program)
+            .arg("--config")
+            .arg(self.path("agent.toml"))
+            .args(arguments)
+            .output()
+            .context("cannot run the agent's command line")?;
+        let told = String::from_utf8_lossy(&done.stderr);
+        ensure!(done.status.success(), "{arguments:?}: {told}");
+        Ok(String::from_utf8(done.stdout)?)
+    }
+
+    /// A file in the desk's own folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// A genuine chip with this card's content.
@@ -191,13 +356,20 @@ impl Desk {
 
     /// Lays a chip down, asks, and takes it away.
     pub fn ask(&self, ask: &Value, chip: Chip) -> Result<Arrived> {
+        self.ask_as(CALLER_TOKEN, ask, chip)
+    }
+
+    fn ask_as(&self, token: &str, ask: &Value, chip: Chip) -> Result<Arrived> {
         let seen = Arc::new(Mutex::new((BTreeSet::new(), 0)));
+        let rate = BitRate::of_kilobits(424).context("a bit rate of ISO/IEC 14443")?;
+        let clock = ReadingClock::added_up();
+        let chip = Timed::new(chip, Timing::usual(rate), clock.clone());
         self.hand.insert(&self.reader, WatchedCard { chip, seen: Arc::clone(&seen) })?;
         let started = Instant::now();
         let response = self
             .client
             .post(format!("{}/v1/reads", self.address))
-            .bearer_auth(CALLER_TOKEN)
+            .bearer_auth(token)
             .header("Prefer", "wait=60")
             .json(ask)
             .send()?;
@@ -207,7 +379,7 @@ impl Desk {
         ensure!(status == 200, "{answer}");
         let (files, commands) = seen.lock().unwrap().clone();
         let output = answer["disclosure"]["output"].clone();
-        Ok(Arrived { answer, output, files, commands, took })
+        Ok(Arrived { answer, output, files, commands, took, on_card: clock.now() })
     }
 
     /// Reads what a row says, holds it against the profile, and gives it to the stand-in. What the stand-in says of it.
@@ -227,6 +399,27 @@ impl Drop for Desk {
         if let Some(agent) = self.agent.take() {
             agent.stop();
         }
+    }
+}
+
+/// What opens the card.
+fn access(card: &CardDescription) -> Value {
+    match (card.qr_text(), card.can()) {
+        (Some(qr), _) => json!({ "qr": qr }),
+        (None, Some(can)) => json!({ "can": can }),
+        (None, None) => json!({ "mrz": card.mrz_lines().join("\n") }),
+    }
+}
+
+/// Waits until something is there.
+fn within<T>(otherwise: &'static str, mut look: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look()? {
+            return Ok(found);
+        }
+        ensure!(Instant::now() < deadline, otherwise);
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -297,6 +490,9 @@ fn texts(card: &CardDescription, number: u8) -> Vec<String> {
     }
 }
 
+/// The test that goes through all of them.
+const EVERY: &str = "every_consumer_of_the_plans_gets_what_its_profile_names_and_nothing_else";
+
 /// All sixteen rows.
 pub const ROWS: [Row; 16] = [
     Row {
@@ -305,6 +501,7 @@ pub const ROWS: [Row; 16] = [
         profile: "one-stop-kiosk",
         card: "cccd-2021",
         stand_in: "a case file that wants an applicant, a genuine card and a face",
+        test: EVERY,
         takes: one_stop,
     },
     Row {
@@ -313,6 +510,7 @@ pub const ROWS: [Row; 16] = [
         profile: "clinic",
         card: "cccd-2021",
         stand_in: "XML1 by its lengths and forms, and the gateway's triple",
+        test: "an_insurance_card_of_somebody_else_is_told",
         takes: clinic,
     },
     Row {
@@ -321,6 +519,7 @@ pub const ROWS: [Row; 16] = [
         profile: "clinic-kiosk",
         card: "cccd-2021",
         stand_in: "the same, with a face",
+        test: "an_insurance_card_of_somebody_else_is_told",
         takes: clinic_kiosk,
     },
     Row {
@@ -329,6 +528,7 @@ pub const ROWS: [Row; 16] = [
         profile: "notary",
         card: "cccd-2021",
         stand_in: "an act that wants the whole record and a sentence about the person",
+        test: "a_record_of_a_reading_is_made_of_its_evidence",
         takes: notary,
     },
     Row {
@@ -337,6 +537,7 @@ pub const ROWS: [Row; 16] = [
         profile: "lodging",
         card: "cccd-2021",
         stand_in: "the portal's XLSX, read again",
+        test: "guests_of_a_day_go_into_the_portals_own_form_and_the_foreign_ones_into_xml",
         takes: lodging_vietnamese,
     },
     Row {
@@ -345,6 +546,7 @@ pub const ROWS: [Row; 16] = [
         profile: "lodging",
         card: "can-cuoc-2024",
         stand_in: "the portal's XLSX, read again",
+        test: "guests_of_a_day_go_into_the_portals_own_form_and_the_foreign_ones_into_xml",
         takes: lodging_vietnamese,
     },
     Row {
@@ -353,6 +555,7 @@ pub const ROWS: [Row; 16] = [
         profile: "lodging",
         card: "passport-td3",
         stand_in: "the portal's XML of foreign guests",
+        test: "guests_of_a_day_go_into_the_portals_own_form_and_the_foreign_ones_into_xml",
         takes: lodging_foreign,
     },
     Row {
@@ -361,6 +564,7 @@ pub const ROWS: [Row; 16] = [
         profile: "coach-manifest",
         card: "cccd-2021",
         stand_in: "a manifest with one row a passenger",
+        test: "a_coach_has_each_passenger_once_and_its_manifest_and_notices_of_stay",
         takes: coach,
     },
     Row {
@@ -369,6 +573,7 @@ pub const ROWS: [Row; 16] = [
         profile: "ticketing",
         card: "cccd-2021",
         stand_in: "a gate that knows pseudonyms and fares",
+        test: "a_passenger_on_the_deny_list_is_turned_away",
         takes: ticketing,
     },
     Row {
@@ -377,6 +582,7 @@ pub const ROWS: [Row; 16] = [
         profile: "driving-test",
         card: "cccd-2021",
         stand_in: "a lesson's roster",
+        test: "a_learner_is_the_same_from_the_first_lesson_to_the_test",
         takes: driving,
     },
     Row {
@@ -385,6 +591,7 @@ pub const ROWS: [Row; 16] = [
         profile: "exam",
         card: "cccd-2021",
         stand_in: "a session's roster",
+        test: "a_tap_at_the_door_of_an_examination_hears_what_is_the_matter",
         takes: exam,
     },
     Row {
@@ -393,6 +600,7 @@ pub const ROWS: [Row; 16] = [
         profile: "regulated-business",
         card: "cccd-2021",
         stand_in: "a program that takes the JTH desktop's names",
+        test: "a_desktop_program_of_this_machine_gets_the_seventeen_names_it_knows",
         takes: regulated,
     },
     Row {
@@ -401,6 +609,7 @@ pub const ROWS: [Row; 16] = [
         profile: "lending",
         card: "cccd-2021",
         stand_in: "an application that wants person, household and verdict",
+        test: EVERY,
         takes: lending,
     },
     Row {
@@ -409,6 +618,7 @@ pub const ROWS: [Row; 16] = [
         profile: "entry-control",
         card: "cccd-2021",
         stand_in: "a gate that counts",
+        test: EVERY,
         takes: entry,
     },
     Row {
@@ -417,6 +627,7 @@ pub const ROWS: [Row; 16] = [
         profile: "school",
         card: "cccd-2021",
         stand_in: "a pupil's file",
+        test: "what_a_profile_has_delivered_arrives_beside_the_answer_in_every_format",
         takes: school,
     },
     Row {
@@ -425,6 +636,7 @@ pub const ROWS: [Row; 16] = [
         profile: "lodging",
         card: "cccd-2021",
         stand_in: "counts, never persons",
+        test: "guests_of_a_day_go_into_the_portals_own_form_and_the_foreign_ones_into_xml",
         takes: statistics,
     },
 ];
@@ -525,10 +737,10 @@ fn guest_line(arrived: &Arrived, reason: u8) -> String {
 }
 
 /// A form like the portal's, of which no copy may be kept here.
-fn portal_form() -> Result<Vec<u8>> {
+pub fn portal_form(sheet: &str) -> Result<Vec<u8>> {
     let mut book = rust_xlsxwriter::Workbook::new();
     let guests = book.add_worksheet();
-    guests.set_name("DS_KHACH_VIET_NAM_LUU_TRU")?;
+    guests.set_name(sheet)?;
     let titles = [
         "STT",
         "Họ tên",
@@ -562,6 +774,7 @@ fn portal_form() -> Result<Vec<u8>> {
         "VNM - Viet Nam",
         "1 - Thẻ CCCD",
         "8 - Thẻ Căn Cước",
+        "4 - Hộ chiếu",
         "1 - Du lịch",
         "18 - Chữa bệnh",
     ]) {
@@ -572,7 +785,7 @@ fn portal_form() -> Result<Vec<u8>> {
 
 fn lodging_vietnamese(arrived: &Arrived) -> Result<String> {
     let guests = guests_of_json_lines(&guest_line(arrived, 1))?;
-    let template = Template::open(portal_form()?)?;
+    let template = Template::open(portal_form("DS_KHACH_VIET_NAM_LUU_TRU")?)?;
     let filled = template.fill(&guests, time::macros::date!(2026 - 11 - 20))?;
     ensure!(filled.guests == 1 && filled.notes.is_empty(), "{:?}", filled.notes);
     let sheet = sheet::of_xlsx(&filled.xlsx)?;
@@ -603,11 +816,20 @@ fn coach(arrived: &Arrived) -> Result<String> {
     let row = &arrived.output;
     names(
         row,
-        &["ho_ten", "ngay_sinh", "gioi_tinh", "quoc_tich", "so_dinh_danh", "so_giay_to", "len_xe_luc"],
+        &[
+            "ho_ten",
+            "ngay_sinh",
+            "gioi_tinh",
+            "quoc_tich",
+            "loai_giay_to",
+            "so_dinh_danh",
+            "so_giay_to",
+            "len_xe_luc",
+        ],
     )?;
     is(row, "gioi_tinh", "Nam")?;
     is(row, "quoc_tich", "VNM")?;
-    Ok("a passenger of seven columns".to_owned())
+    Ok("a passenger of eight names".to_owned())
 }
 
 fn ticketing(arrived: &Arrived) -> Result<String> {

@@ -25,32 +25,52 @@ pub struct Storm {
     pub kills: usize,
 }
 
-/// A receiver that knows messages by their `webhook-id`, and answers every third attempt with 503.
-struct Receiver {
-    address: String,
-    taken: Arc<Mutex<BTreeMap<String, usize>>>,
-    attempts: Arc<AtomicU32>,
+/// A receiver that knows messages by their `webhook-id`.
+pub struct Receiver {
+    /// Where it listens, on loopback.
+    pub address: String,
+    shared: Arc<Taken>,
+}
+
+/// How a receiver answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mood {
+    /// It takes everything.
+    Willing,
+    /// It answers every third attempt with 503.
+    EveryThirdFails,
+}
+
+struct Taken {
+    mood: Mood,
+    messages: Mutex<BTreeMap<String, (usize, Vec<u8>)>>,
+    attempts: AtomicU32,
 }
 
 impl Receiver {
-    fn start() -> Result<Self> {
+    /// Starts one, which ends with the process.
+    pub fn start(mood: Mood) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = format!("http://{}/", listener.local_addr()?);
-        let (taken, attempts) = (Arc::new(Mutex::new(BTreeMap::new())), Arc::new(AtomicU32::new(0)));
-        let shared = (Arc::clone(&taken), Arc::clone(&attempts));
-        // Ends with the process.
+        let shared = Arc::new(Taken { mood, messages: Mutex::default(), attempts: AtomicU32::new(0) });
+        let taken = Arc::clone(&shared);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (taken, attempts) = (Arc::clone(&shared.0), Arc::clone(&shared.1));
-                std::thread::spawn(move || while answer(&stream, &taken, &attempts).is_some() {});
+                let taken = Arc::clone(&taken);
+                std::thread::spawn(move || while answer(&stream, &taken).is_some() {});
             }
         });
-        Ok(Self { address, taken, attempts })
+        Ok(Self { address, shared })
+    }
+
+    /// What came under this key.
+    pub fn body_of(&self, key: &str) -> Option<Vec<u8>> {
+        self.shared.messages.lock().unwrap().get(key).map(|(_, body)| body.clone())
     }
 }
 
 /// Reads one request and answers it; `None` where the connection is over.
-fn answer(stream: &TcpStream, taken: &Mutex<BTreeMap<String, usize>>, attempts: &AtomicU32) -> Option<()> {
+fn answer(stream: &TcpStream, taken: &Taken) -> Option<()> {
     let mut reader = BufReader::new(stream);
     let (mut id, mut length) = (None, 0);
     loop {
@@ -71,12 +91,13 @@ fn answer(stream: &TcpStream, taken: &Mutex<BTreeMap<String, usize>>, attempts: 
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    let number = attempts.fetch_add(1, Ordering::SeqCst);
-    let status = if number % 3 == 2 {
+    let number = taken.attempts.fetch_add(1, Ordering::SeqCst);
+    let status = if taken.mood == Mood::EveryThirdFails && number % 3 == 2 {
         "503 Service Unavailable"
     } else {
         // Noted before it is answered, as a receiver does that loses nothing.
-        *taken.lock().unwrap().entry(id?).or_default() += 1;
+        let mut messages = taken.messages.lock().unwrap();
+        messages.entry(id?).and_modify(|(times, _)| *times += 1).or_insert((1, body));
         "204 No Content"
     };
     let mut stream = stream;
@@ -86,7 +107,7 @@ fn answer(stream: &TcpStream, taken: &Mutex<BTreeMap<String, usize>>, attempts: 
 /// Kills the program `kills` times at random instants while it delivers `messages` messages, then lets it finish.
 pub fn storm(program: &Path, kills: usize, messages: usize) -> Result<Storm> {
     let folder = TempDir::new()?;
-    let receiver = Receiver::start()?;
+    let receiver = Receiver::start(Mood::EveryThirdFails)?;
     let start = || -> Result<Child> {
         Command::new(program)
             .arg(folder.path().join("store"))
@@ -107,8 +128,8 @@ pub fn storm(program: &Path, kills: usize, messages: usize) -> Result<Storm> {
     }
     let status = start()?.wait()?;
     ensure!(status.success(), "the program ends well once nobody kills it: {status}");
-    let taken = receiver.taken.lock().unwrap();
-    let refused = receiver.attempts.load(Ordering::SeqCst) / 3;
-    let again = taken.values().map(|times| times - 1).sum();
+    let taken = receiver.shared.messages.lock().unwrap();
+    let refused = receiver.shared.attempts.load(Ordering::SeqCst) / 3;
+    let again = taken.values().map(|(times, _)| times - 1).sum();
     Ok(Storm { arrived: taken.len(), again, refused, kills })
 }

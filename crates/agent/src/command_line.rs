@@ -17,6 +17,7 @@ use crate::outbox_command::{self, OutboxArguments};
 use crate::pages_command::{GrantsArguments, PairArguments, StatusArguments};
 use crate::profile_command::ProfileArguments;
 use crate::record_command::{self, RecordArguments};
+use crate::register_command::{self, RegisterArguments};
 use crate::scanners_command::ScannersArguments;
 use crate::site_command::{self, SiteArguments};
 use crate::trace::TraceArguments;
@@ -99,6 +100,8 @@ enum Command {
     Outbox(OutboxArguments),
     /// Mẫu của cổng thông báo lưu trú · Fill the forms of the lodging portal, count guests
     Lodging(LodgingArguments),
+    /// Sổ ghi người đã đến · Who has come: list, export, attendance, manifest, forget
+    Register(RegisterArguments),
     /// Danh sách thí sinh, học viên · Look at a roster of candidates or learners
     Roster(RosterArguments),
     /// Kiểm tra tệp cấu hình · Tell whether the settings file can be used
@@ -229,7 +232,8 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         Command::Trust(arguments) => trust::run(&settings.trust, &settings.store, &arguments),
         Command::Audit(arguments) => audit::run(&settings.store, &arguments),
         Command::Trace(arguments) => trace::run(&settings, &arguments),
-        Command::Lodging(arguments) => lodging_command::lodging(&arguments),
+        Command::Register(arguments) => register_command::run(&settings, &arguments),
+        Command::Lodging(arguments) => lodging_command::lodging(&settings, &arguments),
         Command::Roster(arguments) => lodging_command::roster(&arguments),
         Command::Outbox(arguments) => outbox_command::run(&settings, &arguments),
         Command::Profile(arguments) => profile_command::run(&settings, &arguments),

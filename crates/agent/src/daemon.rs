@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::grant_book::StoredGrants;
 use crate::outbox_desk;
 use crate::profile_shelf::ProfileShelf;
+use crate::register_desk;
 use crate::replays::LastingReplays;
 use crate::trust::TrustHandle;
 use crate::{audit, evidence_key, station};
@@ -88,6 +89,9 @@ impl Agent {
             }
         }
         api = api.reading_under(Arc::new(shelf));
+        if let Some(registers) = register_desk::open(settings, scribe.store())? {
+            api = api.entering_in(Arc::new(registers));
+        }
         let started = {
             let _runtime = runtime.enter();
             outbox_desk::start(settings)?

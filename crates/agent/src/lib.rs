@@ -35,6 +35,8 @@ mod profile_files;
 mod profile_shelf;
 mod read_command;
 mod record_command;
+mod register_command;
+mod register_desk;
 mod replays;
 mod scan_command;
 mod scan_table;

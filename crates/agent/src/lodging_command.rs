@@ -6,13 +6,19 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use cccd_exports::lodging::{Counts, LodgingKind, Note, Template, foreign_xml, guests_of_json_lines};
-use cccd_exports::{Roster, sheet};
+use cccd_document::PartialDate;
+use cccd_exports::lodging::{
+    Counts, Guest, LodgingKind, Note, Stay, Template, foreign_xml, guests_of_json_lines,
+};
+use cccd_profiles::AgentSettings;
 use clap::{Args, Subcommand, ValueEnum};
+use time::{Date, Duration, OffsetDateTime, UtcOffset};
 use zeroize::Zeroizing;
 
 use crate::command_line::say;
 use crate::daemon;
+use crate::register_command::{entries, outputs};
+use crate::register_desk::roster_in;
 
 /// The largest file that is looked at.
 const LARGEST: u64 = 64 << 20;
@@ -30,21 +36,39 @@ enum LodgingCommand {
     Fill(FillArguments),
     /// Đếm khách cho thống kê du lịch · Count guests by day, age group, domestic or foreign; print CSV
     Count {
-        /// Guests as JSON lines
-        #[arg(long, value_name = "FILE")]
-        guests: PathBuf,
+        #[command(flatten)]
+        guests: GuestArguments,
         /// What kind of lodging it is
         #[arg(long, value_name = "KIND")]
         kind: KindArgument,
     },
 }
 
+/// Which guests: those of a file, or those who were entered in a register on one day.
 #[derive(Args)]
-struct FillArguments {
+struct GuestArguments {
     /// Guests as JSON lines: {"guest": what the profile lodging gave, "stay": {"arrival": "20/11/2026", "departure":
     /// "21/11/2026", "room": "101", "reason": 1}}
-    #[arg(long, value_name = "FILE")]
-    guests: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "register")]
+    guests: Option<PathBuf>,
+    /// A register of the settings, whose sessions are the rooms
+    #[arg(long, value_name = "NAME", conflicts_with = "guests")]
+    register: Option<String>,
+    /// The day they came, dd/MM/yyyy; without it today
+    #[arg(long, value_name = "DAY", requires = "register", value_parser = day)]
+    day: Option<Date>,
+    /// For how many nights they stay
+    #[arg(long, value_name = "NUMBER", requires = "register", default_value_t = 1)]
+    nights: u16,
+    /// The reason of their stay by its number on the portal: 1 for tourism, 18 for treatment
+    #[arg(long, value_name = "NUMBER", requires = "register", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..20))]
+    reason: u8,
+}
+
+#[derive(Args)]
+struct FillArguments {
+    #[command(flatten)]
+    guests: GuestArguments,
     /// Your own copy of the portal's template
     #[arg(long, value_name = "XLSX")]
     template: PathBuf,
@@ -95,12 +119,12 @@ enum RosterCommand {
 }
 
 /// Runs `cccd-agent lodging`.
-pub(crate) fn lodging(arguments: &LodgingArguments) -> Result<ExitCode> {
+pub(crate) fn lodging(settings: &AgentSettings, arguments: &LodgingArguments) -> Result<ExitCode> {
     match &arguments.command {
-        LodgingCommand::Fill(arguments) => fill(arguments),
+        LodgingCommand::Fill(arguments) => fill(settings, arguments),
         LodgingCommand::Count { guests, kind } => {
             let mut counts = Counts::default();
-            counts.add(&guests_in(guests)?, (*kind).into());
+            counts.add(&guests_of(settings, guests)?, (*kind).into());
             let mut out = std::io::stdout().lock();
             out.write_all(&counts.to_csv()).and_then(|()| out.flush()).context("cannot print")?;
             Ok(ExitCode::SUCCESS)
@@ -111,14 +135,38 @@ pub(crate) fn lodging(arguments: &LodgingArguments) -> Result<ExitCode> {
 /// Runs `cccd-agent roster`.
 pub(crate) fn roster(arguments: &RosterArguments) -> Result<ExitCode> {
     let RosterCommand::Check { file } = &arguments.command;
-    let shown = file.display();
-    let bytes = Zeroizing::new(bytes_of(file)?);
-    let sheet = sheet::of_file(&bytes).with_context(|| format!("{shown} cannot be read"))?;
-    let roster = Roster::read(&sheet).with_context(|| format!("{shown} cannot be used"))?;
+    let roster = roster_in(file)?;
     let sessions: Vec<_> =
         roster.sessions().into_iter().map(|session| if session.is_empty() { "-" } else { session }).collect();
     let (count, sessions) = (roster.candidates().len(), sessions.join(", "));
     say(&format!("dùng được · can be used: {count}; ca · sessions: {sessions}\n"))
+}
+
+/// A day as people write it.
+fn day(text: &str) -> Result<Date, &'static str> {
+    PartialDate::from_printed(text).and_then(PartialDate::day).ok_or("dd/MM/yyyy")
+}
+
+/// The day in Vietnam.
+fn local_day(at: OffsetDateTime) -> Date {
+    at.to_offset(UtcOffset::from_hms(7, 0, 0).unwrap_or(UtcOffset::UTC)).date()
+}
+
+fn guests_of(settings: &AgentSettings, arguments: &GuestArguments) -> Result<Vec<Guest>> {
+    let Some(name) = &arguments.register else {
+        return guests_in(arguments.guests.as_deref().context("--guests or --register")?);
+    };
+    let day = arguments.day.unwrap_or_else(|| local_day(daemon::now()));
+    let departure = day.checked_add(Duration::days(arguments.nights.into())).context("--nights")?;
+    let came: Vec<_> =
+        entries(settings, name, None)?.into_iter().filter(|entry| local_day(entry.at) == day).collect();
+    let rooms: Vec<_> = came.iter().map(|entry| entry.session.clone()).collect();
+    let guest = |((output, _), room)| {
+        let stay =
+            Stay { arrival: day, departure, room, reason: arguments.reason, other_reason: String::new() };
+        Guest::of(&output, stay).context("an entry of the register names no guest")
+    };
+    outputs(&came)?.into_iter().zip(rooms).map(guest).collect()
 }
 
 fn guests_in(path: &Path) -> Result<Vec<cccd_exports::lodging::Guest>> {
@@ -128,11 +176,11 @@ fn guests_in(path: &Path) -> Result<Vec<cccd_exports::lodging::Guest>> {
     guests_of_json_lines(text).with_context(|| format!("{shown} cannot be used"))
 }
 
-fn fill(arguments: &FillArguments) -> Result<ExitCode> {
-    let guests = guests_in(&arguments.guests)?;
+fn fill(settings: &AgentSettings, arguments: &FillArguments) -> Result<ExitCode> {
+    let guests = guests_of(settings, &arguments.guests)?;
     let template = Template::open(bytes_of(&arguments.template)?)
         .with_context(|| format!("{} cannot be used", arguments.template.display()))?;
-    let filled = template.fill(&guests, daemon::now().date())?;
+    let filled = template.fill(&guests, local_day(daemon::now()))?;
     write_private(&arguments.out, &filled.xlsx)?;
     for (row, note) in &filled.notes {
         let words = match note {
@@ -159,7 +207,7 @@ fn fill(arguments: &FillArguments) -> Result<ExitCode> {
     ))
 }
 
-fn bytes_of(path: &Path) -> Result<Vec<u8>> {
+pub(crate) fn bytes_of(path: &Path) -> Result<Vec<u8>> {
     let shown = path.display();
     let mut bytes = Vec::new();
     let file = File::open(path).with_context(|| format!("cannot open {shown}"))?;

@@ -39,7 +39,7 @@ enum OutboxCommand {
 pub(crate) fn run(settings: &AgentSettings, arguments: &OutboxArguments) -> Result<ExitCode> {
     let folder = &settings.outbox.folder;
     let outbox =
-        Outbox::open(folder).with_context(|| format!("cannot open the outbox in {}", folder.display()))?;
+        Outbox::join(folder).with_context(|| format!("cannot open the outbox in {}", folder.display()))?;
     match arguments.command {
         OutboxCommand::List => list(&outbox),
         OutboxCommand::Retry { id } => answer(outbox.retry(id, now())?, "sẽ gửi lại · will be tried again"),

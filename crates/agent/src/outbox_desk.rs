@@ -54,8 +54,11 @@ pub(crate) fn start(settings: &AgentSettings) -> Result<Option<(OutboxDesk, Carr
         return Ok(None);
     }
     let folder = &settings.outbox.folder;
-    let outbox =
-        Outbox::open(folder).with_context(|| format!("cannot open the outbox in {}", folder.display()))?;
+    let outbox = Outbox::open(folder, now())
+        .with_context(|| format!("cannot open the outbox in {}", folder.display()))?;
+    if let Some(aside) = outbox.moved_aside() {
+        tracing::error!(moved_to = %aside.display(), "the outbox could not be used, and a new one was begun");
+    }
     let outbox = Arc::new(outbox);
     let carriers = settings
         .targets

@@ -14,6 +14,8 @@ use crate::private_file::require_private;
 
 /// How many files of a folder are looked at.
 const MOST_FILES: usize = 256;
+/// The longest deny list: some million pseudonyms.
+const LONGEST_DENY_LIST: u64 = 64 << 20;
 /// The longest key of pseudonyms.
 const LONGEST_KEY: u64 = 1024;
 
@@ -34,14 +36,24 @@ pub(crate) fn profile_in(path: &Path) -> Result<ConsumerProfile> {
     Ok(profile)
 }
 
-/// The key of a profile's pseudonyms.
+/// The key of a profile's pseudonyms, and who is to be turned away.
 pub(crate) fn pseudonym_key(rule: &TokenRule) -> Result<PseudonymKey> {
     let shown = rule.key_file.display();
     let file = File::open(&rule.key_file).with_context(|| format!("cannot open {shown}"))?;
     require_private(&file, &rule.key_file)?;
     let mut bytes = Zeroizing::new(Vec::with_capacity(2048));
     file.take(LONGEST_KEY + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read {shown}"))?;
-    PseudonymKey::new(bytes).with_context(|| format!("{shown} cannot be used"))
+    let key = PseudonymKey::new(bytes).with_context(|| format!("{shown} cannot be used"))?;
+    let Some(path) = &rule.deny_file else { return Ok(key) };
+    let shown = path.display();
+    let mut list = Zeroizing::new(String::new());
+    File::open(path)
+        .and_then(|file| file.take(LONGEST_DENY_LIST + 1).read_to_string(&mut list))
+        .with_context(|| format!("cannot read {shown}"))?;
+    if u64::try_from(list.len()).unwrap_or(u64::MAX) > LONGEST_DENY_LIST {
+        bail!("{shown}: longer than any deny list");
+    }
+    key.denying(&list).with_context(|| format!("{shown} cannot be used"))
 }
 
 /// The files of a folder that may hold profiles, in order. A folder that is not there has none.

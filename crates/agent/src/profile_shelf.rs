@@ -26,6 +26,8 @@ struct Shelf {
     seen: BTreeMap<PathBuf, Stamp>,
     /// The profiles of its files that could be used, as each was last.
     own: BTreeMap<PathBuf, ConsumerProfile>,
+    /// What the deny lists were when they were last looked at.
+    lists: BTreeMap<PathBuf, Option<Stamp>>,
     /// All of them, by name.
     ready: BTreeMap<String, Arc<ReadyProfile>>,
 }
@@ -53,18 +55,33 @@ impl ProfileSource for ProfileShelf {
         if shelf.seen != stamps {
             shelf.fill(stamps);
         }
-        let ready = shelf.ready.get(name)?;
-        // A key that was not there before may be now.
-        let waits = ready.profile.token.as_ref().is_some_and(|_| ready.key.is_none());
-        if waits {
-            let ready = Arc::new(made_ready(ready.profile.clone()));
-            shelf.ready.insert(name.to_owned(), ready);
-        }
+        shelf.look_at_lists(name);
         shelf.ready.get(name).cloned()
     }
 }
 
 impl Shelf {
+    /// Reads the key and the deny list of a profile, where one that was not there before may be now or one has changed.
+    fn look_at_lists(&mut self, name: &str) {
+        let Some(ready) = self.ready.get(name).cloned() else { return };
+        let Some(rule) = &ready.profile.token else { return };
+        let list = rule.deny_file.as_ref().map(|path| (path.clone(), stamp(path)));
+        let changed = list.as_ref().is_some_and(|(path, stamp)| self.lists.get(path) != Some(stamp));
+        if ready.key.is_some() && !changed {
+            return;
+        }
+        let anew = made_ready(ready.profile.clone());
+        if anew.key.is_some() {
+            self.ready.insert(name.to_owned(), Arc::new(anew));
+        } else if ready.key.is_some() {
+            tracing::error!(
+                profile = name,
+                "its key or deny list cannot be used any more, the one before stays"
+            );
+        }
+        self.lists.extend(list);
+    }
+
     fn fill(&mut self, stamps: BTreeMap<PathBuf, Stamp>) {
         self.own.retain(|path, _| stamps.contains_key(path));
         for (path, stamp) in &stamps {
@@ -105,15 +122,13 @@ fn made_ready(profile: ConsumerProfile) -> ReadyProfile {
 }
 
 fn stamps(directory: &Path) -> BTreeMap<PathBuf, Stamp> {
-    files_in(directory)
-        .into_iter()
-        .filter_map(|path| {
-            // What a link leads to counts.
-            let metadata = std::fs::metadata(&path).ok()?;
-            let stamp = Stamp { changed: metadata.modified().ok(), bytes: metadata.len() };
-            Some((path, stamp))
-        })
-        .collect()
+    files_in(directory).into_iter().filter_map(|path| stamp(&path).map(|stamp| (path, stamp))).collect()
+}
+
+fn stamp(path: &Path) -> Option<Stamp> {
+    // What a link leads to counts.
+    let metadata = std::fs::metadata(path).ok()?;
+    Some(Stamp { changed: metadata.modified().ok(), bytes: metadata.len() })
 }
 
 #[cfg(test)]
@@ -156,6 +171,8 @@ mod tests {
         let key = folder.path().join("ticketing.key");
         let text = ConsumerCatalogue::shipped_text("ticketing").unwrap();
         let text = text.replace("/etc/cccd-agent/ticketing.key", key.to_str().unwrap());
+        let denied = folder.path().join("ticketing.deny");
+        let text = text.replace("/etc/cccd-agent/ticketing.deny", denied.to_str().unwrap());
         write(&folder, "ticketing.toml", &text);
         let shelf = ProfileShelf::open(folder.path());
         assert!(shelf.find("ticketing").unwrap().key.is_none());
@@ -167,6 +184,21 @@ mod tests {
             assert!(shelf.find("ticketing").unwrap().key.is_none());
             std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
         }
-        assert!(shelf.find("ticketing").unwrap().key.is_some());
+        // Without its deny list it gives nothing either.
+        assert!(shelf.find("ticketing").unwrap().lacks_key());
+        std::fs::write(&denied, "").unwrap();
+        let denies =
+            || shelf.find("ticketing").unwrap().key.as_ref().unwrap().denies("ticketing", "000090123456");
+        assert!(!denies());
+        let pseudonym = {
+            let ready = shelf.find("ticketing").unwrap();
+            ready.key.as_ref().unwrap().pseudonym("ticketing", "000090123456").expose().to_owned()
+        };
+        std::fs::write(&denied, &pseudonym).unwrap();
+        assert!(denies());
+        std::fs::write(&denied, "no pseudonym, and longer than one: 32 digits").unwrap();
+        assert!(denies(), "the list before stays");
+        std::fs::write(&denied, "# nobody any more").unwrap();
+        assert!(!denies());
     }
 }

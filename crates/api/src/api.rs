@@ -18,6 +18,7 @@ use crate::openapi::{self, Routes};
 use crate::pairing::Pairings;
 use crate::problems::Fault;
 use crate::refusal::Refusal;
+use crate::registers::{NoRegisters, Registers};
 use crate::trace;
 
 /// How many pictures are decoded at once, for all callers.
@@ -90,6 +91,7 @@ pub struct Api {
     scribe: Option<Scribe>,
     profiles: Arc<dyn ProfileSource>,
     deliveries: Arc<dyn Deliveries>,
+    registers: Arc<dyn Registers>,
 }
 
 /// What every handler shares.
@@ -111,6 +113,7 @@ pub(crate) struct Shared {
     pub(crate) scribe: Option<Scribe>,
     pub(crate) profiles: Arc<dyn ProfileSource>,
     pub(crate) deliveries: Arc<dyn Deliveries>,
+    pub(crate) registers: Arc<dyn Registers>,
     /// Places in which a picture is taken in and decoded.
     pub(crate) pictures: Arc<Semaphore>,
     closing: watch::Receiver<bool>,
@@ -154,6 +157,7 @@ impl Api {
             scribe: None,
             profiles: Arc::new(NoProfiles),
             deliveries: Arc::new(NoDeliveries),
+            registers: Arc::new(NoRegisters),
         }
     }
 
@@ -177,6 +181,11 @@ impl Api {
     /// The same, delivering what profiles say to these targets.
     pub fn delivering(self, deliveries: Arc<dyn Deliveries>) -> Self {
         Self { deliveries, ..self }
+    }
+
+    /// The same, entering people in these registers.
+    pub fn entering_in(self, registers: Arc<dyn Registers>) -> Self {
+        Self { registers, ..self }
     }
 
     /// The paths, for a server that listens on `port`: a request that names another host is refused.
@@ -213,6 +222,7 @@ impl Api {
             pictures: self.pictures.clone(),
             profiles: self.profiles.clone(),
             deliveries: self.deliveries.clone(),
+            registers: self.registers.clone(),
             closing,
         }))
     }

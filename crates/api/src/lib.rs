@@ -45,6 +45,7 @@ mod pairing;
 mod preference;
 mod problems;
 mod refusal;
+mod registers;
 mod routes;
 mod server;
 #[cfg(unix)]
@@ -60,6 +61,7 @@ pub use callers::{Access, Caller, CallerKind};
 pub use examples::examples;
 pub use openapi::{openapi, openapi_json};
 pub use problems::{Actor, PROBLEMS, Problem, Retry, Text};
+pub use registers::{Admission, Arrival, NotEntered, Registers};
 pub use server::serve;
 #[cfg(unix)]
 pub use socket::{Peer, WhoCalls, serve_admin, serve_programs};

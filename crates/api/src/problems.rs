@@ -132,6 +132,7 @@ pub(crate) enum Fault {
     ProfileNotGranted,
     ProfileUnavailable,
     OutboxUnavailable,
+    RegisterUnavailable,
     ImageUnusable,
     CodeNotFound,
     ScanNotFound,
@@ -142,7 +143,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 50] = [
+    pub(crate) const ALL: [Self; 51] = [
         Self::TokenMissing,
         Self::TokenWrong,
         Self::SessionRequired,
@@ -187,6 +188,7 @@ impl Fault {
         Self::ProfileNotGranted,
         Self::ProfileUnavailable,
         Self::OutboxUnavailable,
+        Self::RegisterUnavailable,
         Self::ImageUnusable,
         Self::CodeNotFound,
         Self::ScanNotFound,
@@ -241,6 +243,7 @@ impl Fault {
             Self::ProfileNotGranted => "profile-not-granted",
             Self::ProfileUnavailable => "profile-unavailable",
             Self::OutboxUnavailable => "outbox-unavailable",
+            Self::RegisterUnavailable => "register-unavailable",
             Self::ImageUnusable => "image-unusable",
             Self::CodeNotFound => "code-not-found",
             Self::ScanNotFound => "scan-not-found",
@@ -1164,6 +1167,24 @@ pub static PROBLEMS: &[Problem] = &[
         remedy: Text {
             vi: "Giải phóng đĩa, xem `cccd-agent outbox list`, rồi lấy kết quả lại.",
             en: "Free the disk, look at `cccd-agent outbox list`, then fetch the result again.",
+        },
+    },
+    Problem {
+        code: "register-unavailable",
+        status: 503,
+        actor: Actor::Admin,
+        retry: Retry::Worthwhile,
+        title: Text {
+            vi: "Sổ ghi chưa dùng được trên máy này",
+            en: "The register cannot be used on this machine",
+        },
+        cause: Text {
+            vi: "Không có sổ tên này cho hồ sơ được nêu, danh sách của nó không đọc được, hồ sơ không cho lưu ngày nào, hoặc đĩa không ghi được; nhật ký nói lý do.",
+            en: "There is no register of this name for the profile, its roster cannot be read, the profile lets nothing be kept for a day, or the disk cannot be written; the log says which.",
+        },
+        remedy: Text {
+            vi: "Xem `[[register]]` trong tệp cấu hình, kiểm tra danh sách bằng `cccd-agent roster check`, rồi lấy kết quả lại.",
+            en: "Look at `[[register]]` in the settings, check the roster with `cccd-agent roster check`, then fetch the result again.",
         },
     },
     Problem {

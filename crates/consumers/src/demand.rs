@@ -7,8 +7,8 @@ use cccd_profiles::consumer::{Datum, Demand};
 use cccd_trust::{CheckName, CheckState, Summary, Verdict};
 use time::Date;
 
-use crate::Subject;
 use crate::picked::{Picked, PickedFields, merged};
+use crate::{PseudonymKey, Subject};
 
 /// Whether `demand` is met.
 pub(crate) fn is_met(
@@ -16,6 +16,7 @@ pub(crate) fn is_met(
     profile: &ConsumerProfile,
     subject: &Subject<'_>,
     fields: &PickedFields,
+    key: Option<&PseudonymKey>,
 ) -> bool {
     let today = subject.local().date();
     match demand {
@@ -26,9 +27,16 @@ pub(crate) fn is_met(
         Demand::CodeAgrees => {
             subject.code.is_none_or(|code| merged(subject.evidence, today).compare_scan(code))
         }
+        Demand::NotDenied => is_not_denied(profile, fields, key),
         Demand::Complete => profile.required.iter().all(|datum| is_there(fields, *datum)),
         Demand::InsuranceAgrees => subject.insurance.is_none_or(|card| is_same_person(fields, card)),
     }
+}
+
+/// Nobody passes of whom it cannot be said.
+fn is_not_denied(profile: &ConsumerProfile, fields: &PickedFields, key: Option<&PseudonymKey>) -> bool {
+    let Some((rule, key)) = profile.token.as_ref().zip(key) else { return false };
+    fields.text(Datum::Number).is_some_and(|number| !key.denies(&rule.context, number))
 }
 
 /// A proof counts where what it was made with is signed for.

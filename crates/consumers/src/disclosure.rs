@@ -65,7 +65,7 @@ pub fn disclose(
         .iter()
         .map(|(demand, otherwise)| DemandOutcome {
             demand: *demand,
-            met: demand::is_met(*demand, profile, subject, &fields),
+            met: demand::is_met(*demand, profile, subject, &fields, key),
             otherwise: *otherwise,
         })
         .collect();

@@ -1,5 +1,8 @@
 //! A stable name for a person that tells nobody who it is.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use cccd_document::Personal;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -12,9 +15,18 @@ const KEY_BYTES: std::ops::RangeInclusive<usize> = 32..=1024;
 /// How much of the hash makes the name: 128 bits.
 const NAME_BYTES: usize = 16;
 
-/// The operator's key. Whoever has it can find out whose pseudonym one is, by trying every number.
+/// The operator's key, and whose pseudonyms are to be turned away. Whoever has the key can find out whose pseudonym one
+/// is, by trying every number.
 #[derive(Clone)]
-pub struct PseudonymKey(Zeroizing<Vec<u8>>);
+pub struct PseudonymKey {
+    key: Zeroizing<Vec<u8>>,
+    denied: Arc<HashSet<[u8; NAME_BYTES]>>,
+}
+
+/// A line of a deny list is no pseudonym.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("line {0} is no pseudonym: 32 hexadecimal digits are")]
+pub struct NotADenyList(usize);
 
 /// The key is too short or too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -24,20 +36,48 @@ pub struct NotAPseudonymKey(usize);
 impl PseudonymKey {
     /// A key of these bytes.
     pub fn new(bytes: Zeroizing<Vec<u8>>) -> Result<Self, NotAPseudonymKey> {
-        if KEY_BYTES.contains(&bytes.len()) { Ok(Self(bytes)) } else { Err(NotAPseudonymKey(bytes.len())) }
+        if KEY_BYTES.contains(&bytes.len()) {
+            Ok(Self { key: bytes, denied: Arc::default() })
+        } else {
+            Err(NotAPseudonymKey(bytes.len()))
+        }
+    }
+
+    /// The same, turning away those whose pseudonyms stand in this text, one a line. Empty lines, and those that begin
+    /// with `#`, say nothing.
+    pub fn denying(self, list: &str) -> Result<Self, NotADenyList> {
+        let mut denied = HashSet::new();
+        for (line, text) in (1..).zip(list.lines()) {
+            let text = text.trim();
+            if text.is_empty() || text.starts_with('#') {
+                continue;
+            }
+            let mut pseudonym = [0; NAME_BYTES];
+            hex::decode_to_slice(text, &mut pseudonym).map_err(|_| NotADenyList(line))?;
+            denied.insert(pseudonym);
+        }
+        Ok(Self { denied: Arc::new(denied), ..self })
+    }
+
+    /// Whether the holder of `number` is to be turned away.
+    pub fn denies(&self, context: &str, number: &str) -> bool {
+        self.name(context, number).is_none_or(|name| self.denied.contains(&name))
     }
 
     /// The pseudonym of the holder of `number`: the first half of HMAC-SHA-256 (RFC 2104) under this key, in 32
     /// hexadecimal digits. Of another context it is another one, so that two consumers cannot compare theirs.
     pub fn pseudonym(&self, context: &str, number: &str) -> Personal {
+        self.name(context, number).map(|name| Personal::new(hex::encode(name))).unwrap_or_default()
+    }
+
+    fn name(&self, context: &str, number: &str) -> Option<[u8; NAME_BYTES]> {
         // A key of any length makes an HMAC.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return Personal::default() };
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).ok()?;
         mac.update(DOMAIN);
         mac.update(context.as_bytes());
         mac.update(b"\n");
         mac.update(number.trim().as_bytes());
-        let hash = mac.finalize().into_bytes();
-        Personal::new(hex::encode(hash.get(..NAME_BYTES).unwrap_or_default()))
+        mac.finalize().into_bytes().first_chunk().copied()
     }
 }
 
@@ -74,6 +114,18 @@ mod tests {
     }
 
     const PINNED: &str = "4a8bbf6f165c9278345be07866934c61";
+
+    #[test]
+    fn who_is_on_the_list_is_denied_and_nobody_else() {
+        let list = format!("# lost tickets\n\n{}\r\n", PINNED.to_uppercase());
+        let key = key(1).denying(&list).unwrap();
+        assert!(key.denies("ticketing", "000090123456"));
+        assert!(!key.denies("ticketing", "000090123457") && !key.denies("entry", "000090123456"));
+        assert!(!key.clone().denying("").unwrap().denies("ticketing", "000090123456"));
+        for (text, line) in [("x", 1), ("\n4a8b", 2), (&PINNED[1..], 1)] {
+            assert_eq!(key.clone().denying(text).unwrap_err(), NotADenyList(line));
+        }
+    }
 
     #[test]
     fn a_short_key_is_none() {

@@ -1,10 +1,9 @@
 //! One task for each target, that carries what lies in the outbox for it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cccd_profiles::{DeliveryOrder, DeliveryTarget, TargetKind};
+use cccd_profiles::{DeliveryOrder, DeliveryTarget, FolderTarget, TargetKind};
 use cccd_store::{Due, DueMessage, Failure, Order, Outbox, StoreError};
 use time::OffsetDateTime;
 use tokio::sync::{Notify, watch};
@@ -40,7 +39,7 @@ pub struct Carrier {
 
 enum Way {
     Webhook(Webhook),
-    Folder(PathBuf),
+    Folder(FolderTarget),
 }
 
 impl Carrier {
@@ -50,7 +49,7 @@ impl Carrier {
             TargetKind::Webhook(webhook) => {
                 Way::Webhook(Webhook::new(webhook, secret.map(WebhookSecret::parse).transpose()?)?)
             }
-            TargetKind::Folder(path) => Way::Folder(path.clone()),
+            TargetKind::Folder(target) => Way::Folder(target.clone()),
         };
         let order = match target.order {
             DeliveryOrder::Kept => Order::Kept,
@@ -68,9 +67,10 @@ impl Carrier {
         let id = message.id;
         let done = match &self.way {
             Way::Webhook(webhook) => webhook.deliver(&message, now).await,
-            Way::Folder(path) => {
-                let path = path.clone();
-                let written = tokio::task::spawn_blocking(move || folder::deliver(&path, &message)).await;
+            Way::Folder(target) => {
+                let target = target.clone();
+                let written =
+                    tokio::task::spawn_blocking(move || folder::deliver(&target, &message, now)).await;
                 written.unwrap_or(Err(Failure::Passing("agent-fault")))
             }
         };

@@ -59,5 +59,5 @@ pub use lease::{LEASE_SECONDS, LeaseEnd, LeaseView, NoLease};
 pub use picture::{PictureCode, codes_in_picture};
 pub use random_id::{ReadId, ScanId};
 pub use reading::{Effort, PartialReading, Phase, ReadState, ReadView, Reading};
-pub use request::{CallerId, ReadRequest, UnderProfile, every_group};
+pub use request::{CallerId, InRegister, ReadRequest, UnderProfile, every_group};
 pub use scan::{Scan, ScanNotHere, ScanReach};

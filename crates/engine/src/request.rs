@@ -46,6 +46,17 @@ pub struct UnderProfile {
     pub profile: Arc<str>,
     /// The health insurance card that was scanned beside.
     pub insurance: Option<Box<InsuranceRecord>>,
+    /// Where the holder is entered.
+    pub register: Option<InRegister>,
+}
+
+/// A register that the holder of a card is entered in, and which session of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InRegister {
+    /// The register's name.
+    pub name: Arc<str>,
+    /// The session, trip or day.
+    pub session: Arc<str>,
 }
 
 /// One reading, asked for.

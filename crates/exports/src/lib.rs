@@ -24,6 +24,8 @@ mod manifest;
 pub mod record;
 mod roster;
 pub mod sheet;
+mod table;
 
 pub use manifest::{Manifest, Passenger, Seen};
-pub use roster::{Admission, Attendance, Candidate, Difference, Roster, RosterError, Tap};
+pub use roster::{Admission, Answer, Attendance, Candidate, Difference, Roster, RosterError, Tap};
+pub use table::{Table, TableFault};

@@ -1,12 +1,12 @@
-//! Who is on board: the manifest of a coach, as CSV and XLSX.
+//! Who is on board: the manifest of a coach.
 
 use std::collections::HashSet;
 
 use cccd_consumers::Shaped;
 use cccd_document::Personal;
-use rust_xlsxwriter::{Format, Workbook, XlsxError};
 use time::{OffsetDateTime, UtcOffset};
-use zeroize::Zeroizing;
+
+use crate::Table;
 
 /// The columns, and the names they have in the output of the profile `coach-manifest`.
 const COLUMNS: [(&str, &str); 7] = [
@@ -70,32 +70,10 @@ impl Manifest {
         self.passengers.len()
     }
 
-    /// As CSV in UTF-8 with a byte order mark.
-    pub fn to_csv(&self) -> Zeroizing<Vec<u8>> {
-        csv(&COLUMNS.map(|(title, _)| title), &self.rows())
-    }
-
-    /// As XLSX. Every cell is text, so that no zero gets lost.
-    pub fn to_xlsx(&self) -> Result<Zeroizing<Vec<u8>>, XlsxError> {
-        let mut book = Workbook::new();
-        let sheet = book.add_worksheet();
-        sheet.set_name("Hành khách")?;
-        let bold = Format::new().set_bold();
-        for (column, (title, _)) in (0..).zip(COLUMNS) {
-            sheet.write_string_with_format(0, column, title, &bold)?;
-        }
-        for (row, passenger) in (1..).zip(&self.passengers) {
-            for (column, text) in (0..).zip(&passenger.0) {
-                sheet.write_string(row, column, text.expose())?;
-            }
-        }
-        sheet.autofit();
-        book.save_to_buffer().map(Zeroizing::new)
-    }
-
-    fn rows(&self) -> Vec<Vec<String>> {
-        let row = |passenger: &Passenger| passenger.0.iter().map(|text| text.expose().to_owned()).collect();
-        self.passengers.iter().map(row).collect()
+    /// As a table, a row for each.
+    pub fn table(&self) -> Table {
+        let rows = self.passengers.iter().map(|passenger| passenger.0.to_vec()).collect();
+        Table::new(COLUMNS.map(|(title, _)| title.to_owned()).to_vec(), rows)
     }
 }
 
@@ -111,28 +89,6 @@ impl Drop for Manifest {
     fn drop(&mut self) {
         self.seen.drain().for_each(|document| drop(Personal::new(document)));
     }
-}
-
-/// CSV as spreadsheets read it: UTF-8 with a byte order mark, lines ended by CR LF (RFC 4180). A text that a
-/// spreadsheet would take for a formula gets an apostrophe before it.
-pub(crate) fn csv(titles: &[&str], rows: &[Vec<String>]) -> Zeroizing<Vec<u8>> {
-    let mut out = Zeroizing::new(Vec::with_capacity(64 * (rows.len() + 1)));
-    out.extend_from_slice("\u{FEFF}".as_bytes());
-    {
-        let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(&mut *out);
-        // Writing into memory cannot fail, and all rows have as many fields as there are titles.
-        let _ = writer.write_record(titles);
-        for row in rows {
-            let fields: Vec<_> = row.iter().map(|text| harmless(text)).collect();
-            let _ = writer.write_record(fields.iter().map(|text| text.as_bytes()));
-        }
-        let _ = writer.flush();
-    }
-    out
-}
-
-fn harmless(text: &str) -> std::borrow::Cow<'_, str> {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}").into() } else { text.into() }
 }
 
 /// A moment as people in Vietnam read it.
@@ -173,18 +129,12 @@ mod tests {
         let mut manifest = Manifest::default();
         manifest.board(invented());
         let read = |bytes: &[u8]| sheet::of_file(bytes).unwrap().rows().to_vec();
-        let (csv, xlsx) = (read(&manifest.to_csv()), read(&manifest.to_xlsx().unwrap()));
+        let (csv, xlsx) = (read(&manifest.table().to_csv()), read(&manifest.table().to_xlsx().unwrap()));
         assert_eq!(csv, xlsx);
         let texts: Vec<_> = csv[1].iter().map(|cell| cell.text.expose()).collect();
         assert_eq!(
             texts,
             ["Nguyễn Văn Mẫu", "02/01/1990", "Nam", "VNM", "000090123456", "090123456", "15:00 20/11/2026",]
         );
-    }
-
-    #[test]
-    fn no_name_becomes_a_formula() {
-        let csv = csv(&["a"], &[vec!["=1+1".to_owned()], vec!["Mẫu".to_owned()]]);
-        assert_eq!(&*csv, "\u{FEFF}a\r\n'=1+1\r\nMẫu\r\n".as_bytes());
     }
 }

@@ -1,12 +1,14 @@
 //! Who is expected: candidates of an examination, learners of a lesson; and who has come.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 
 use cccd_document::text::folded;
 use cccd_document::{PartialDate, Personal};
 use time::OffsetDateTime;
 
+use crate::Table;
 use crate::sheet::{Cell, Sheet};
 
 /// The most candidates a roster may have.
@@ -168,9 +170,28 @@ impl Roster {
         sessions.filter(|session| seen.insert(*session)).collect()
     }
 
-    fn of_number(&self, number: &str) -> impl Iterator<Item = (usize, &Candidate)> {
+    /// What this roster says to a card at the door of a session. Whether the card is genuine and whether its holder is
+    /// in already are other matters.
+    pub fn answer(&self, session: &str, tap: &Tap<'_>) -> Answer<'_> {
+        let mut elsewhere = Vec::new();
+        for candidate in self.of_number(tap.number) {
+            if candidate.session != session {
+                elsewhere.push(candidate.session.clone());
+                continue;
+            }
+            let fields = differences(candidate, tap);
+            return if fields.is_empty() {
+                Answer::Expected(candidate)
+            } else {
+                Answer::DataDiffer { fields }
+            };
+        }
+        if elsewhere.is_empty() { Answer::NotOnRoster } else { Answer::WrongSession { sessions: elsewhere } }
+    }
+
+    fn of_number(&self, number: &str) -> impl Iterator<Item = &Candidate> {
         let places = self.by_number.get(number.trim()).map_or(&[][..], Vec::as_slice);
-        places.iter().filter_map(|at| Some((*at, self.candidates.get(*at)?)))
+        places.iter().filter_map(|at| self.candidates.get(*at))
     }
 }
 
@@ -219,6 +240,25 @@ impl fmt::Debug for Tap<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tap").field("genuine", &self.genuine).finish_non_exhaustive()
     }
+}
+
+/// What a roster says to a card.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer<'a> {
+    /// This one is expected.
+    Expected(&'a Candidate),
+    /// Nobody of this number is.
+    NotOnRoster,
+    /// They are, in other sessions.
+    WrongSession {
+        /// Which.
+        sessions: Vec<String>,
+    },
+    /// The number is expected, and the roster says something else of the person.
+    DataDiffer {
+        /// What differs.
+        fields: Vec<Difference>,
+    },
 }
 
 /// What is said to a card.
@@ -274,11 +314,10 @@ impl Admission {
 }
 
 /// Who has come to one session.
-#[derive(Debug)]
 pub struct Attendance<'a> {
     roster: &'a Roster,
     session: String,
-    came: HashMap<usize, OffsetDateTime>,
+    came: HashMap<Box<str>, OffsetDateTime>,
 }
 
 impl<'a> Attendance<'a> {
@@ -292,27 +331,24 @@ impl<'a> Attendance<'a> {
         if !tap.genuine {
             return Admission::NotGenuine;
         }
-        let mut elsewhere = Vec::new();
-        for (place, candidate) in self.roster.of_number(tap.number) {
-            if candidate.session != self.session {
-                elsewhere.push(candidate.session.clone());
-                continue;
+        let candidate = match self.roster.answer(&self.session, tap) {
+            Answer::Expected(candidate) => candidate,
+            Answer::NotOnRoster => return Admission::NotOnRoster,
+            Answer::WrongSession { sessions } => return Admission::WrongSession { sessions },
+            Answer::DataDiffer { fields } => return Admission::DataDiffer { fields },
+        };
+        match self.came.entry(candidate.number.expose().into()) {
+            Entry::Occupied(since) => Admission::AlreadyIn { since: *since.get() },
+            Entry::Vacant(place) => {
+                place.insert(at);
+                Admission::Admitted { seat: candidate.seat.clone() }
             }
-            let fields = differences(candidate, tap);
-            if !fields.is_empty() {
-                return Admission::DataDiffer { fields };
-            }
-            if let Some(since) = self.came.get(&place) {
-                return Admission::AlreadyIn { since: *since };
-            }
-            self.came.insert(place, at);
-            return Admission::Admitted { seat: candidate.seat.clone() };
         }
-        if elsewhere.is_empty() {
-            Admission::NotOnRoster
-        } else {
-            Admission::WrongSession { sessions: elsewhere }
-        }
+    }
+
+    /// Notes that somebody came then, as a log has it.
+    pub fn note(&mut self, number: &str, at: OffsetDateTime) {
+        self.came.insert(number.into(), at);
     }
 
     /// How many have come.
@@ -320,22 +356,30 @@ impl<'a> Attendance<'a> {
         self.came.len()
     }
 
-    /// Everybody of the session in the order of the roster, and when they came, as CSV in UTF-8 with a byte order
-    /// mark, by which spreadsheets know it.
-    pub fn to_csv(&self) -> zeroize::Zeroizing<Vec<u8>> {
-        let expected: Vec<_> = self
-            .roster
-            .candidates
-            .iter()
-            .enumerate()
-            .filter(|(_, candidate)| candidate.session == self.session)
-            .map(|(place, candidate)| {
-                let came = self.came.get(&place).map(|at| crate::manifest::clock(*at)).unwrap_or_default();
-                let number = candidate.number.expose().to_owned();
-                vec![candidate.seat.clone(), number, candidate.name.expose().to_owned(), came]
-            })
-            .collect();
-        crate::manifest::csv(&["Số báo danh", "Số định danh", "Họ và tên", "Có mặt lúc"], &expected)
+    /// Everybody of the session in the order of the roster, and when they came.
+    pub fn table(&self) -> Table {
+        let of_session = |candidate: &&Candidate| candidate.session == self.session;
+        let row = |candidate: &Candidate| {
+            let came = self.came.get(candidate.number.expose()).map(|at| crate::manifest::clock(*at));
+            let came = Personal::new(came.unwrap_or_default());
+            vec![candidate.seat.as_str().into(), candidate.number.clone(), candidate.name.clone(), came]
+        };
+        let titles = ["Số báo danh", "Số định danh", "Họ và tên", "Có mặt lúc"].map(str::to_owned);
+        Table::new(titles.to_vec(), self.roster.candidates.iter().filter(of_session).map(row).collect())
+    }
+}
+
+/// How many, and nobody by number.
+impl fmt::Debug for Attendance<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attendance").field("came", &self.came.len()).finish_non_exhaustive()
+    }
+}
+
+/// Numbers must not linger in freed memory either.
+impl Drop for Attendance<'_> {
+    fn drop(&mut self) {
+        self.came.drain().for_each(|(number, _)| drop(Personal::new(String::from(number))));
     }
 }
 
@@ -400,7 +444,7 @@ mod tests {
             Admission::WrongSession { sessions: vec!["Sáng".to_owned(), "Chiều".to_owned()] }
         );
         assert_eq!((morning.count(), night.count()), (2, 0));
-        let csv = String::from_utf8(morning.to_csv().to_vec()).unwrap();
+        let csv = String::from_utf8(morning.table().to_csv().to_vec()).unwrap();
         assert_eq!(
             csv,
             "\u{FEFF}Số báo danh,Số định danh,Họ và tên,Có mặt lúc\r\n\

@@ -28,6 +28,7 @@ mod origin;
 mod pairing_settings;
 mod profile_settings;
 mod reader_profile;
+mod register_settings;
 mod scanner_profile;
 mod scanner_settings;
 mod scope;
@@ -55,6 +56,7 @@ pub use reader_profile::{
     EscapeCommands, ExchangeLevel, ExtendedLength, Grounds, OpenQuestion, ReaderCatalogue, ReaderProfile,
     ReaderProfileError, ReaderQuirk, Sighting, Slots,
 };
+pub use register_settings::{RegisterSettings, RegisterSettingsError};
 pub use scanner_profile::{
     CodeEnd, CodeFraming, CommandAnswer, FlowControl, Parity, ScannerCatalogue, ScannerCommand,
     ScannerCommands, ScannerProfile, ScannerProfileError, SerialLine, StopBits, SymbologyMark,
@@ -69,7 +71,8 @@ pub use settings::{
 };
 pub use site_settings::{Site, SiteSettingsError};
 pub use target_settings::{
-    DeliveryOrder, DeliveryTarget, TargetKind, TargetSettingsError, TargetUrl, WebhookTarget,
+    DeliveryOrder, DeliveryTarget, FileFormat, FolderTarget, TargetKind, TargetSettingsError, TargetUrl,
+    WebhookTarget,
 };
 pub use terminal_settings::{TerminalSettings, TerminalSettingsError};
 pub use token::{NotATokenHash, TokenHash};

@@ -12,6 +12,7 @@ use crate::local_settings::{RawAdmin, RawLocal, RawLocalProgram};
 use crate::nfc_settings::{self, RawNfc};
 use crate::pairing_settings::RawPairing;
 use crate::profile_settings::{RawOutbox, RawProfiles};
+use crate::register_settings::{RawRegister, registers};
 use crate::scanner_settings::{RawScanner, RawScanners};
 use crate::site_settings::{RawSite, is_name, sites};
 use crate::target_settings::{RawTarget, targets};
@@ -20,9 +21,10 @@ use crate::trust_settings::RawTrust;
 use crate::{
     AuditSettings, AuditSettingsError, DeliveryTarget, DeskNfcReader, Handoff, HandoffSettingsError,
     LocalSettings, LocalSettingsError, NfcSettingsError, NotATokenHash, NotAnOrigin, Origin, OutboxSettings,
-    PairingSettings, PairingSettingsError, ProfileSettings, ScannerSettings, ScannerSettingsError, Scope,
-    ScopeSet, Site, SiteSettingsError, StoreSettings, TargetSettingsError, TerminalSettings,
-    TerminalSettingsError, TokenHash, TrustSettings, TrustSettingsError,
+    PairingSettings, PairingSettingsError, ProfileSettings, RegisterSettings, RegisterSettingsError,
+    ScannerSettings, ScannerSettingsError, Scope, ScopeSet, Site, SiteSettingsError, StoreSettings,
+    TargetSettingsError, TerminalSettings, TerminalSettingsError, TokenHash, TrustSettings,
+    TrustSettingsError,
 };
 
 /// The settings as meant.
@@ -56,6 +58,8 @@ pub struct AgentSettings {
     pub terminal: Option<TerminalSettings>,
     /// Where the operator's own consumer profiles lie.
     pub profiles: ProfileSettings,
+    /// Who came, and who is expected.
+    pub registers: Vec<RegisterSettings>,
     /// Where results are delivered.
     pub targets: Vec<DeliveryTarget>,
     /// Where lies what is on its way there.
@@ -232,6 +236,9 @@ pub enum SettingsError {
     /// The audit is set up wrongly.
     #[error(transparent)]
     Audit(#[from] AuditSettingsError),
+    /// A register is set up wrongly.
+    #[error(transparent)]
+    Register(#[from] RegisterSettingsError),
     /// A target of deliveries is set up wrongly.
     #[error(transparent)]
     Target(#[from] TargetSettingsError),
@@ -268,6 +275,7 @@ struct RawSettings {
     trust: RawTrust,
     terminal: RawTerminal,
     profiles: RawProfiles,
+    register: Vec<RawRegister>,
     target: Vec<RawTarget>,
     outbox: RawOutbox,
     evidence: RawEvidence,
@@ -427,6 +435,7 @@ impl TryFrom<RawSettings> for AgentSettings {
             trust: raw.trust.try_into()?,
             terminal: raw.terminal.try_into()?,
             profiles: raw.profiles.into(),
+            registers: registers(raw.register)?,
             targets: targets(raw.target)?,
             outbox: raw.outbox.into(),
             evidence: EvidenceSettings { key_file: raw.evidence.key_file },

@@ -33,8 +33,34 @@ pub enum DeliveryOrder {
 pub enum TargetKind {
     /// Posted to a web address.
     Webhook(WebhookTarget),
-    /// Written into a folder, a file each.
-    Folder(PathBuf),
+    /// Written into a folder.
+    Folder(FolderTarget),
+}
+
+/// A folder that another program watches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderTarget {
+    /// Where.
+    pub path: PathBuf,
+    /// As what.
+    pub format: FileFormat,
+}
+
+/// What is written into a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileFormat {
+    /// A file each: the object.
+    #[default]
+    Json,
+    /// A file each day, a line each.
+    JsonLines,
+    /// A file each: titles and a row.
+    Csv,
+    /// A file each: titles and a row.
+    Xlsx,
+    /// A file each.
+    Xml,
 }
 
 /// A web address.
@@ -62,7 +88,7 @@ pub enum TargetSettingsError {
     /// The name is none, or two have it.
     #[error("target {0:?}: a name of its own of 1 to 64 small letters, digits and hyphens is needed")]
     Name(String),
-    /// Neither or both.
+    /// Neither or both, or what belongs to the other.
     #[error("target {0:?}: either url or folder is needed")]
     Kind(String),
     /// An address that would tell the network of people.
@@ -82,6 +108,7 @@ pub(crate) struct RawTarget {
     name: String,
     url: Option<String>,
     folder: Option<PathBuf>,
+    format: Option<FileFormat>,
     secret_file: Option<PathBuf>,
     within_s: Option<u64>,
     #[serde(default)]
@@ -135,7 +162,7 @@ pub(crate) fn targets(raw: Vec<RawTarget>) -> Result<Vec<DeliveryTarget>, Target
             return Err(TargetSettingsError::Within(raw.name));
         }
         let kind = match (raw.url, raw.folder) {
-            (Some(url), None) => {
+            (Some(url), None) if raw.format.is_none() => {
                 let Some(url) = TargetUrl::parse(&url) else {
                     return Err(TargetSettingsError::Url(raw.name));
                 };
@@ -146,7 +173,8 @@ pub(crate) fn targets(raw: Vec<RawTarget>) -> Result<Vec<DeliveryTarget>, Target
                 TargetKind::Webhook(WebhookTarget { url, secret_file: raw.secret_file, within })
             }
             (None, Some(folder)) if raw.secret_file.is_none() && raw.within_s.is_none() => {
-                TargetKind::Folder(folder)
+                let format = raw.format.unwrap_or_default();
+                TargetKind::Folder(FolderTarget { path: folder, format })
             }
             _ => return Err(TargetSettingsError::Kind(raw.name)),
         };

@@ -33,6 +33,23 @@ pub(crate) fn open(path: &Path, schema: &Schema) -> Result<Connection, StoreErro
     Ok(connection)
 }
 
+/// The same, where a database that cannot be used costs nobody the desk: it is moved aside, and a new one begun. Where to.
+pub(crate) fn open_or_begin_anew(
+    path: &Path,
+    schema: &Schema,
+    now: OffsetDateTime,
+) -> Result<(Connection, Option<PathBuf>), StoreError> {
+    let opened = open(path, schema).and_then(|connection| check_pages(&connection).map(|()| connection));
+    match opened {
+        Ok(connection) => Ok((connection, None)),
+        Err(error) if error.is_damage() => {
+            let aside = move_aside(path, now)?;
+            open(path, schema).map(|connection| (connection, Some(aside)))
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// The same without a file.
 pub(crate) fn in_memory(schema: &Schema) -> Result<Connection, StoreError> {
     let mut connection = Connection::open_in_memory()?;

@@ -26,8 +26,8 @@
 //! is moved aside, never deleted, and the desk goes on with a new one; the chain's first entry then says so.
 //!
 //! This crate knows none of ours and asks nobody the time. It holds nothing of a person: of a card's number it is
-//! given a keyed hash, which [`Store::keyed_hash`] makes. Only the [`Outbox`], a file of its own that is there where an
-//! operator has results delivered, holds what is on its way, encrypted. Every call blocks for as long as the disk takes.
+//! given a keyed hash, which [`Store::keyed_hash`] makes. Only the [`Outbox`] and the [`Registers`], files of their own that
+//! are there where an operator has results delivered or people entered, hold what is theirs, encrypted. Every call blocks for as long as the disk takes.
 
 #![forbid(unsafe_code)]
 
@@ -40,6 +40,7 @@ mod idempotency;
 mod instant;
 mod outbox;
 mod private;
+mod registers;
 mod replay;
 mod sealed;
 mod shapes;
@@ -53,5 +54,6 @@ pub use error::StoreError;
 pub use grants::{Grant, NewGrant};
 pub use idempotency::Claim;
 pub use outbox::{Due, DueMessage, Failure, MessageView, NewMessage, Order, Outbox, Put};
+pub use registers::{Entered, NewEntry, RegisterEntry, Registers, SessionView};
 pub use replay::Novelty;
 pub use store::{Notice, Store};

@@ -4,7 +4,7 @@
 //! twice, because the power went between the delivery and its note, the receiver knows the key. What cannot be
 //! delivered stays as a dead letter until an operator sends or drops it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{OptionalExtension as _, Row, params};
@@ -57,6 +57,7 @@ const BEYOND: time::Duration = time::Duration::hours(2);
 pub struct Outbox {
     database: Shared,
     sealer: Sealer,
+    moved_aside: Option<PathBuf>,
 }
 
 /// A message to be delivered.
@@ -144,16 +145,31 @@ pub struct MessageView {
 
 impl Outbox {
     /// Opens the outbox in a folder of the store, and makes it and its key where there is none.
-    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+    pub fn open(folder: &Path, now: OffsetDateTime) -> Result<Self, StoreError> {
         private::make_folder(folder).map_err(StoreError::file(folder))?;
         let sealer = Sealer::with_key_at(&folder.join("outbox.key"))?;
-        let connection = database::open(&folder.join("outbox.db"), &OUTBOX)?;
-        Ok(Self { database: Shared::new(connection), sealer })
+        let path = folder.join("outbox.db");
+        let (connection, moved_aside) = database::open_or_begin_anew(&path, &OUTBOX, now)?;
+        Ok(Self { database: Shared::new(connection), sealer, moved_aside })
+    }
+
+    /// The same beside a daemon that may have it open: what is broken is an error, and stays.
+    pub fn join(folder: &Path) -> Result<Self, StoreError> {
+        private::make_folder(folder).map_err(StoreError::file(folder))?;
+        let sealer = Sealer::with_key_at(&folder.join("outbox.key"))?;
+        let database = Shared::new(database::open(&folder.join("outbox.db"), &OUTBOX)?);
+        Ok(Self { database, sealer, moved_aside: None })
     }
 
     /// One that ends with the program.
     pub fn in_memory() -> Result<Self, StoreError> {
-        Ok(Self { database: Shared::new(database::in_memory(&OUTBOX)?), sealer: Sealer::in_memory()? })
+        let database = Shared::new(database::in_memory(&OUTBOX)?);
+        Ok(Self { database, sealer: Sealer::in_memory()?, moved_aside: None })
+    }
+
+    /// Where a database went that could not be used when this was opened. What lay in it is not delivered.
+    pub fn moved_aside(&self) -> Option<&Path> {
+        self.moved_aside.as_deref()
     }
 
     /// Puts a message in. Once this returns it is on the disk.
@@ -360,19 +376,19 @@ mod tests {
     fn it_survives_a_restart_and_the_disk_tells_nobody_what_it_says() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("store");
-        let outbox = Outbox::open(&folder).unwrap();
+        let outbox = Outbox::open(&folder, NOW).unwrap();
         outbox.put(message("a", "Nguyễn Văn Mẫu 000090123456".as_bytes()), NOW).unwrap();
         drop(outbox);
         for name in ["outbox.db", "outbox.db-wal"] {
             let bytes = std::fs::read(folder.join(name)).unwrap_or_default();
             assert!(!bytes.windows(12).any(|window| window == b"000090123456"), "{name}");
         }
-        let outbox = Outbox::open(&folder).unwrap();
+        let outbox = Outbox::open(&folder, NOW).unwrap();
         assert!(due(&outbox, Order::Kept, NOW).is_some());
         drop(outbox);
         // Without its key nobody reads it, and it is told as a dead letter.
         std::fs::write(folder.join("outbox.key"), [0; 32]).unwrap();
-        let outbox = Outbox::open(&folder).unwrap();
+        let outbox = Outbox::open(&folder, NOW).unwrap();
         assert!(due(&outbox, Order::Kept, NOW).is_none());
         let [view] = &outbox.list().unwrap()[..] else { panic!() };
         assert_eq!((view.state.as_str(), view.why.as_deref()), ("dead", Some("unreadable")));
@@ -445,6 +461,58 @@ mod tests {
         }
         assert_eq!(arrived.len(), 7 * 24);
         assert!(arrived.is_sorted());
+    }
+
+    #[test]
+    fn a_full_disk_refuses_what_is_new_and_loses_nothing_that_is_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("store");
+        let outbox = Outbox::open(&folder, NOW).unwrap();
+        // SQLite says the same of a database that may not grow as of a disk that is full: SQLITE_FULL.
+        let pages: i64 =
+            outbox.database.lock().pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        outbox.database.lock().pragma_update(None, "max_page_count", pages + 8).unwrap();
+        let body = [7; 1500];
+        let mut taken = Vec::new();
+        let refused = loop {
+            let key = format!("{:04}", taken.len());
+            match outbox.put(message(&key, &body), NOW) {
+                Ok(_) => taken.push(key),
+                Err(error) => break error,
+            }
+        };
+        let code = match &refused {
+            StoreError::Database(error) => error.sqlite_error_code(),
+            _ => None,
+        };
+        assert_eq!(code, Some(rusqlite::ErrorCode::DiskFull), "{refused:?}");
+        assert!(!refused.is_damage() && taken.len() > 3);
+        // What is in arrives all the same, the oldest first, and makes room.
+        let first = due(&outbox, Order::Kept, NOW).unwrap();
+        assert_eq!((&first.key, first.body.as_slice()), (&taken[0], &body[..]));
+        outbox.delivered(first.id, NOW).unwrap();
+        drop(outbox);
+        let outbox = Outbox::open(&folder, NOW).unwrap();
+        assert_eq!(outbox.moved_aside(), None);
+        assert_eq!(outbox.put(message("later", &body), NOW).unwrap(), Put::New);
+        let mut arrived = Vec::new();
+        while let Some(message) = due(&outbox, Order::Kept, NOW) {
+            outbox.delivered(message.id, NOW).unwrap();
+            arrived.push(message.key);
+        }
+        taken.push("later".to_owned());
+        assert_eq!(arrived, taken[1..]);
+    }
+
+    #[test]
+    fn a_broken_outbox_is_moved_aside_and_the_desk_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("store");
+        Outbox::open(&folder, NOW).unwrap().put(message("a", b"one"), NOW).unwrap();
+        std::fs::write(folder.join("outbox.db"), [0x5A; 8192]).unwrap();
+        let outbox = Outbox::open(&folder, NOW).unwrap();
+        assert!(outbox.moved_aside().unwrap().exists());
+        assert_eq!(outbox.put(message("b", b"two"), NOW).unwrap(), Put::New);
     }
 
     #[test]

@@ -34,25 +34,28 @@ fn consumers() -> Result<bool> {
     let program = std::env::current_exe()?.with_file_name("agent-under-test");
     let desk = Desk::start(&program)?;
     let mut all = true;
-    println!("| # | consumer | profile | card | stand-in | arrived | files read | commands | ms |");
-    println!("|---:|---|---|---|---|---|---|---:|---:|");
+    println!(
+        "| # | consumer | profile file | card | stand-in | arrived | test | files read | commands | card ms |"
+    );
+    println!("|---:|---|---|---|---|---|---|---|---:|---:|");
     for row in &ROWS {
         let (number, consumer, profile, card) = (row.number, row.consumer, row.profile, row.card);
         match desk.try_row(row) {
             Ok((arrived, said)) => {
                 let files: Vec<_> = arrived.files.iter().map(|sfi| format!("{sfi:02X}")).collect();
                 println!(
-                    "| {number} | {consumer} | {profile} | {card} | {} | {said} | {} | {} | {} |",
+                    "| {number} | {consumer} | config/profiles/{profile}.toml | {card} | {} | {said} | {} | {} | {} | {} |",
                     row.stand_in,
+                    row.test,
                     files.join(" "),
                     arrived.commands,
-                    arrived.took.as_millis()
+                    arrived.on_card.as_millis()
                 );
             }
             Err(error) => {
                 all = false;
                 println!(
-                    "| {number} | {consumer} | {profile} | {card} | {} | FAILED: {error:#} | | | |",
+                    "| {number} | {consumer} | config/profiles/{profile}.toml | {card} | {} | FAILED: {error:#} | | | | |",
                     row.stand_in
                 );
             }

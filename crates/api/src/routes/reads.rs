@@ -6,13 +6,13 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use cccd_consumers::{Disclosure, ReadyProfile, Subject};
+use cccd_consumers::{Disclosure, ReadyProfile, Shaped, Subject};
 use cccd_document::{
     AccessPlan, Biometric, Biometrics, Expectation, FieldSet, FileId, MediaType, QrPayload, RecordField,
 };
 use cccd_engine::{
-    CallerId, EngineHandle, Errand, NotHere, ReadFailure, ReadId, ReadRequest, ReadView, Reading, Refused,
-    ScanId, UnderProfile,
+    CallerId, EngineHandle, Errand, InRegister, NotHere, ReadFailure, ReadId, ReadRequest, ReadView, Reading,
+    Refused, ScanId, UnderProfile,
 };
 use cccd_profiles::Scope;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -28,11 +28,16 @@ use crate::idempotency::{RequestKey, Standing};
 use crate::preference::{PREFERENCE_APPLIED, Wait, accepts_by_name};
 use crate::problems::Fault;
 use crate::refusal::Refusal;
+use crate::registers::Arrival;
 use crate::trace::in_this_trace;
 use crate::wiped::WipedBuffer;
 use crate::wire::{
-    Allowed, BiometricJson, ExpectationJson, OpenedBy, PartialJson, ReadJson, ReadRequestJson, ResultJson,
+    AdmissionJson, Allowed, BiometricJson, ExpectationJson, OpenedBy, PartialJson, ReadJson, ReadRequestJson,
+    ResultJson,
 };
+
+/// The longest name of a session.
+const LONGEST_SESSION: usize = 64;
 
 /// Asks for a reading.
 ///
@@ -84,7 +89,7 @@ pub(crate) async fn create_read(
     let mut unheard = Unheard::submit(&desk.engine, caller.id.clone(), request, errand);
     let view = unheard.accepted().await?;
     if is_under_profile {
-        deliver_when_done(&desk, caller.id.clone(), view.id);
+        conclude_when_done(&desk, caller.id.clone(), view.id);
     }
     let mut response = answer(&desk, &caller, &view, wait).await?;
     unheard.heard();
@@ -127,7 +132,7 @@ async fn accept(desk: &Desk, caller: &Caller, body: ReadRequestJson) -> Result<R
     let is_under_profile = request.under.is_some();
     let view = desk.engine.submit_for(request, errand).await??;
     if is_under_profile {
-        deliver_when_done(desk, caller.id.clone(), view.id);
+        conclude_when_done(desk, caller.id.clone(), view.id);
     }
     Ok(view)
 }
@@ -205,9 +210,10 @@ fn profile(
 ) -> Result<Option<Arc<ReadyProfile>>, Refusal> {
     let invalid = |why| Err(Refusal::from(Fault::BodyInvalid).because(why));
     let Some(name) = &body.profile else {
-        return match body.insurance {
-            Some(_) => invalid("insurance: only a profile takes something of it"),
-            None => Ok(None),
+        return match (&body.insurance, &body.register) {
+            (Some(_), _) => invalid("insurance: only a profile takes something of it"),
+            (_, Some(_)) => invalid("register: only readings under a profile go into one"),
+            (None, None) => Ok(None),
         };
     };
     if body.fields.is_some() || body.portrait.is_some() {
@@ -221,15 +227,45 @@ fn profile(
     ready.map(Some).ok_or_else(|| Fault::ProfileUnavailable.into())
 }
 
+/// Where the holder is entered. It must be a register of this very profile, which lets people stand in one.
+async fn in_register(
+    desk: &Desk,
+    ready: &ReadyProfile,
+    body: &ReadRequestJson,
+) -> Result<Option<InRegister>, Refusal> {
+    let Some(wish) = &body.register else { return Ok(None) };
+    let words = wish.session.chars().count() <= LONGEST_SESSION && !wish.session.contains(char::is_control);
+    if !words {
+        return Err(Refusal::from(Fault::BodyInvalid).because("register.session: 64 characters are possible"));
+    }
+    let (registers, name) = (Arc::clone(&desk.registers), wish.name.clone());
+    let profile = ready.profile.name.clone();
+    // A roster that has changed is read anew, which takes its time.
+    let of_profile = tokio::task::spawn_blocking(move || registers.profile_of(&name) == Some(profile.as_str()));
+    if !of_profile.await.unwrap_or(false) || ready.profile.retention_days == 0 {
+        return Err(Fault::RegisterUnavailable.into());
+    }
+    Ok(Some(InRegister { name: wish.name.as_str().into(), session: wish.session.as_str().into() }))
+}
+
 /// What the engine hands on with a reading under a profile.
-fn under(ready: &ReadyProfile, body: &ReadRequestJson) -> Result<UnderProfile, Refusal> {
+async fn under(
+    desk: &Desk,
+    ready: &ReadyProfile,
+    body: &ReadRequestJson,
+) -> Result<UnderProfile, Refusal> {
     let insurance = body.insurance.as_ref().map(|text| {
         let payload = QrPayload::parse(text.0.expose().as_bytes());
         payload.insurance().cloned().map(Box::new).ok_or_else(|| {
             Refusal::from(Fault::BodyInvalid).because("insurance: not the code of a health insurance card")
         })
     });
-    Ok(UnderProfile { profile: ready.profile.name.as_str().into(), insurance: insurance.transpose()? })
+    let register = in_register(desk, ready, body).await?;
+    Ok(UnderProfile {
+        profile: ready.profile.name.as_str().into(),
+        insurance: insurance.transpose()?,
+        register,
+    })
 }
 
 /// What is to be read, and on whose behalf.
@@ -239,7 +275,10 @@ async fn understand(
     body: ReadRequestJson,
 ) -> Result<(ReadRequest, Errand), Refusal> {
     let ready = profile(desk, caller, &body)?;
-    let under = ready.as_deref().map(|ready| under(ready, &body)).transpose()?;
+    let under = match ready.as_deref() {
+        Some(ready) => Some(under(desk, ready, &body).await?),
+        None => None,
+    };
     let biometrics = allowed(caller, &body)?;
     let (fields, mut groups) = match &ready {
         // Of the record itself nothing is for the caller: the profile gives what it names.
@@ -537,7 +576,8 @@ async fn fetch_result(desk: &Desk, caller: &Caller, read: ReadId) -> Result<Resp
     let allowed = Allowed { fields: caller.fields(), portrait };
     let disclosure = disclosure(desk, read, &reading)?;
     deliver(desk, read, disclosure.as_ref()).await?;
-    personal_json(&ResultJson::new(read, &reading, allowed, disclosure.as_ref()))
+    let admission = enter(desk, read, &reading, disclosure.as_ref()).await?;
+    personal_json(&ResultJson::new(read, &reading, allowed, disclosure.as_ref()).admitting(admission))
 }
 
 /// Puts what the consumer gets into the outbox, where its profile has it delivered. It is there before anybody is
@@ -563,8 +603,48 @@ async fn deliver(desk: &Desk, read: ReadId, disclosure: Option<&Disclosure>) -> 
     }
 }
 
-/// Delivers a reading when it is done, whether or not its caller comes back for it.
-fn deliver_when_done(desk: &Desk, owner: CallerId, read: ReadId) {
+/// Enters the holder in the register that the request names. They are in before anybody is answered; again, it changes
+/// nothing.
+async fn enter(
+    desk: &Desk,
+    read: ReadId,
+    reading: &Arc<Reading>,
+    disclosure: Option<&Disclosure>,
+) -> Result<Option<AdmissionJson>, Refusal> {
+    let under = reading.under.as_ref();
+    let Some((disclosure, wish)) = disclosure.zip(under.and_then(|under| under.register.clone())) else {
+        return Ok(None);
+    };
+    let unavailable = || Refusal::from(Fault::RegisterUnavailable).about(read);
+    let ready = desk.profiles.find(&disclosure.profile).ok_or_else(unavailable)?;
+    let output = disclosure.output.as_ref().map(Shaped::to_json);
+    let (registers, reading) = (Arc::clone(&desk.registers), Arc::clone(reading));
+    let entering = wish.clone();
+    // Writing to the disk takes its time.
+    let said = tokio::task::spawn_blocking(move || {
+        let record = &reading.record;
+        let number = record.personal_number.as_ref().or(record.document_number.as_ref());
+        let birth = record.birth.as_ref().and_then(|birth| birth.value.date.to_printed()).unwrap_or_default();
+        registers.enter(&Arrival {
+            register: &entering.name,
+            session: &entering.session,
+            read: &read.to_string(),
+            number: number.map_or("", |number| number.value.expose()),
+            name: record.full_name.as_ref().map_or("", |name| name.value.expose()),
+            birth: birth.expose(),
+            // A document without any number names nobody.
+            output: output.as_ref().filter(|_| number.is_some()).map(|output| output.as_bytes()),
+            retention_days: ready.profile.retention_days,
+        })
+    });
+    match said.await {
+        Ok(Ok(admission)) => Ok(Some(AdmissionJson::new(&wish.name, &wish.session, admission))),
+        _ => Err(unavailable()),
+    }
+}
+
+/// Delivers a reading and enters its holder when it is done, whether or not its caller comes back for it.
+fn conclude_when_done(desk: &Desk, owner: CallerId, read: ReadId) {
     let desk = desk.clone();
     tokio::spawn(async move {
         let Ok(Ok(mut watched)) = desk.engine.watch(owner.clone(), read).await else { return };
@@ -574,6 +654,7 @@ fn deliver_when_done(desk: &Desk, owner: CallerId, read: ReadId) {
         let Ok(disclosure) = disclosure(&desk, read, &reading) else { return };
         // What cannot be kept is told to the caller who fetches the result, and in the log.
         let _ = deliver(&desk, read, disclosure.as_ref()).await;
+        let _ = enter(&desk, read, &reading, disclosure.as_ref()).await;
     });
 }
 

@@ -50,6 +50,8 @@ pub(crate) enum DemandNameJson {
     InForce,
     /// The QR code that opened the chip says the same as the chip, or none did.
     CodeAgrees,
+    /// The holder's pseudonym is not on the profile's deny list.
+    NotDenied,
     /// Every field the profile requires is there.
     Complete,
     /// The health insurance card scanned beside is that of the same person, or none was.
@@ -88,6 +90,7 @@ impl From<&DemandOutcome> for DemandJson {
                 Demand::ChipProven => DemandNameJson::ChipProven,
                 Demand::InForce => DemandNameJson::InForce,
                 Demand::CodeAgrees => DemandNameJson::CodeAgrees,
+                Demand::NotDenied => DemandNameJson::NotDenied,
                 Demand::Complete => DemandNameJson::Complete,
                 Demand::InsuranceAgrees => DemandNameJson::InsuranceAgrees,
             },

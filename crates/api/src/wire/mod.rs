@@ -1,5 +1,6 @@
 //! JSON twins: what crosses the wire, written for the wire. No domain type is serialized itself.
 
+mod admission;
 mod agent;
 mod biometrics;
 mod caller;
@@ -20,6 +21,7 @@ mod scanner;
 mod signed;
 mod verdict;
 
+pub(crate) use admission::AdmissionJson;
 pub(crate) use agent::{AgentJson, HealthJson};
 pub(crate) use caller::{CallerJson, IdentityJson, SessionJson};
 pub use disclosure::disclosure_json;

@@ -15,6 +15,7 @@ use utoipa::openapi::schema::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
+use super::admission::RegisterWishJson;
 use super::expectation::ExpectationJson;
 
 /// A reading, asked for.
@@ -52,6 +53,11 @@ pub(crate) struct ReadRequestJson {
         nullable = false
     )]
     pub(crate) profile: Option<String>,
+    /// The register of the settings that the holder is entered in, of which `profile` must be the profile; the answer's
+    /// `admission` tells what is said to them.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    pub(crate) register: Option<RegisterWishJson>,
     /// The text of the QR code of the holder's health insurance card, for profiles that take something of it.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, min_length = 5, max_length = 4096, nullable = false)]

@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
+use super::admission::AdmissionJson;
 use super::biometrics::BiometricsJson;
 use super::disclosure::DisclosureJson;
 use super::expectation::ComparisonJson;
@@ -42,6 +43,8 @@ pub(crate) struct ResultJson<'a> {
     expected: Option<ComparisonJson>,
     /// What the consumer gets, where the reading was made under a profile; null where it was not.
     disclosure: Option<DisclosureJson<'a>>,
+    /// What is said to the holder, where the request names a register; null where it does not.
+    admission: Option<AdmissionJson>,
     /// How the chip was opened.
     access: AccessJson,
     /// Each file that was asked for, and what came of it.
@@ -278,12 +281,20 @@ impl<'a> ResultJson<'a> {
             scan_agrees: reading.scan_agrees,
             expected: reading.expected.map(ComparisonJson::from),
             disclosure: disclosure.map(DisclosureJson::from),
+            admission: None,
             access: AccessJson::from(&reading.evidence.access),
             files: reading.evidence.files.iter().map(FileJson::from).collect(),
             hashes: reading.hashes.iter().map(HashJson::from).collect(),
             effort: reading.effort.into(),
             finished_at: rfc3339(reading.finished),
         }
+    }
+}
+
+impl ResultJson<'_> {
+    /// The same with what is said to the holder.
+    pub(crate) fn admitting(self, admission: Option<AdmissionJson>) -> Self {
+        Self { admission, ..self }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use cccd_api::{Access, AgentFacts, Api};
+use cccd_api::{Access, AgentFacts, Api, Registers};
 use cccd_card::{ChannelLimits, ReaderId, ReaderSource, ScannerId};
 use cccd_engine::{Engine, EngineOptions, EventKind};
 use cccd_evidence::AgentKey;
@@ -105,6 +105,13 @@ impl Desk {
     /// The same, with what outlives a restart.
     pub(crate) fn keeping(self, scribe: Scribe) -> Self {
         let api = self.api.keeping(scribe);
+        let router = api.router(9303);
+        Self { api, router, ..self }
+    }
+
+    /// The same, with registers.
+    pub(crate) fn with_registers(self, registers: Arc<dyn Registers>) -> Self {
+        let api = self.api.entering_in(registers);
         let router = api.router(9303);
         Self { api, router, ..self }
     }

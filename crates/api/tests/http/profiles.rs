@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use cccd_api::{Api, Deliveries, NotKept, ProfileSource};
+use cccd_api::{Admission, Api, Arrival, Deliveries, NotEntered, NotKept, ProfileSource, Registers};
 use cccd_consumers::ReadyProfile;
 use cccd_profiles::{Caller, ConsumerCatalogue, ConsumerProfile, Scope};
 use http::Method;
@@ -107,6 +107,14 @@ async fn what_is_not_granted_not_there_or_not_meant_is_refused() {
         // Its target is not there.
         (value!({ "profile": "delivered" }), 503, "profile-unavailable"),
         (value!({ "profile": "coach-manifest", "portrait": true }), 400, "body-invalid"),
+        (value!({ "register": { "name": "coach" } }), 400, "body-invalid"),
+        (value!({ "profile": "coach-manifest", "register": "coach" }), 400, "body-invalid"),
+        // There is no register of this name.
+        (
+            value!({ "profile": "coach-manifest", "register": { "name": "coach" } }),
+            503,
+            "register-unavailable",
+        ),
         (value!({ "profile": "coach-manifest", "fields": ["name"] }), 400, "body-invalid"),
         (value!({ "profile": "coach-manifest", "insurance": "000090123456|A" }), 400, "body-invalid"),
         (value!({ "insurance": "DN4000000000001|41|1990|1|41" }), 400, "body-invalid"),
@@ -137,4 +145,58 @@ async fn what_cannot_be_kept_is_not_called_done() {
     let desk = desk(&["sent"], Some(kept)).await;
     let answer = ask(&desk, &value!({ "profile": "sent" })).await;
     assert_eq!(answer.problem(), (503, "outbox-unavailable".to_owned()));
+}
+
+/// Registers of the profile `coach-manifest`; everybody has come before, or nobody can be entered.
+struct Door {
+    broken: bool,
+    came: Mutex<Vec<(String, String, String)>>,
+}
+
+impl Registers for Door {
+    fn profile_of(&self, register: &str) -> Option<&str> {
+        (register == "coach").then_some("coach-manifest")
+    }
+
+    fn enter(&self, arrival: &Arrival<'_>) -> Result<Admission, NotEntered> {
+        let Arrival { session, read, number, .. } = arrival;
+        assert!(arrival.output.is_some() && arrival.retention_days == 2);
+        self.came.lock().unwrap().push(((*session).into(), (*read).into(), (*number).into()));
+        if self.broken {
+            return Err(NotEntered);
+        }
+        Ok(Admission::AlreadyIn { number: 7, since: time::macros::datetime!(2026-11-20 08:00 UTC) })
+    }
+}
+
+#[tokio::test]
+async fn who_comes_is_entered_before_anybody_is_answered() {
+    for broken in [false, true] {
+        let door = Arc::new(Door { broken, came: Mutex::default() });
+        let desk = desk(&["coach-manifest"], None).await.with_registers(door.clone());
+        let wish = value!({ "name": "coach", "session": "07:00" });
+        let answer = ask(&desk, &value!({ "profile": "coach-manifest", "register": wish })).await;
+        let came = door.came.lock().unwrap().clone();
+        assert!(came.iter().all(|(session, _, number)| session == "07:00" && number == "000090123456"));
+        assert!(!came.is_empty());
+        if broken {
+            assert_eq!(answer.problem(), (503, "register-unavailable".to_owned()));
+            continue;
+        }
+        let result = answer.json();
+        assert_eq!(came[0].1, result["read_id"].as_str().unwrap());
+        assert_eq!(
+            result["admission"],
+            value!({
+                "register": "coach", "session": "07:00", "code": "already-in", "number": 7, "seat": null,
+                "since": "2026-11-20T08:00:00Z", "sessions": [], "differ": [],
+            })
+        );
+    }
+    let desk = desk(&["coach-manifest"], None)
+        .await
+        .with_registers(Arc::new(Door { broken: false, came: Mutex::default() }));
+    let long = value!({ "name": "coach", "session": "x".repeat(65) });
+    let answer = ask(&desk, &value!({ "profile": "coach-manifest", "register": long })).await;
+    assert_eq!(answer.problem(), (400, "body-invalid".to_owned()));
 }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use cccd_document::PartialDate;
+use cccd_document::{PartialDate, Personal};
 use time::Date;
 use zeroize::Zeroizing;
 
 use super::Guest;
 use super::guest::printed;
+use crate::Table;
 
 /// A kind of lodging.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,13 +61,13 @@ impl Counts {
 
     /// As CSV in UTF-8 with a byte order mark.
     pub fn to_csv(&self) -> Zeroizing<Vec<u8>> {
-        let rows: Vec<_> = self
+        let rows = self
             .0
             .iter()
             .map(|((day, kind, group, foreign), count)| {
                 let group = GROUPS.get(*group).map_or("?", |(_, name)| name);
                 let origin = if *foreign { "quốc tế" } else { "nội địa" };
-                vec![
+                [
                     printed(*day),
                     kind.code().to_owned(),
                     group.to_owned(),
@@ -74,8 +75,10 @@ impl Counts {
                     count.to_string(),
                 ]
             })
+            .map(|row| row.map(Personal::new).to_vec())
             .collect();
-        crate::manifest::csv(&["Ngày", "Loại hình", "Nhóm tuổi", "Khách", "Số lượt"], &rows)
+        let titles = ["Ngày", "Loại hình", "Nhóm tuổi", "Khách", "Số lượt"].map(str::to_owned);
+        Table::new(titles.to_vec(), rows).to_csv()
     }
 }
 

@@ -1,5 +1,6 @@
 //! A guest, and the stay.
 
+use cccd_consumers::Shaped;
 use cccd_document::{PartialDate, Personal};
 use serde::Deserialize;
 use time::Date;
@@ -162,6 +163,29 @@ pub fn guests_of_json_lines(text: &str) -> Result<Vec<Guest>, GuestFault> {
 }
 
 impl Guest {
+    /// A guest out of what the profile `lodging` gives, or `coach-manifest`, whose names and words differ; `None` where
+    /// it gives no name.
+    pub fn of(output: &Shaped, stay: Stay) -> Option<Self> {
+        let text = |name: &str| output.get(name).and_then(Shaped::text).unwrap_or_default();
+        let either = |one: &str, other: &str| if text(one).is_empty() { text(other) } else { text(one) };
+        let sex = match text("gioi_tinh") {
+            "Nam" => "M - Nam",
+            "Nữ" => "F - Nữ",
+            other => other,
+        };
+        (!text("ho_ten").trim().is_empty()).then(|| Self {
+            name: text("ho_ten").into(),
+            birth: text("ngay_sinh").into(),
+            sex: sex.into(),
+            nationality: either("ma_quoc_tich", "quoc_tich").into(),
+            paper: text("loai_giay_to").into(),
+            number: text("so_dinh_danh").into(),
+            document_number: text("so_giay_to").into(),
+            residence: text("noi_cu_tru").into(),
+            stay,
+        })
+    }
+
     /// Whether the guest is of another nationality.
     pub fn is_foreign(&self) -> bool {
         self.nationality.expose() != "VNM"

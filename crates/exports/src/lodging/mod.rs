@@ -10,6 +10,7 @@ mod foreign;
 mod guest;
 
 pub use counts::{Counts, LodgingKind};
+pub(crate) use fill::printable;
 pub use fill::{Filled, Template, TemplateFault};
 pub use foreign::{ForeignFault, foreign_xml};
 pub use guest::{Guest, GuestFault, Note, Stay, guests_of_json_lines};

@@ -291,6 +291,8 @@ pub enum Demand {
     InForce,
     /// The QR code that opened the chip says the same as the chip. Where none did, nothing disagrees.
     CodeAgrees,
+    /// The holder's pseudonym is not on the list of `token.deny_file`.
+    NotDenied,
     /// Every field under `required` is there.
     Complete,
     /// The health insurance card scanned beside is that of the same person: name and date of birth. Where none was,
@@ -307,6 +309,7 @@ impl Demand {
             Self::ChipProven => "chip-proven",
             Self::InForce => "in-force",
             Self::CodeAgrees => "code-agrees",
+            Self::NotDenied => "not-denied",
             Self::Complete => "complete",
             Self::InsuranceAgrees => "insurance-agrees",
         }

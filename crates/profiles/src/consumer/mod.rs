@@ -75,6 +75,8 @@ pub struct TokenRule {
     pub key_file: PathBuf,
     /// What the pseudonym is good for.
     pub context: String,
+    /// Where the pseudonyms stand of those who are to be turned away.
+    pub deny_file: Option<PathBuf>,
 }
 
 /// What the consumer gets.
@@ -173,6 +175,9 @@ pub enum ConsumerProfileError {
     /// `[token]` is there and used nowhere, or says nothing.
     #[error("[token] is used by no output, or has no context or key_file")]
     TokenInVain,
+    /// A deny list that no demand looks at, or a demand without one.
+    #[error("checks.not-denied and token.deny_file go together")]
+    DenyList,
     /// A map or bands nobody can use.
     #[error("{kind}.{name}: {why}")]
     OwnFormat {
@@ -330,6 +335,10 @@ impl TryFrom<RawProfile> for ConsumerProfile {
         };
         let output = output(raw.output, own)?;
         let token = raw.token.map(token).transpose()?;
+        let denies = token.as_ref().is_some_and(|token| token.deny_file.is_some());
+        if denies != raw.checks.contains_key(&Demand::NotDenied) {
+            return Err(ConsumerProfileError::DenyList);
+        }
         check_places(&output.body, &raw.fields, token.as_ref())?;
         check_use(&output.body, &raw.fields, &raw.checks, token.as_ref())?;
         Ok(Self {
@@ -408,7 +417,8 @@ fn token(raw: RawToken) -> Result<TokenRule, ConsumerProfileError> {
     if raw.key_file.is_empty() || !(1..=64).contains(&raw.context.len()) {
         return Err(ConsumerProfileError::TokenInVain);
     }
-    Ok(TokenRule { key_file: raw.key_file.into(), context: raw.context })
+    let deny_file = raw.deny_file.filter(|path| !path.is_empty()).map(PathBuf::from);
+    Ok(TokenRule { key_file: raw.key_file.into(), context: raw.context, deny_file })
 }
 
 fn bands(name: String, written: Vec<RawBand>) -> Result<Vec<(u16, String)>, ConsumerProfileError> {

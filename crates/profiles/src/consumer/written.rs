@@ -91,6 +91,9 @@ pub(crate) struct RawToken {
     /// What the pseudonym is good for; another one makes another pseudonym of the same person.
     #[schemars(length(min = 1, max = 64))]
     pub(crate) context: String,
+    /// The pseudonyms of those who are to be turned away, one a line, for the demand `not-denied`. The file must be there,
+    /// and may be empty; a change counts at once.
+    pub(crate) deny_file: Option<String>,
 }
 
 /// A stretch of numbers.
