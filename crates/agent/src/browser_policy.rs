@@ -23,7 +23,7 @@ pub(crate) struct BrowserPolicyArguments {
     /// Whose policy
     #[arg(long, value_name = "BROWSER")]
     browser: Browser,
-    /// The page's origin, as https://his.example.vn; may be given several times
+    /// The page's origin, as `https://his.example.vn`; may be given several times
     #[arg(long = "site", required = true, value_name = "URL")]
     sites: Vec<String>,
     /// For which system; without it, that of this machine

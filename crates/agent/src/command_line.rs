@@ -160,7 +160,7 @@ pub(crate) struct ReadArguments {
     /// Write the face to this file, as the chip holds it
     #[arg(long, value_name = "FILE")]
     pub(crate) portrait: Option<PathBuf>,
-    /// Ask for fingerprints, irises or both (with a comma); it takes a [terminal] in the settings
+    /// Ask for fingerprints, irises or both (with a comma); it takes a `[terminal]` in the settings
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     pub(crate) biometrics: Vec<BiometricArgument>,
     /// Write the pictures of fingerprints and irises into this folder, as the chip holds them

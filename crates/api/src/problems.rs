@@ -1144,12 +1144,12 @@ pub static PROBLEMS: &[Problem] = &[
             en: "The profile cannot be used on this machine",
         },
         cause: Text {
-            vi: "Không có hồ sơ tên này, tệp của nó sai, hoặc thiếu khóa tạo bí danh mà nó cần; nhật ký nói lý do.",
-            en: "There is no profile of this name, its file is wrong, or the key of its pseudonyms is missing; the log says which.",
+            vi: "Không có hồ sơ tên này, tệp của nó sai, nơi nhận của nó không có trong cấu hình, hoặc thiếu khóa tạo bí danh hay danh sách từ chối mà nó cần; nhật ký nói lý do.",
+            en: "There is no profile of this name, its file is wrong, its target is not in the settings, or the key or the deny list of its pseudonyms is missing; the log says which.",
         },
         remedy: Text {
-            vi: "Chạy `cccd-agent profile list` và `cccd-agent profile check`; với hồ sơ tạo bí danh, đặt khóa vào tệp ghi ở `token.key_file`.",
-            en: "Run `cccd-agent profile list` and `cccd-agent profile check`; for a profile that makes pseudonyms, put the key where its `token.key_file` says.",
+            vi: "Chạy `cccd-agent profile list` và `cccd-agent profile check`; với hồ sơ tạo bí danh, đặt khóa vào tệp ghi ở `token.key_file` và tạo tệp ghi ở `token.deny_file`.",
+            en: "Run `cccd-agent profile list` and `cccd-agent profile check`; for a profile that makes pseudonyms, put the key where its `token.key_file` says and make the file of its `token.deny_file`.",
         },
     },
     Problem {

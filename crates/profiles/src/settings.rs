@@ -102,13 +102,16 @@ pub struct Caller {
 
 impl Caller {
     /// What it may do. Where its block names none of the scopes that reading takes, it has all of those beside what
-    /// it names; once it names one of them, it has what it names and nothing else.
+    /// it names; once it names one of them, it has what it names and nothing else. One that reads under profiles and
+    /// names none reads under them alone, and sees readers and cards.
     pub fn granted(&self) -> ScopeSet {
         let named: ScopeSet = self.scopes.iter().copied().collect();
-        if named.intersection(ScopeSet::reading()).is_empty() {
+        if !named.intersection(ScopeSet::reading()).is_empty() {
+            named
+        } else if self.profiles.is_empty() {
             named.union(ScopeSet::reading())
         } else {
-            named
+            named.union([Scope::Readers, Scope::Presence].into_iter().collect())
         }
     }
 }
@@ -552,5 +555,20 @@ mod tests {
             let message = AgentSettings::parse(text).unwrap_err().to_string();
             assert!(message.contains(told), "{message}");
         }
+    }
+    #[test]
+    fn who_reads_under_profiles_reads_no_record_unless_that_is_said() {
+        let granted = |more: &str| {
+            let hash = TokenHash::of("x").to_hex();
+            let text = format!("[[caller]]\nname = 'a'\ntoken_sha256 = '{hash}'\n{more}");
+            AgentSettings::parse(&text).unwrap().callers[0].granted()
+        };
+        assert_eq!(granted(""), ScopeSet::reading());
+        let seen: ScopeSet = [Scope::Readers, Scope::Presence].into_iter().collect();
+        assert_eq!(granted("profiles = ['exam']"), seen);
+        let with_scan = granted("profiles = ['exam']\nscopes = ['scan']");
+        assert_eq!(with_scan, seen.union([Scope::Scan].into_iter().collect()));
+        let with_id = granted("profiles = ['exam']\nscopes = ['read.id']");
+        assert_eq!(with_id, [Scope::ReadId].into_iter().collect());
     }
 }

@@ -241,7 +241,8 @@ async fn in_register(
     let (registers, name) = (Arc::clone(&desk.registers), wish.name.clone());
     let profile = ready.profile.name.clone();
     // A roster that has changed is read anew, which takes its time.
-    let of_profile = tokio::task::spawn_blocking(move || registers.profile_of(&name) == Some(profile.as_str()));
+    let of_profile =
+        tokio::task::spawn_blocking(move || registers.profile_of(&name) == Some(profile.as_str()));
     if !of_profile.await.unwrap_or(false) || ready.profile.retention_days == 0 {
         return Err(Fault::RegisterUnavailable.into());
     }
@@ -249,11 +250,7 @@ async fn in_register(
 }
 
 /// What the engine hands on with a reading under a profile.
-async fn under(
-    desk: &Desk,
-    ready: &ReadyProfile,
-    body: &ReadRequestJson,
-) -> Result<UnderProfile, Refusal> {
+async fn under(desk: &Desk, ready: &ReadyProfile, body: &ReadRequestJson) -> Result<UnderProfile, Refusal> {
     let insurance = body.insurance.as_ref().map(|text| {
         let payload = QrPayload::parse(text.0.expose().as_bytes());
         payload.insurance().cloned().map(Box::new).ok_or_else(|| {
