@@ -14,8 +14,8 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// For a photograph or a file: the full search, 50 ms at most.
-    pub const STILL: Self = Self { time: Some(Duration::from_millis(50)), steps: 40_000 };
+    /// For a photograph or a file: the full search. No step takes more than 5 ms, so it ends within 50 ms.
+    pub const STILL: Self = Self { time: Some(Duration::from_millis(45)), steps: 40_000 };
     /// For one frame of a stream.
     pub const LIVE: Self = Self { time: Some(Duration::from_millis(12)), steps: 14_000 };
     /// No time limit, and the steps of [`Budget::STILL`]: the same result on every machine.
@@ -43,6 +43,12 @@ impl Meter {
         self.left > 0
     }
 
+    /// Whether `steps` more, done in one go, would end within the budget.
+    pub(crate) fn affords(&self, steps: u32) -> bool {
+        let time = Duration::from_micros(u64::from(steps));
+        self.left > steps && self.end.is_none_or(|end| Instant::now() + time < end)
+    }
+
     /// Steps left, asking no clock.
     pub(crate) fn left(&self) -> u32 {
         self.left
@@ -66,5 +72,15 @@ mod tests {
         let mut meter = Meter::start(Budget { time: Some(Duration::ZERO), steps: 10 });
         assert!(!meter.spend(1));
         assert!(!meter.has_left());
+    }
+
+    #[test]
+    fn what_would_not_end_in_time_is_not_afforded() {
+        let meter = Meter::start(Budget { time: None, steps: 10 });
+        assert!(meter.affords(9));
+        assert!(!meter.affords(10));
+        let meter = Meter::start(Budget { time: Some(Duration::from_secs(10)), steps: u32::MAX });
+        assert!(meter.affords(5_000_000));
+        assert!(!meter.affords(11_000_000));
     }
 }

@@ -85,6 +85,15 @@ pub(crate) fn with_erasures(shape: &Arrangement, soft: &[f32]) -> Option<Decoded
     None
 }
 
+/// The modules whose colours are known because the block they belong to could be mended, though others could not:
+/// each with its colour, dark positive. What one block teaches about the blur helps the others.
+pub(crate) fn known_modules(shape: &Arrangement, soft: &[f32]) -> Zeroizing<Vec<(usize, f32)>> {
+    let known = readings(shape, soft)
+        .map(|reading| Codewords::read(shape, soft, &reading).known(shape, &reading))
+        .max_by_key(Vec::len);
+    Zeroizing::new(known.unwrap_or_default())
+}
+
 /// What `rqrr` makes of the same modules. It knows no FNC1 and no structured append; ours does.
 fn by_rqrr(shape: &Arrangement, soft: &[f32]) -> Option<Zeroizing<Vec<u8>>> {
     let side = shape.version.side();
@@ -158,6 +167,28 @@ impl Codewords {
             message.extend_from_slice(&mended[..data]);
         }
         Some((message, against / all))
+    }
+
+    /// The modules of those blocks that can be mended by themselves, with their colours.
+    fn known(&self, shape: &Arrangement, format: &Format) -> Vec<(usize, f32)> {
+        let side = shape.version.side();
+        let blocks = Blocks::of(shape.version, format.level);
+        let mut known = Vec::new();
+        for number in 0..blocks.count {
+            let data = blocks.data + usize::from(number >= blocks.count - blocks.long);
+            let places = places(&blocks, number, data);
+            let read: Zeroizing<Vec<u8>> = Zeroizing::new(places.iter().map(|&at| self.values[at]).collect());
+            let Some(mended) = self.mend_block(&blocks, &places, &read, usize::MAX) else { continue };
+            for (&place, &word) in places.iter().zip(mended.iter()) {
+                for (bit, &at) in shape.order[8 * place..8 * place + 8].iter().enumerate() {
+                    let (row, column) = (at / side, at % side);
+                    let dark = (word >> (7 - bit) & 1 == 1) != format::masked(format.mask, column, row);
+                    let at = if format.mirrored { column * side + row } else { at };
+                    known.push((at, if dark { 1.0 } else { -1.0 }));
+                }
+            }
+        }
+        known
     }
 
     fn mend_block(
@@ -279,6 +310,30 @@ mod tests {
         }
         assert!(hard(&shape, &soft).is_none());
         assert_eq!(*with_erasures(&shape, &soft).unwrap().message.payload, payload(120));
+    }
+
+    #[test]
+    fn a_block_that_is_mended_tells_the_colours_of_its_modules() {
+        let (shape, clean) = symbol(8, QrCodeEcc::Medium, &payload(120));
+        let mut soft = clean.clone();
+        // Every codeword of the first block is noise, and two modules of the others are wrong.
+        let blocks = Blocks::of(shape.version, EccLevel::M);
+        let first = places(&blocks, 0, blocks.data);
+        for (number, &at) in shape.order.iter().enumerate() {
+            if first.contains(&(number / 8)) && number % 3 == 0 {
+                soft[at] *= -1.0;
+            }
+        }
+        let other = places(&blocks, 1, blocks.data);
+        let wrong = [shape.order[8 * other[0]], shape.order[8 * other[5] + 3]];
+        for at in wrong {
+            soft[at] *= -0.7;
+        }
+        assert!(with_erasures(&shape, &soft).is_none());
+        let known = known_modules(&shape, &soft);
+        assert_eq!(known.len(), 8 * (shape.order.len() / 8 - first.len()));
+        assert!(known.iter().all(|&(at, colour)| colour == clean[at]));
+        assert!(wrong.iter().all(|wrong| known.iter().any(|(at, _)| at == wrong)));
     }
 
     #[test]

@@ -21,7 +21,9 @@ const MARGIN: usize = 3;
 /// Half modules to each side over which brightness and contrast are evened.
 const WINDOW: usize = 8;
 /// A neighbourhood of 5 x 5 half modules, and a constant.
-const WEIGHTS: usize = 26;
+const NEAR: usize = 26;
+/// One of 7 x 7.
+const WIDE: usize = 50;
 /// What a data module must have come out as to be learnt from in a round, and how much the round distrusts what it
 /// learns. The first learns from the function patterns alone.
 const ROUNDS: [(f32, f32); 3] = [(f32::INFINITY, 0.03), (0.45, 0.015), (0.3, 0.015)];
@@ -59,12 +61,16 @@ impl HalfGrid {
             .collect()
     }
 
-    fn neighbourhood(&self, at: usize) -> [f32; WEIGHTS] {
-        let (column, row) = (2 * (at % self.side) + MARGIN - 1, 2 * (at / self.side) + MARGIN - 1);
+    /// The samples around a module's centre, a square of them, and a constant.
+    fn neighbourhood<const WEIGHTS: usize>(&self, at: usize) -> [f32; WEIGHTS] {
+        let side = (WEIGHTS - 1).isqrt();
+        let before = side / 2;
+        let (column, row) =
+            (2 * (at % self.side) + 1 + MARGIN - before, 2 * (at / self.side) + 1 + MARGIN - before);
         let mut values = [1.0; WEIGHTS];
-        for (line, out) in values[..25].chunks_exact_mut(5).enumerate() {
+        for (line, out) in values[..WEIGHTS - 1].chunks_exact_mut(side).enumerate() {
             let start = (row + line) * self.patch.side + column;
-            out.copy_from_slice(&self.patch.values[start..start + 5]);
+            out.copy_from_slice(&self.patch.values[start..start + side]);
         }
         values
     }
@@ -77,24 +83,9 @@ impl HalfGrid {
         layout: &[Module],
         mut read: impl FnMut(&[f32]) -> Option<T>,
     ) -> Option<Result<T, Vec<f32>>> {
-        let stride = layout.len().div_ceil(MOST_LEARNT);
         let mut values: Vec<f32> = Vec::new();
         for (clear, ridge) in ROUNDS {
-            let mut equations = Normal::<WEIGHTS>::new();
-            let mut learnt = 0;
-            for (at, module) in layout.iter().enumerate() {
-                let target = match module {
-                    Module::Dark => 1.0,
-                    Module::Light => -1.0,
-                    Module::Data | Module::Format => match values.get(at) {
-                        Some(value) if value.abs() >= clear && at % stride == 0 => value.signum(),
-                        _ => continue,
-                    },
-                };
-                equations.add(&self.neighbourhood(at), target);
-                learnt += 1;
-            }
-            values = self.weighed(&equations.solve(ridge * learnt as f32)?);
+            values = self.learn::<NEAR>(layout, &values, clear, ridge)?;
             if let Some(found) = read(&values) {
                 return Some(Ok(found));
             }
@@ -102,9 +93,39 @@ impl HalfGrid {
         Some(Err(values))
     }
 
-    fn weighed(&self, weights: &[f32; WEIGHTS]) -> Vec<f32> {
-        (0..self.side * self.side)
-            .map(|at| self.neighbourhood(at).iter().zip(weights).map(|(value, weight)| value * weight).sum())
-            .collect()
+    /// Equalises over a wider neighbourhood, starting from `values`, an earlier result.
+    pub(crate) fn widely(&self, layout: &[Module], values: &[f32]) -> Option<Vec<f32>> {
+        self.learn::<WIDE>(layout, values, 0.3, 0.03)
+    }
+
+    /// One round: what the known modules, and of `values` those at least `clear`, teach, applied to all.
+    fn learn<const WEIGHTS: usize>(
+        &self,
+        layout: &[Module],
+        values: &[f32],
+        clear: f32,
+        ridge: f32,
+    ) -> Option<Vec<f32>> {
+        let stride = layout.len().div_ceil(MOST_LEARNT);
+        let mut equations = Normal::<WEIGHTS>::new();
+        let mut learnt = 0;
+        for (at, module) in layout.iter().enumerate() {
+            let target = match module {
+                Module::Dark => 1.0,
+                Module::Light => -1.0,
+                Module::Data | Module::Format => match values.get(at) {
+                    Some(value) if value.abs() >= clear && at % stride == 0 => value.signum(),
+                    _ => continue,
+                },
+            };
+            equations.add(&self.neighbourhood(at), target);
+            learnt += 1;
+        }
+        let weights = equations.solve(ridge * learnt as f32)?;
+        let weighed = |at| {
+            let values: [f32; WEIGHTS] = self.neighbourhood(at);
+            values.iter().zip(&weights).map(|(value, weight)| value * weight).sum()
+        };
+        Some((0..self.side * self.side).map(weighed).collect())
     }
 }

@@ -37,9 +37,11 @@
 #![forbid(unsafe_code)]
 
 mod budget;
+mod clearer;
 mod code;
 mod decode;
 mod edges;
+
 mod equalise;
 mod finder;
 mod format;

@@ -10,7 +10,7 @@ use crate::homography::Point;
 use crate::hypothesis::{self, Hypothesis, Tried};
 use crate::image::{GreyImage, View};
 use crate::model::Model;
-use crate::read::{self, Reading};
+use crate::read::{self, Effort, Reading};
 use crate::symbol::{Module, Version};
 
 /// Supposed symbols followed at once; most are one symbol seen from a wrong corner.
@@ -110,7 +110,7 @@ impl Live {
             if hypothesis.finders.iter().any(is_read) || !tried.is_new(hypothesis) {
                 continue;
             }
-            match read::hypothesis(view, hypothesis, 1, meter) {
+            match read::hypothesis(view, hypothesis, Effort::Quick, meter) {
                 Reading::Code(code) => {
                     self.forget(&code);
                     codes.push(code);
