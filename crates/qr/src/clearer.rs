@@ -54,7 +54,7 @@ pub(crate) fn clearer(view: View<'_>) -> Zeroizing<Vec<u8>> {
         for (number, ramp) in around[(TILE / 2).min(width)..].chunks_mut(TILE).enumerate() {
             let (from, to) = (tiles[number], tiles[(number + 1).min(across - 1)]);
             for (at, value) in (0..).zip(ramp) {
-                *value = from + ((to - from) * at >> TILE.ilog2());
+                *value = from + (((to - from) * at) >> TILE.ilog2());
             }
         }
 
@@ -63,7 +63,7 @@ pub(crate) fn clearer(view: View<'_>) -> Zeroizing<Vec<u8>> {
         for (((out, &value), &around), nine) in out.iter_mut().zip(here).zip(&around).zip(nine) {
             let value = 16 * i32::from(value);
             // 16/9 in 1/1024, which is near enough.
-            let raised = (value - around) * CONTRAST + (value - (nine * 1820 >> 10)) * SHARPNESS;
+            let raised = (value - around) * CONTRAST + (value - ((nine * 1820) >> 10)) * SHARPNESS;
             *out = (128 + (raised >> 6)).clamp(0, 255) as u8;
         }
     }
@@ -73,7 +73,7 @@ pub(crate) fn clearer(view: View<'_>) -> Zeroizing<Vec<u8>> {
 /// Fills `out` with what is `share` of a tile's side on the way from `from` to `to`.
 fn ramps(out: &mut [i32], from: &[i32], to: &[i32], share: i32) {
     for (out, (&from, &to)) in out.iter_mut().zip(from.iter().zip(to)) {
-        *out = from + ((to - from) * share >> TILE.ilog2());
+        *out = from + (((to - from) * share) >> TILE.ilog2());
     }
 }
 
