@@ -259,6 +259,7 @@ impl Least {
                 spent.exchange(46 + 42);
                 Cipher::TripleDes
             }
+            AccessProtocol::ByReader => Cipher::TripleDes,
             AccessProtocol::Pace(pace) => {
                 // EF.CardAccess, MSE:Set AT, the nonce, two public keys each way, the tokens; SELECT.
                 let file = evidence.access.card_access.as_ref().map_or(0, |file| file.len());

@@ -353,7 +353,7 @@ impl Authorities {
         };
         let evidence = read(image, &key, without_portrait())?;
         let ran = match evidence.access.protocol {
-            AccessProtocol::Bac => None,
+            AccessProtocol::Bac | AccessProtocol::ByReader => None,
             AccessProtocol::Pace(pace) => Some(pace.mapping),
         };
         let meant = one.pace.map(|mapping| match mapping {

@@ -252,6 +252,7 @@ fn hold(
     let opened = match access.protocol {
         AccessProtocol::Bac => "bac",
         AccessProtocol::Pace(_) => "pace",
+        AccessProtocol::ByReader => "reader",
     };
     ensure!(expect.opened.as_deref().is_none_or(|wanted| wanted == opened), "opened by {opened}");
     let downgrade = access.downgrade.map(|downgrade| match downgrade {

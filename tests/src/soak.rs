@@ -15,9 +15,15 @@ use cccd_engine::{
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::image::ChipImage;
 use cccd_firmware_sim::personalise::{CardDescription, Issuer, personalise};
+use cccd_firmware_sim::reader::Card;
+use cccd_firmware_sim::reader::hn212::{Hn212, Hn212Fault};
 use cccd_firmware_sim::reader::in_process::{Fault, FaultPlan, InProcessReader};
 use cccd_firmware_sim::reader::pcscd::PcscBench;
-use cccd_readers::{PcscOptions, PcscSource};
+use cccd_firmware_sim::reader::pn532::Pn532;
+use cccd_profiles::{DeskNetworkReader, DeskNfcReader, ReaderCatalogue};
+use cccd_readers::{
+    NetworkOptions, NetworkSource, NfcOptions, NfcSource, PcscOptions, PcscSource, WorkerProgram,
+};
 
 use crate::HeldCard;
 use crate::judged::{can, mrz};
@@ -133,11 +139,21 @@ fn read(
     reader: &ReaderId,
     person: &Person,
 ) -> Result<Result<Arc<Reading>, ReadFailure>> {
+    read_while(handle, reader, person.key()?, || {})
+}
+
+/// The same, and something happens once it has been accepted.
+fn read_while(
+    handle: &EngineHandle,
+    reader: &ReaderId,
+    key: AccessKey,
+    happens: impl FnOnce(),
+) -> Result<Result<Arc<Reading>, ReadFailure>> {
     let caller = CallerId::new("tests");
     let request = ReadRequest {
         owner: caller.clone(),
         reader: Some(reader.clone()),
-        access: person.key()?.into(),
+        access: key.into(),
         nonce: None,
         expect: None,
         biometrics: Biometrics::NONE,
@@ -150,6 +166,7 @@ fn read(
         Ok(view) => view,
         Err(refused) => return Ok(Err(refused.failure)),
     };
+    happens();
     let gone = || anyhow::anyhow!("the reading is gone");
     let mut views = handle.watch(caller.clone(), view.id).blocking_recv()?.map_err(|_| gone())?;
     let over = async {
@@ -178,35 +195,63 @@ pub type Endings = BTreeMap<(String, &'static str), usize>;
 enum Place<'a> {
     InProcess(&'a InProcessReader<Chip>, ReaderId),
     Pcsc(&'a PcscBench, usize, ReaderId),
+    Nfc(&'a Pn532, ReaderId),
+    Network(&'a Hn212, ReaderId),
 }
 
-/// Reads on six readers at once, three in this process and three behind a `pcscd` in `folder`, each with another
-/// person's card, `total` readings in all; one in three has its card pulled out somewhere in the middle.
+/// Reads on six readers of every kind at once, each with another person's card, `total` readings in all: two behind a
+/// `pcscd` in `folder`, two PN532 behind libnfc, one with a network of its own, one in this process. One in three has its
+/// card pulled out somewhere in the middle, or, where the reader converses with chips by itself, something else happen to it.
 ///
-/// The environment of this process must lead to `folder` already: see [`PcscBench::start_in`].
+/// The environment of this process must lead to `folder` already (see [`PcscBench::start_in`]), and this program, started
+/// as `nfc-worker CONNSTRING`, must run libnfc.
 pub fn crowd(folder: &Path, total: usize, seed: u64) -> Result<Endings> {
-    const EACH: usize = 3;
     let issuer = Issuer::new()?;
     let persons: Vec<Person> = people::cards()
         .into_iter()
-        .take(2 * EACH)
+        .take(6)
         .map(|(_, card)| Person::of(card, &issuer))
         .collect::<Result<_>>()?;
-    ensure!(persons.len() == 2 * EACH, "too few cards");
+    ensure!(persons.len() == 6, "too few cards");
     let hand = InProcessReader::<Chip>::new();
-    let bench = PcscBench::start_in(folder, &["Desk 0", "Desk 1", "Desk 2"])?;
-    let engine = engine(vec![Arc::new(hand.clone()), Arc::new(PcscSource::new(PcscOptions::default()))]);
+    let bench = PcscBench::start_in(folder, &["Desk 0", "Desk 1"])?;
+    let pn532: Vec<Pn532> = (0..2)
+        .map(|number| Pn532::plugged(&folder.join(format!("pn532-{number}"))))
+        .collect::<std::io::Result<_>>()?;
+    let network = Hn212::plugged()?;
+    let nfc = NfcSource::new(NfcOptions {
+        readers: (0..)
+            .zip(&pn532)
+            .map(|(number, reader)| DeskNfcReader {
+                name: format!("NFC {number}"),
+                connstring: reader.connstring(),
+            })
+            .collect(),
+        exchange_within: PATIENCE,
+        worker: WorkerProgram::this_program(),
+        catalogue: ReaderCatalogue::shipped(),
+    });
+    let networks = NetworkSource::new(NetworkOptions {
+        readers: vec![DeskNetworkReader { name: "Network 0".to_owned(), address: network.address() }],
+        files_within: Duration::from_secs(2),
+        keep: PATIENCE,
+    });
+    let engine = engine(vec![
+        Arc::new(hand.clone()),
+        Arc::new(PcscSource::new(PcscOptions::default())),
+        Arc::new(nfc),
+        Arc::new(networks),
+    ]);
     let handle = engine.handle();
     handle.settled().blocking_recv()?;
-    let mut places = Vec::new();
-    for number in 0..EACH {
-        places
-            .push(Place::InProcess(&hand, hand.attach(&format!("Lane {number}"), ChannelLimits::EXTENDED)?));
+    let mut places = vec![Place::InProcess(&hand, hand.attach("Lane 0", ChannelLimits::EXTENDED)?)];
+    for number in 0..2 {
+        places.push(Place::Pcsc(&bench, number, listed(&handle, &format!("Desk {number}"))?));
     }
-    for number in 0..EACH {
-        let name = format!("Desk {number}");
-        places.push(Place::Pcsc(&bench, number, listed(&handle, &name)?));
+    for (number, reader) in (0..).zip(&pn532) {
+        places.push(Place::Nfc(reader, listed(&handle, &format!("NFC {number}"))?));
     }
+    places.push(Place::Network(&network, listed(&handle, "Network 0")?));
     let endings = Mutex::new(Endings::new());
     let each = total.div_ceil(places.len());
     std::thread::scope(|scope| -> Result<()> {
@@ -249,7 +294,7 @@ pub fn crowd(folder: &Path, total: usize, seed: u64) -> Result<Endings> {
 impl Place<'_> {
     fn id(&self) -> &ReaderId {
         match self {
-            Self::InProcess(_, id) | Self::Pcsc(_, _, id) => id,
+            Self::InProcess(_, id) | Self::Pcsc(_, _, id) | Self::Nfc(_, id) | Self::Network(_, id) => id,
         }
     }
 
@@ -272,34 +317,84 @@ impl Place<'_> {
             }
             Self::Pcsc(bench, number, id) => {
                 let device = bench.reader(*number).context("no such reader")?;
-                device.remove();
-                wait_for_card(handle, id, false)?;
-                let Some(at) = pulled_at else {
-                    device.insert(chip)?;
-                    wait_for_card(handle, id, true)?;
-                    return read(handle, id, person);
+                let hand = Hand {
+                    lay: &|card| device.insert(card).map_err(Into::into),
+                    lift: &|| drop(device.remove()),
+                    has_card: &|| device.has_card(),
                 };
-                // No reading has fewer commands.
-                let (held, hold) = HeldCard::after(at % 8, chip);
-                device.insert(held)?;
-                wait_for_card(handle, id, true)?;
-                std::thread::scope(|scope| {
-                    let pulling = scope.spawn(move || {
-                        hold.wait_until_reached();
-                        std::thread::scope(|scope| {
-                            scope.spawn(|| device.remove());
-                            while device.has_card() {
-                                std::thread::yield_now();
-                            }
-                            drop(hold);
-                        });
-                    });
-                    let ended = read(handle, id, person);
-                    pulling.join().map_err(|_| anyhow::anyhow!("a hand fell off"))?;
-                    ended
-                })
+                hand.read(handle, id, person, chip, pulled_at)
+            }
+            Self::Nfc(device, id) => {
+                let hand = Hand {
+                    lay: &|card| device.insert(card).map_err(Into::into),
+                    lift: &|| drop(device.remove()),
+                    has_card: &|| device.has_card(),
+                };
+                hand.read(handle, id, person, chip, pulled_at)
+            }
+            Self::Network(device, id) => {
+                wait_for_card(handle, id, false)?;
+                // There is no pulling a card out of a reader that has read it before anybody hears of it.
+                let fault = pulled_at.map(|at| match at % 6 {
+                    0 => Hn212Fault::CutsTheLine,
+                    1 => Hn212Fault::HalfAnEvent,
+                    2 => Hn212Fault::MalformedJson,
+                    3 => Hn212Fault::TooLong,
+                    4 => Hn212Fault::Silent,
+                    _ => Hn212Fault::Fails,
+                });
+                let lay = || match fault {
+                    None => device.insert(&person.card, chip),
+                    Some(fault) => device.insert_going_wrong(&person.card, chip, fault),
+                };
+                read_while(handle, id, mrz(&person.card)?, lay)
             }
         }
+    }
+}
+
+/// A hand at a reader that carries commands.
+struct Hand<'a> {
+    lay: &'a (dyn Fn(Box<dyn Card>) -> Result<()> + Sync),
+    lift: &'a (dyn Fn() + Sync),
+    has_card: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl Hand<'_> {
+    fn read(
+        &self,
+        handle: &EngineHandle,
+        id: &ReaderId,
+        person: &Person,
+        chip: Chip,
+        pulled_at: Option<usize>,
+    ) -> Result<Result<Arc<Reading>, ReadFailure>> {
+        (self.lift)();
+        wait_for_card(handle, id, false)?;
+        let Some(at) = pulled_at else {
+            (self.lay)(Box::new(chip))?;
+            wait_for_card(handle, id, true)?;
+            return read(handle, id, person);
+        };
+        // No reading has fewer commands.
+        let (held, hold) = HeldCard::after(at % 8, chip);
+        (self.lay)(Box::new(held))?;
+        wait_for_card(handle, id, true)?;
+        std::thread::scope(|scope| {
+            let pulling = scope.spawn(move || {
+                hold.wait_until_reached();
+                std::thread::scope(|scope| {
+                    scope.spawn(|| (self.lift)());
+                    while (self.has_card)() {
+                        std::thread::yield_now();
+                    }
+                    drop(hold);
+                });
+            });
+            let ended = read(handle, id, person);
+            pulling.join().map_err(|_| anyhow::anyhow!("a hand fell off"))?;
+            ended
+        })
     }
 }
 

@@ -127,6 +127,9 @@ fn a_scan_opens_the_card_that_is_laid_after_it() {
             let by = match reading.evidence.access.protocol {
                 AccessProtocol::Bac => ("bac", PasswordKind::Mrz),
                 AccessProtocol::Pace(_) => ("pace", PasswordKind::Can),
+                AccessProtocol::ByReader => {
+                    panic!("{name}: a reader in this process opens nothing by itself")
+                }
             };
             assert_eq!((protocol, reading.evidence.access.password), by, "{name}");
             desk.readers.remove(&desk.reader).unwrap();

@@ -22,6 +22,12 @@ fn six_readers_at_once_give_each_their_own_and_name_what_went_wrong() {
         let rows = text.lines().filter(|line| line.contains(&format!("| {word} |")));
         rows.filter_map(|line| line.rsplit('|').nth(1)?.trim().parse::<usize>().ok()).sum()
     };
+    for reader in ["desk-0", "desk-1", "lane-0", "network-0", "nfc-0", "nfc-1"] {
+        assert!(
+            text.lines().any(|line| line.contains(reader) && line.contains("| read |")),
+            "{reader}: {text}"
+        );
+    }
     // The program itself holds every reading to its own person, and to a named outcome.
     assert!(count("read") >= 12 && count("card-removed") >= 3, "{text}");
     assert!(text.contains("36 readings, each with a named outcome"), "{text}");

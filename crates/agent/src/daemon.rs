@@ -17,7 +17,8 @@ use cccd_delivery::Carriers;
 use cccd_engine::{Engine, EngineOptions, Judge, Witness};
 use cccd_profiles::{AgentSettings, ReaderCatalogue, TerminalSettings, UnnamedScanners};
 use cccd_readers::{
-    NfcOptions, NfcSource, PcscOptions, PcscSource, SerialOptions, SerialSource, WorkerProgram,
+    NetworkOptions, NetworkSource, NfcOptions, NfcSource, PcscOptions, PcscSource, SerialOptions,
+    SerialSource, WorkerProgram,
 };
 use cccd_store::{Entry, EntryKind, Scribe};
 use cccd_trust::{Basis, Policy, judge};
@@ -264,6 +265,13 @@ pub(crate) fn readers(settings: &AgentSettings) -> Vec<Arc<dyn ReaderSource>> {
             exchange_within,
             worker: WorkerProgram::this_program(),
             catalogue: ReaderCatalogue::shipped(),
+        })));
+    }
+    if !settings.network_readers.is_empty() {
+        sources.push(Arc::new(NetworkSource::new(NetworkOptions {
+            readers: settings.network_readers.clone(),
+            files_within: exchange_within,
+            keep: settings.readings.keep_result,
         })));
     }
     sources

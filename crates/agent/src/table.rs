@@ -121,6 +121,7 @@ fn opened_by(reading: &Reading) -> String {
     };
     let protocol = match access.protocol {
         AccessProtocol::Bac => "BAC".to_owned(),
+        AccessProtocol::ByReader => "đầu đọc tự mở · by the reader itself".to_owned(),
         AccessProtocol::Pace(pace) => {
             let cipher = match pace.cipher {
                 Cipher::TripleDes => "3DES",
@@ -185,6 +186,7 @@ fn files(reading: &Reading) -> String {
         FileOutcome::Locked(_) => format!("{file} bị khóa · locked"),
         FileOutcome::Refused(status) => format!("{file} {status}"),
         FileOutcome::Malformed => format!("{file} hỏng · malformed"),
+        FileOutcome::NotGiven => format!("{file} đầu đọc không đưa · not given by the reader"),
     };
     reading.evidence.files.iter().map(one).collect::<Vec<_>>().join(", ")
 }

@@ -480,6 +480,17 @@ const WORDS: &[(Reason, Text)] = &[
         "The chip lacks EF.CardSecurity, which its proof is judged with.",
     ),
     words(
+        Reason::ProofNotCarried,
+        "Đầu đọc tự nói chuyện với chip và không chuyển phần chứng minh này: chưa biết chip có phải bản sao không.",
+        "The reader converses with the chip by itself and does not pass this proof on: whether the chip is a copy is not \
+         known.",
+    ),
+    words(
+        Reason::AccessUnseen,
+        "Đầu đọc tự mở chip và không cho biết mở bằng cách nào.",
+        "The reader opened the chip by itself and does not show how.",
+    ),
+    words(
         Reason::CardSecurityMalformed,
         "Tệp EF.CardSecurity không đúng cấu trúc.",
         "EF.CardSecurity is not of the prescribed structure.",

@@ -1,7 +1,8 @@
 //! What a card and a reader are, without having either.
 //!
 //! This crate holds the words every other room speaks: command and response APDUs, status words, BER-TLV,
-//! the answer-to-reset, and the traits a device implements: [`CardChannel`], [`ReaderSource`], [`ScannerSource`].
+//! the answer-to-reset, and the traits a device implements: [`CardChannel`], [`CardFiles`], [`ReaderSource`],
+//! [`ScannerSource`].
 //!
 //! ```
 //! use cccd_card::{Command, Response, StatusWord};
@@ -25,6 +26,7 @@ mod apdu;
 mod atr;
 mod bytes;
 mod channel;
+mod files;
 mod reader;
 mod scanner;
 mod status;
@@ -34,6 +36,7 @@ pub use apdu::{Command, CommandTooLong, ExpectedLength, LengthForm, Response};
 pub use atr::{Atr, AtrTooLong};
 pub use bytes::{ByteReader, Truncated};
 pub use channel::{CardChannel, ChannelLimits, MAX_COMMAND, MAX_REPLY, TransportError};
+pub use files::{CardFiles, FilesGiven};
 pub use reader::{ReaderEvent, ReaderId, ReaderInfo, ReaderSource, StopSignal, Transport};
 pub use scanner::{ScannerEvent, ScannerId, ScannerInfo, ScannerSource};
 pub use status::StatusWord;

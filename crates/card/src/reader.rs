@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::{Atr, CardChannel, ChannelLimits, TransportError};
+use crate::{Atr, CardChannel, CardFiles, ChannelLimits, TransportError};
 
 /// A reader's name for programs: lower-case letters, digits and hyphens, stable while it stays plugged in
 /// where it is.
@@ -46,6 +46,8 @@ pub enum Transport {
     PcSc,
     /// libnfc, in a process of its own.
     Nfc,
+    /// A network of the reader's own: it converses with chips by itself.
+    Network,
     /// A simulated chip in this process.
     InProcess,
 }
@@ -100,6 +102,12 @@ pub trait ReaderSource: Send + Sync {
 
     /// Opens the card that lies on `reader`.
     fn connect(&self, reader: &ReaderId) -> Result<Box<dyn CardChannel>, TransportError>;
+
+    /// The same for a reader that converses with chips by itself, whose cards have no channel. `None` for every other.
+    fn files_of(&self, reader: &ReaderId) -> Option<Result<Box<dyn CardFiles>, TransportError>> {
+        let _ = reader;
+        None
+    }
 }
 
 /// Raised once, seen by everyone who holds a copy.

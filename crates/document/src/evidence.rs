@@ -42,6 +42,8 @@ pub enum FileOutcome {
     Refused(StatusWord),
     /// It claims to be longer than any such file may be, or is no BER-TLV at all.
     Malformed,
+    /// The reader converses with the chip by itself, and did not hand this file out.
+    NotGiven,
 }
 
 impl fmt::Debug for FileOutcome {
@@ -52,6 +54,7 @@ impl fmt::Debug for FileOutcome {
             Self::Locked(status) => write!(f, "Locked({status})"),
             Self::Refused(status) => write!(f, "Refused({status})"),
             Self::Malformed => f.write_str("Malformed"),
+            Self::NotGiven => f.write_str("NotGiven"),
         }
     }
 }
@@ -61,7 +64,7 @@ impl fmt::Debug for FileOutcome {
 pub struct AccessRun {
     /// What ran.
     pub protocol: AccessProtocol,
-    /// With which kind of key.
+    /// With which kind of key; where the reader opened it, which kind the caller showed, that is this card's.
     pub password: PasswordKind,
     /// Set where the chip offers PACE and BAC was run all the same.
     pub downgrade: Option<Downgrade>,
@@ -100,6 +103,8 @@ pub enum ProofOutcome<T> {
     /// The chip's answer is none: wrong length, wrong structure, a point that is not on the curve, or a
     /// session that broke off under the new keys.
     Broken,
+    /// The reader converses with the chip by itself, and passes this on neither way.
+    NotCarried,
     /// It ran to its end.
     Done(T),
 }
@@ -279,6 +284,8 @@ pub enum AccessProtocol {
     Bac,
     /// Password authenticated connection establishment (4.4).
     Pace(SelectedPace),
+    /// Whatever the reader ran by itself: it does not show it.
+    ByReader,
 }
 
 /// Which variant of PACE ran (ICAO 9303-11, 9.2.1 and table 6).

@@ -45,6 +45,7 @@ pub mod file;
 pub mod lds;
 mod malformed;
 pub mod mrz;
+pub mod own_keys;
 pub mod personal;
 pub mod portrait;
 pub mod public_key;

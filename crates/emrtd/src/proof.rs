@@ -183,6 +183,7 @@ fn key_file<T>(
             Err(ProofOutcome::Refused(*status))
         }
         Some(FileOutcome::Malformed) => Err(ProofOutcome::Unsupported),
+        Some(FileOutcome::NotGiven) => Err(ProofOutcome::NotCarried),
     }
 }
 

@@ -68,6 +68,7 @@ fn outcome(kind: Biometric, asked: Biometrics, evidence: &Evidence) -> Biometric
         Some(FileOutcome::Refused(status)) => BiometricOutcome::Refused(Some(*status)),
         Some(FileOutcome::Malformed) => BiometricOutcome::Malformed,
         // Not asked for because the chip does not list it, or because there was no session left to ask in.
+        Some(FileOutcome::NotGiven) => BiometricOutcome::Refused(None),
         None if is_listed(kind, evidence) => BiometricOutcome::Refused(None),
         None => BiometricOutcome::Absent,
     }

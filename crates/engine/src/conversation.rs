@@ -17,6 +17,7 @@ use cccd_emrtd::{
 };
 
 use crate::engine::Message;
+use crate::handed_out::{self, HandedOut};
 use crate::learned::{Learned, Shapes};
 use crate::owner::{CallOff, Job};
 use crate::{
@@ -52,6 +53,20 @@ fn converse_and_judge(
     let mut progress = ProgressTeller { job, inbox, told: 0 };
     progress.tell(Phase::Connecting, 1);
     let start = Instant::now();
+    let today = (options.clock)().date();
+    let mut early = EarlyTeller { job, reader, inbox, today, told: false };
+    if let Some(card) = source.files_of(reader) {
+        let mut card = card.map_err(|error| ReadFailure::from(&error))?;
+        progress.tell(Phase::Reading, 20);
+        let HandedOut { evidence, bytes } = handed_out::take(card.as_mut(), job, |files| early.tell(files))?;
+        let missing = handed_out::not_given(&evidence.files);
+        if !missing.is_empty() {
+            tracing::info!(%reader, groups = ?missing, "the reader has not given them");
+        }
+        let elapsed = start.elapsed();
+        let effort = Effort { bytes_received: bytes, elapsed, unlocked_after: elapsed, ..Effort::default() };
+        return judged(evidence, effort, reader, job, &mut progress, options);
+    }
     let connected = source.connect(reader).map_err(|error| ReadFailure::from(&error))?;
     let channel = Callable { channel: connected, call_off: job.call_off.clone() };
     let channel = learned.reader.watch(channel);
@@ -65,8 +80,6 @@ fn converse_and_judge(
         false => (options.station)((options.clock)()),
     };
     let wish = Wish { plan: &plan, station: station.as_ref().map_err(|lack| *lack) };
-    let today = (options.clock)().date();
-    let mut early = EarlyTeller { job, reader, inbox, today, told: false };
     let evidence =
         converse(&mut channel, wish, &mut progress, kept, &mut early, &mut learned.shapes, || {
             effort.unlocked_after = start.elapsed();
@@ -79,7 +92,18 @@ fn converse_and_judge(
     effort.bytes_received = traffic.bytes_received;
     // The card may go: everything else is done without it.
     drop(channel);
+    judged(evidence, effort, reader, job, &mut progress, options)
+}
 
+/// What was read, decoded and judged.
+fn judged(
+    evidence: Evidence,
+    effort: Effort,
+    reader: &ReaderId,
+    job: &Job,
+    progress: &mut ProgressTeller<'_>,
+    options: &EngineOptions,
+) -> Result<Reading, ReadFailure> {
     progress.tell(Phase::Checking, 97);
     let finished = (options.clock)();
     let mut record = record(&evidence.files, finished.date())?;
@@ -144,7 +168,7 @@ fn decoded<T>(
     parse(bytes).inspect_err(|error| tracing::warn!(%file, %error, "file cannot be decoded")).ok()
 }
 
-fn plan(job: &Job) -> ReadPlan {
+pub(crate) fn plan(job: &Job) -> ReadPlan {
     let challenge = job.nonce.clone().map_or(Challenge::Drawn, Challenge::FromNonce);
     let (whole, optional) = (ReadPlan::identity(), every_group());
     let wanted = |file: &FileId| !optional.contains(file) || job.groups.contains(file);

@@ -41,6 +41,7 @@ mod errand;
 mod event;
 mod failure;
 mod forget;
+mod handed_out;
 mod learned;
 mod lease;
 mod owner;

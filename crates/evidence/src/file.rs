@@ -283,6 +283,7 @@ fn file_twin(file: FileId, outcome: &FileOutcome, groups: &Groups, algorithm: Ha
         FileOutcome::Locked(status) => ("locked", Some(status)),
         FileOutcome::Refused(status) => ("refused", Some(status)),
         FileOutcome::Malformed => ("malformed", None),
+        FileOutcome::NotGiven => ("not-given", None),
     };
     twin.outcome = word.to_owned();
     twin.status = status.map(ToString::to_string);
@@ -297,17 +298,23 @@ fn file_outcome(twin: &FileTwin) -> Option<FileOutcome> {
         "locked" => FileOutcome::Locked(status()?),
         "refused" => FileOutcome::Refused(status()?),
         "malformed" => FileOutcome::Malformed,
+        "not-given" => FileOutcome::NotGiven,
         _ => return None,
     })
 }
 
 fn access_twin(run: &AccessRun) -> AccessTwin {
     let pace = match run.protocol {
-        AccessProtocol::Bac => None,
+        AccessProtocol::Bac | AccessProtocol::ByReader => None,
         AccessProtocol::Pace(pace) => Some(pace),
     };
+    let protocol = match run.protocol {
+        AccessProtocol::Bac => "bac",
+        AccessProtocol::Pace(_) => "pace",
+        AccessProtocol::ByReader => "reader",
+    };
     AccessTwin {
-        protocol: if pace.is_some() { "pace" } else { "bac" }.to_owned(),
+        protocol: protocol.to_owned(),
         password: run.password.word().to_owned(),
         mapping: pace.map(|pace| pace.mapping.word().to_owned()),
         cipher: pace.map(|pace| pace.cipher.word().to_owned()),
@@ -320,6 +327,7 @@ fn access_twin(run: &AccessRun) -> AccessTwin {
 fn access_of(twin: &AccessTwin) -> Option<AccessRun> {
     let protocol = match twin.protocol.as_str() {
         "bac" => AccessProtocol::Bac,
+        "reader" => AccessProtocol::ByReader,
         "pace" => AccessProtocol::Pace(SelectedPace {
             mapping: Word::of_word(twin.mapping.as_ref()?)?,
             cipher: Word::of_word(twin.cipher.as_ref()?)?,
@@ -345,6 +353,7 @@ fn proof_twin<T>(outcome: &ProofOutcome<T>, done: impl FnOnce(&T) -> ProofTwin) 
         ProofOutcome::Unsupported => ("unsupported", None),
         ProofOutcome::Refused(status) => ("refused", Some(status.to_string())),
         ProofOutcome::Broken => ("broken", None),
+        ProofOutcome::NotCarried => ("not-carried", None),
         ProofOutcome::Done(run) => return ProofTwin { outcome: "done".to_owned(), ..done(run) },
     };
     ProofTwin { outcome: word.to_owned(), status, ..ProofTwin::default() }
@@ -357,6 +366,7 @@ fn proof_of<T>(twin: &ProofTwin, done: impl FnOnce(&ProofTwin) -> Option<T>) -> 
         "unsupported" => ProofOutcome::Unsupported,
         "refused" => ProofOutcome::Refused(status_of(twin.status.as_ref())?),
         "broken" => ProofOutcome::Broken,
+        "not-carried" => ProofOutcome::NotCarried,
         "done" => ProofOutcome::Done(done(twin)?),
         _ => return None,
     })

@@ -25,7 +25,7 @@ pub(crate) struct Payload {
 #[derive(Serialize, Deserialize, Zeroize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AccessTwin {
-    /// `bac` or `pace`.
+    /// `bac`, `pace`, or `reader` where that opened the chip by itself.
     pub(crate) protocol: String,
     pub(crate) password: String,
     pub(crate) mapping: Option<String>,
@@ -40,7 +40,7 @@ pub(crate) struct AccessTwin {
 #[serde(deny_unknown_fields)]
 pub(crate) struct FileTwin {
     pub(crate) file: String,
-    /// `read`, `absent`, `locked`, `refused` or `malformed`.
+    /// `read`, `absent`, `locked`, `refused`, `malformed` or `not-given`.
     pub(crate) outcome: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) status: Option<String>,
@@ -73,7 +73,7 @@ pub(crate) struct ProofsTwin {
 #[derive(Serialize, Deserialize, Zeroize, Default)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProofTwin {
-    /// `not-asked`, `not-offered`, `unsupported`, `refused`, `broken` or `done`; of the station's proof also why there
+    /// `not-asked`, `not-offered`, `unsupported`, `refused`, `broken`, `not-carried` or `done`; of the station's proof also why there
     /// was none.
     pub(crate) outcome: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::audit_settings::{RawAudit, RawStore};
 use crate::handoff_settings::{RawHandoff, handoffs};
 use crate::local_settings::{RawAdmin, RawLocal, RawLocalProgram};
+use crate::network_settings::{self, RawNetworkReader};
 use crate::nfc_settings::{self, RawNfc};
 use crate::pairing_settings::RawPairing;
 use crate::profile_settings::{RawOutbox, RawProfiles};
@@ -19,12 +20,12 @@ use crate::target_settings::{RawTarget, targets};
 use crate::terminal_settings::RawTerminal;
 use crate::trust_settings::RawTrust;
 use crate::{
-    AuditSettings, AuditSettingsError, DeliveryTarget, DeskNfcReader, Handoff, HandoffSettingsError,
-    LocalSettings, LocalSettingsError, NfcSettingsError, NotATokenHash, NotAnOrigin, Origin, OutboxSettings,
-    PairingSettings, PairingSettingsError, ProfileSettings, RegisterSettings, RegisterSettingsError,
-    ScannerSettings, ScannerSettingsError, Scope, ScopeSet, Site, SiteSettingsError, StoreSettings,
-    TargetSettingsError, TerminalSettings, TerminalSettingsError, TokenHash, TrustSettings,
-    TrustSettingsError,
+    AuditSettings, AuditSettingsError, DeliveryTarget, DeskNetworkReader, DeskNfcReader, Handoff,
+    HandoffSettingsError, LocalSettings, LocalSettingsError, NetworkSettingsError, NfcSettingsError,
+    NotATokenHash, NotAnOrigin, Origin, OutboxSettings, PairingSettings, PairingSettingsError,
+    ProfileSettings, RegisterSettings, RegisterSettingsError, ScannerSettings, ScannerSettingsError, Scope,
+    ScopeSet, Site, SiteSettingsError, StoreSettings, TargetSettingsError, TerminalSettings,
+    TerminalSettingsError, TokenHash, TrustSettings, TrustSettingsError,
 };
 
 /// The settings as meant.
@@ -48,6 +49,8 @@ pub struct AgentSettings {
     pub readers: ReaderSettings,
     /// Readers that libnfc drives.
     pub nfc: Vec<DeskNfcReader>,
+    /// Readers that have a network of their own.
+    pub network_readers: Vec<DeskNetworkReader>,
     /// What becomes of scanned codes.
     pub scans: ScanSettings,
     /// Which scanners are used.
@@ -227,6 +230,9 @@ pub enum SettingsError {
     /// An NFC reader is set up wrongly.
     #[error(transparent)]
     Nfc(#[from] NfcSettingsError),
+    /// A network reader is set up wrongly.
+    #[error(transparent)]
+    NetworkReader(#[from] NetworkSettingsError),
     /// A scanner is set up wrongly.
     #[error(transparent)]
     Scanner(#[from] ScannerSettingsError),
@@ -272,6 +278,7 @@ struct RawSettings {
     readings: RawReadings,
     readers: RawReaders,
     nfc: Vec<RawNfc>,
+    network_reader: Vec<RawNetworkReader>,
     scans: RawScans,
     scanners: RawScanners,
     scanner: Vec<RawScanner>,
@@ -415,6 +422,7 @@ impl TryFrom<RawSettings> for AgentSettings {
         let pairing = raw.pairing.understood(local.admin_socket.is_some())?;
         let handoffs = handoffs(raw.handoff, local.admin_socket.is_some())?;
         let readings = raw.readings.try_into()?;
+        let nfc = nfc_settings::meant(raw.nfc)?;
         if !["error", "warn", "info", "debug", "trace"].contains(&raw.log.level.as_str()) {
             return Err(SettingsError::LogLevel(raw.log.level));
         }
@@ -432,7 +440,8 @@ impl TryFrom<RawSettings> for AgentSettings {
             callers,
             readings,
             readers: ReaderSettings { ignore: raw.readers.ignore },
-            nfc: nfc_settings::meant(raw.nfc)?,
+            network_readers: network_settings::meant(raw.network_reader, &nfc)?,
+            nfc,
             scans: ScanSettings { keep: seconds("scans.keep_s", raw.scans.keep_s, 10, 120)? },
             scanners: ScannerSettings::of(&raw.scanners, raw.scanner)?,
             trust: raw.trust.try_into()?,

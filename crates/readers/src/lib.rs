@@ -19,13 +19,18 @@
 //! Readers that libnfc drives are [`NfcSource`]'s. libnfc itself runs in processes of their own ([`nfc_worker`]): a chip
 //! that answers badly can crash it.
 //!
+//! Readers with a network of their own that converse with chips by themselves are [`NetworkSource`]'s: they hand out files,
+//! and have no channel.
+//!
 //! Nothing above this crate can tell one kind of reader from another. No call into a driver is trusted to
 //! return, and no answer is trusted to be one.
 
+mod network;
 mod nfc;
 mod pcsc;
 mod serial;
 
+pub use crate::network::{NetworkOptions, NetworkSource};
 pub use crate::nfc::{NfcOptions, NfcSource, WorkerProgram, nfc_worker};
 pub use crate::pcsc::{PcscOptions, PcscSource};
 pub use crate::serial::{

@@ -288,6 +288,8 @@ reasons! {
     CardAccessIncomplete => "card-access-incomplete",
     /// The chip was opened by BAC although its signed options have PACE.
     AccessDowngraded => "access-downgraded",
+    /// The reader opened the chip by itself, and does not show how.
+    AccessUnseen => "access-unseen",
 
     // Proofs that the chip is no copy
     /// EF.SOD lists the group with the key of this proof, and the chip does not show it.
@@ -310,6 +312,8 @@ reasons! {
     ProofHashUnknown => "proof-hash-unknown",
     /// Signed files offer this proof, and the chip was opened in another way.
     ProofNotRun => "proof-not-run",
+    /// The reader converses with the chip by itself, and does not pass this proof on.
+    ProofNotCarried => "proof-not-carried",
     /// The challenge is not the one that comes of the nonce stated with it.
     ChallengeNotOfNonce => "challenge-not-of-nonce",
     /// The chip ran PACE with chip authentication mapping and has no EF.CardSecurity.

@@ -116,7 +116,7 @@ impl Judge<'_> {
             },
             Some(FileOutcome::Malformed) => Check::failed(name, Reason::SecurityObjectMalformed),
             Some(FileOutcome::Absent(_)) => Check::failed(name, Reason::SecurityObjectAbsent),
-            Some(FileOutcome::Locked(_) | FileOutcome::Refused(_)) | None => {
+            Some(FileOutcome::Locked(_) | FileOutcome::Refused(_) | FileOutcome::NotGiven) | None => {
                 Check::not_possible(name, Reason::SecurityObjectAbsent)
             }
         };

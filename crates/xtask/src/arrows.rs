@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::run::{cargo, output, text};
 
 /// Each room and the rooms it may use, without tests.
-const MAY_USE: [(&str, &[&str]); 21] = [
+const MAY_USE: [(&str, &[&str]); 22] = [
     ("cccd-card", &[]),
     ("cccd-document", &["cccd-card"]),
     ("cccd-curve", &[]),
@@ -18,7 +18,8 @@ const MAY_USE: [(&str, &[&str]); 21] = [
     ("cccd-trust", &["cccd-card", "cccd-curve", "cccd-document"]),
     ("cccd-evidence", &["cccd-card", "cccd-curve", "cccd-document", "cccd-trust"]),
     ("cccd-profiles", &["cccd-card", "cccd-document", "cccd-jose"]),
-    ("cccd-readers", &["cccd-card", "cccd-profiles"]),
+    ("cccd-hn212", &["cccd-card"]),
+    ("cccd-readers", &["cccd-card", "cccd-hn212", "cccd-profiles"]),
     ("cccd-store", &[]),
     ("cccd-engine", &["cccd-card", "cccd-document", "cccd-emrtd", "cccd-profiles", "cccd-qr", "cccd-trust"]),
     ("cccd-consumers", &["cccd-card", "cccd-document", "cccd-profiles", "cccd-trust"]),
@@ -86,6 +87,7 @@ const MAY_USE: [(&str, &[&str]); 21] = [
             "cccd-emrtd",
             "cccd-evidence",
             "cccd-firmware-sim",
+            "cccd-hn212",
             "cccd-profiles",
             "cccd-readers",
             "cccd-qr",

@@ -35,7 +35,7 @@ cargo xtask COMMAND
              (matrix N: one in N of each row; matrix quirks: the quirks of cards, readers and certificates by number;
              matrix consumers: every consumer of the plans, and what arrives at it)
   soak       ten thousand readings in one process, and the memory they leave behind (soak crowd [N [SEED]]: five hundred
-             on six readers at once, with cards pulled out)
+             on six readers of every kind at once, with cards pulled out)
   fuzz       every parser of hostile bytes under libFuzzer; needs a nightly toolchain and cargo-fuzz
              ([TARGET]: one of them; --seconds N: how long each, 60 by default)
   schemathesis  the API against docs/openapi.json by more than 2,000 requests; needs python3 and pip

@@ -48,7 +48,7 @@ pub(super) fn internal_authenticate(
     }
 }
 
-fn sign(
+pub(super) fn sign(
     offer: &ActiveAuthenticationOffer,
     challenge: &[u8],
     entropy: &mut Entropy,

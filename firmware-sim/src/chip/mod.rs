@@ -57,9 +57,13 @@ mod terminal;
 #[cfg(test)]
 mod terminals;
 
+use std::collections::BTreeMap;
+
 use cccd_card::StatusWord;
 
-use crate::image::{AfterChipAuthentication, Chaining, ChipAuthenticationOffer, ChipImage, LengthOffer};
+use crate::image::{
+    AfterChipAuthentication, Chaining, ChipAuthenticationOffer, ChipImage, LengthOffer, ReadRule,
+};
 use crate::reader::Card;
 use apdu::{Answer, Apdu, Refusal, Reply, Request};
 use chain::Chain;
@@ -201,6 +205,20 @@ impl Chip {
             (None, Directory::MasterFile) => Phase::Idle,
         };
         ChipStatus { commands: self.commands, phase, can_tries_left: self.can_tries_left }
+    }
+
+    /// What a reader that converses with chips by itself gets of this one: every file of the application that access
+    /// control opens, by file identifier.
+    pub fn opened_files(&self) -> BTreeMap<u16, Vec<u8>> {
+        let opened =
+            self.image.emrtd.iter().filter(|(_, file)| file.rule != ReadRule::TerminalAuthentication);
+        opened.map(|(identifier, file)| (*identifier, file.content.clone())).collect()
+    }
+
+    /// What such a reader gets where it has the chip sign; nothing where the chip would not.
+    pub fn signed(&mut self, challenge: &[u8]) -> Option<Vec<u8>> {
+        let offer = self.image.proofs.active_authentication.as_ref().filter(|_| challenge.len() == 8)?;
+        active_authentication::sign(offer, challenge, &mut self.entropy).ok()
     }
 
     /// Answers one command APDU with a whole response APDU.

@@ -5,6 +5,7 @@ pub mod control;
 mod echo;
 #[cfg(target_os = "linux")]
 pub mod gempc;
+pub mod hn212;
 pub mod in_process;
 #[cfg(target_os = "linux")]
 pub mod pcscd;

@@ -8,6 +8,7 @@
 
 mod chip;
 mod evidence;
+mod network;
 mod picture;
 mod proofs;
 mod qr;
@@ -69,6 +70,8 @@ targets! {
     qr_payload => qr::payload,
     /// What comes over the line of a serial scanner.
     scanner_line => scanner::line,
+    /// What comes over the line of a network reader, and what programs send one.
+    network_reader => network::reader,
     /// A photograph as JPEG.
     picture_jpeg => picture::jpeg,
     /// A picture as PNG.

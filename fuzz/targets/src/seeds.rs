@@ -21,6 +21,7 @@ use cccd_firmware_sim::pki::{
     DocumentSignerPlan, LdifEntry, LdifValue, Setting, SignerKind, Story, bare_list, csca_list, ldif,
     master_list, pem_bundle,
 };
+use cccd_hn212::write;
 use cccd_trust::Verdict;
 use image::{DynamicImage, GrayImage, ImageFormat, Luma};
 use time::macros::{date, datetime};
@@ -47,6 +48,7 @@ impl Seeds {
         let mut seeds = Self::default();
         seeds.chips()?;
         seeds.scanners()?;
+        seeds.network_readers()?;
         seeds.security_objects()?;
         seeds.certificates()?;
         seeds.lists()?;
@@ -107,6 +109,34 @@ impl Seeds {
             self.add("scanner_line", [&[framing, 255], code.as_bytes(), code.as_bytes()].concat());
             self.add("scanner_line", [&[framing, 7], code.as_bytes()].concat());
         }
+        Ok(())
+    }
+
+    /// Messages of a network reader, and orders to one.
+    fn network_readers(&mut self) -> Result<()> {
+        let card = citizen()?;
+        let image = personalise(&card, &Issuer::new()?)?;
+        let files = image.emrtd.iter().filter(|(fid, _)| **fid != FileId::DG2.fid());
+        let files = files.map(|(fid, file)| (*fid, file.content.clone().into())).collect();
+        for packet in [
+            write::opening("x", 25_000, 20_000),
+            write::connected("x"),
+            write::ping(),
+            write::new_card(),
+            write::failed("no"),
+            write::text(&write::Text { person_name: "x", ..write::Text::default() }),
+            write::files(Some(&[0xFF, 0xD8]), &files),
+            write::get_aa([7; 8]),
+        ] {
+            self.add("network_reader", packet.as_bytes());
+        }
+        let again =
+            r#"42["/input_data",{"idCode":"000090123456","dateOfBirth":"02011990","expiryDate":"02012099"}]"#;
+        self.add("network_reader", again);
+        self.add(
+            "network_reader",
+            r#"42["/event",{"id":7,"data":{"aa_signature":"AQID","aa_challege":"AAAAAAAAAAA="}}]"#,
+        );
         Ok(())
     }
 

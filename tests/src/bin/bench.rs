@@ -215,6 +215,7 @@ impl Run {
         let cipher = match access.protocol {
             cccd_document::AccessProtocol::Bac => Cipher::TripleDes,
             cccd_document::AccessProtocol::Pace(pace) => pace.cipher,
+            cccd_document::AccessProtocol::ByReader => anyhow::bail!("no reader opens chips here"),
         };
         Ok(Self { opening, all: channel.traffic(), cipher, files, millis })
     }

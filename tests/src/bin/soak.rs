@@ -1,5 +1,5 @@
 //! `cargo xtask soak`: ten thousand readings in this process, and what they leave in its memory. `cargo xtask soak
-//! crowd`: five hundred readings on six readers at once, with cards pulled out.
+//! crowd`: five hundred readings on six readers of every kind at once, with cards pulled out.
 
 use std::process::ExitCode;
 
@@ -13,6 +13,9 @@ const ALLOWED: f64 = 0.05;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    if let ["nfc-worker", connstring] = arguments.as_slice() {
+        return cccd_readers::nfc_worker(connstring);
+    }
     let done = match arguments.as_slice() {
         ["crowd", "in", folder, total, seed] => many_at_once(folder, total, seed),
         ["crowd", rest @ ..] => lead_to_a_service(rest),

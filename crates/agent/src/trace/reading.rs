@@ -62,6 +62,7 @@ fn told(files: &BTreeMap<FileId, FileOutcome>) -> Vec<String> {
         FileOutcome::Locked(status) => format!("locked {status}"),
         FileOutcome::Refused(status) => format!("refused {status}"),
         FileOutcome::Malformed => "malformed".to_owned(),
+        FileOutcome::NotGiven => "not given".to_owned(),
     };
     files.iter().map(|(file, became)| format!("{file} {}", outcome(became))).collect()
 }

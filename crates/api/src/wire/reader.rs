@@ -48,6 +48,8 @@ pub(crate) enum TransportJson {
     Pcsc,
     /// libnfc, in a process of its own.
     Nfc,
+    /// A network of the reader's own: it converses with chips by itself.
+    Network,
     /// A simulated chip in this process.
     InProcess,
     /// Something newer than this description.
@@ -90,6 +92,7 @@ impl From<ReaderView> for ReaderJson {
             transport: match view.info.transport {
                 Transport::PcSc => TransportJson::Pcsc,
                 Transport::Nfc => TransportJson::Nfc,
+                Transport::Network => TransportJson::Network,
                 Transport::InProcess => TransportJson::InProcess,
                 _ => TransportJson::Other,
             },

@@ -79,13 +79,13 @@ pub(crate) struct PortraitJson {
 pub(crate) struct AccessJson {
     /// What ran.
     protocol: ProtocolJson,
-    /// Which kind of key opened it.
+    /// Which kind of key opened it; where a reader opened it by itself, which kind the request had, that is this card's.
     password: PasswordJson,
-    /// What secure messaging is made of.
-    cipher: CipherJson,
-    /// The mapping of PACE; null for BAC.
+    /// What secure messaging is made of; null where a reader opened the chip by itself.
+    cipher: Option<CipherJson>,
+    /// The mapping of PACE; null for what is not PACE.
     mapping: Option<MappingJson>,
-    /// The number of PACE's standardised domain parameters; null for BAC.
+    /// The number of PACE's standardised domain parameters; null for what is not PACE.
     #[schema(minimum = 0, maximum = 31)]
     parameter_id: Option<u8>,
     /// Why BAC ran on a chip that offers PACE; null where it did not. An attack looks the same.
@@ -101,6 +101,8 @@ pub(crate) enum ProtocolJson {
     Pace,
     /// Basic access control.
     Bac,
+    /// Whatever a reader ran that converses with chips by itself.
+    Reader,
 }
 
 /// A kind of key.
@@ -190,6 +192,8 @@ pub(crate) enum FileOutcomeJson {
     Refused,
     /// It is no file of the kind it should be.
     Malformed,
+    /// The reader converses with the chip by itself, and did not hand it out.
+    NotGiven,
 }
 
 /// A data group against its hash.
@@ -307,9 +311,10 @@ impl From<&AccessRun> for AccessJson {
     fn from(run: &AccessRun) -> Self {
         let (protocol, cipher, mapping, parameter_id) = match run.protocol {
             // BAC has this one cipher (ICAO 9303-11, 4.3).
-            AccessProtocol::Bac => (ProtocolJson::Bac, Cipher::TripleDes, None, None),
+            AccessProtocol::Bac => (ProtocolJson::Bac, Some(Cipher::TripleDes), None, None),
+            AccessProtocol::ByReader => (ProtocolJson::Reader, None, None, None),
             AccessProtocol::Pace(pace) => {
-                (ProtocolJson::Pace, pace.cipher, Some(pace.mapping), Some(pace.parameter_id))
+                (ProtocolJson::Pace, Some(pace.cipher), Some(pace.mapping), Some(pace.parameter_id))
             }
         };
         Self {
@@ -318,12 +323,12 @@ impl From<&AccessRun> for AccessJson {
                 PasswordKind::Can => PasswordJson::Can,
                 PasswordKind::Mrz => PasswordJson::Mrz,
             },
-            cipher: match cipher {
+            cipher: cipher.map(|cipher| match cipher {
                 Cipher::TripleDes => CipherJson::TripleDes,
                 Cipher::Aes128 => CipherJson::Aes128,
                 Cipher::Aes192 => CipherJson::Aes192,
                 Cipher::Aes256 => CipherJson::Aes256,
-            },
+            }),
             mapping: mapping.map(|mapping| match mapping {
                 Mapping::Generic => MappingJson::Generic,
                 Mapping::Integrated => MappingJson::Integrated,
@@ -347,6 +352,7 @@ impl From<(&FileId, &FileOutcome)> for FileJson {
             FileOutcome::Locked(status) => (FileOutcomeJson::Locked, None, Some(status)),
             FileOutcome::Refused(status) => (FileOutcomeJson::Refused, None, Some(status)),
             FileOutcome::Malformed => (FileOutcomeJson::Malformed, None, None),
+            FileOutcome::NotGiven => (FileOutcomeJson::NotGiven, None, None),
         };
         Self { file: file.to_string(), outcome, bytes, status: status.map(ToString::to_string) }
     }

@@ -27,6 +27,7 @@ pub(super) fn check(evidence: &Evidence, options: &Options) -> Check {
         ProofOutcome::NotAsked => return Check::new(name, CheckState::Skipped),
         ProofOutcome::Unsupported => return Check::not_possible(name, Reason::ProofKeyUnusable),
         ProofOutcome::Refused(_) => return Check::failed(name, Reason::ProofRefused),
+        ProofOutcome::NotCarried => return Check::not_possible(name, Reason::ProofNotCarried),
         // DG15 is the offer; a reading that holds it and says otherwise is not to be believed.
         ProofOutcome::Broken | ProofOutcome::NotOffered => return Check::failed(name, Reason::ProofBroken),
     };

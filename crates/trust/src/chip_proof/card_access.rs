@@ -19,6 +19,10 @@ const ID_PACE: ObjectIdentifier = ObjectIdentifier::new_unwrap("0.4.0.127.0.7.2.
 pub(super) fn check(evidence: &Evidence, options: &Options) -> Check {
     let name = CheckName::CardAccess;
     let access = &evidence.access;
+    if access.protocol == AccessProtocol::ByReader {
+        // Nobody here has seen what the chip offered in the open, nor what ran.
+        return Check::not_possible(name, Reason::AccessUnseen);
+    }
     let shown = access.card_access.as_ref().map(|bytes| SecurityInfos::parse(bytes));
     let signed = match options {
         Options::Read(signed) => signed,
@@ -55,6 +59,7 @@ pub(super) fn check(evidence: &Evidence, options: &Options) -> Check {
             Check::passed(name).tolerating(Reason::AccessDowngraded)
         }
         AccessProtocol::Bac => Check::failed(name, Reason::AccessDowngraded),
+        AccessProtocol::ByReader => Check::not_possible(name, Reason::AccessUnseen),
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) fn check(evidence: &Evidence, options: &Options) -> Check {
         ProofOutcome::NotAsked => Check::new(name, CheckState::Skipped),
         ProofOutcome::Unsupported => Check::not_possible(name, Reason::ProofKeyUnusable),
         ProofOutcome::Refused(_) => Check::failed(name, Reason::ProofRefused),
+        ProofOutcome::NotCarried => Check::not_possible(name, Reason::ProofNotCarried),
         // The offer stands in DG14; a reading that holds it and says otherwise is not to be believed.
         ProofOutcome::Broken | ProofOutcome::NotOffered => Check::failed(name, Reason::ProofBroken),
         ProofOutcome::Done(run) => {

@@ -16,7 +16,7 @@ pub(super) fn check(evidence: &Evidence, options: &Options, card_security: &Card
         ProofOutcome::Refused(_) => return Check::failed(name, Reason::ProofRefused),
         ProofOutcome::Broken => return Check::failed(name, Reason::ProofBroken),
         ProofOutcome::Unsupported => return Check::not_possible(name, Reason::ProofKeyUnusable),
-        ProofOutcome::NotAsked | ProofOutcome::NotOffered => {
+        ProofOutcome::NotAsked | ProofOutcome::NotOffered | ProofOutcome::NotCarried => {
             // EF.CardAccess did not offer it, or the chip was opened otherwise. What the document has stands
             // in DG14.
             return match options {

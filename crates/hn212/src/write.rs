@@ -1,0 +1,213 @@
+//! Packets and messages as they are written: to such a reader, and in its place.
+
+use base64ct::{Base64, Encoding as _};
+use cccd_card::{FilesGiven, SecretBytes};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use crate::{EVENT, GET_AA, INFO, packet};
+
+/// A packet, wiped when it is dropped.
+pub type Written = Zeroizing<String>;
+
+/// Into the main namespace, as a client asks.
+pub fn connect() -> Written {
+    Zeroizing::new(packet::CONNECT.to_owned())
+}
+
+/// The answer to a ping.
+pub fn pong() -> Written {
+    Zeroizing::new("3".to_owned())
+}
+
+/// A ping.
+pub fn ping() -> Written {
+    Zeroizing::new("2".to_owned())
+}
+
+/// Has the chip sign.
+pub fn get_aa(challenge: [u8; 8]) -> Written {
+    event(GET_AA, &json!({ "clientId": "cccd-agent", "challenge": Base64::encode_string(&challenge) }))
+}
+
+/// A connection is taken, under this name.
+pub fn opening(sid: &str, ping_interval_ms: u64, ping_timeout_ms: u64) -> Written {
+    let text = json!({
+        "sid": sid, "upgrades": [], "pingInterval": ping_interval_ms, "pingTimeout": ping_timeout_ms,
+        "maxPayload": 1_000_000,
+    });
+    Zeroizing::new(format!("0{text}"))
+}
+
+/// A client is let into the main namespace.
+pub fn connected(sid: &str) -> Written {
+    Zeroizing::new(format!("{}{}", packet::CONNECT, json!({ "sid": sid })))
+}
+
+/// A client is not let in: why, and the problem itself.
+pub fn refused(message: &str, problem: &impl Serialize) -> Written {
+    #[derive(Serialize)]
+    struct Refused<'a, P> {
+        message: &'a str,
+        data: &'a P,
+    }
+    Zeroizing::new(format!("44{}", *text_of(&Refused { message, data: problem })))
+}
+
+/// Serial numbers, or what stands for them.
+pub fn info(version: &str, serial: &str) -> Written {
+    event(INFO, &json!({ "version": version, "serial_nfc": serial, "serial_device": serial }))
+}
+
+/// A new card was seen.
+pub fn new_card() -> Written {
+    event(EVENT, &json!({ "id": 1, "message": "new card!" }))
+}
+
+/// A card could not be read: why.
+pub fn failed(message: &str) -> Written {
+    event(EVENT, &json!({ "id": 3, "message": message }))
+}
+
+/// The text of a card, in the names of the 3T G2. What is not to be had is empty.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the names are the reader's; the table stands in docs/network-readers.md")]
+pub struct Text<'a> {
+    pub id_code: &'a str,
+    pub old_id_code: &'a str,
+    pub person_name: &'a str,
+    pub date_of_birth: &'a str,
+    pub gender: &'a str,
+    pub nationality: &'a str,
+    pub race: &'a str,
+    pub religion: &'a str,
+    pub origin_place: &'a str,
+    pub residence_place: &'a str,
+    pub personal_identification: &'a str,
+    pub issue_date: &'a str,
+    pub expiry_date: &'a str,
+    pub father_name: &'a str,
+    pub mother_name: &'a str,
+    pub wife_name: &'a str,
+}
+
+/// The text of a card.
+pub fn text(text: &Text<'_>) -> Written {
+    said(2, "read card successfully!", text)
+}
+
+/// The face as a picture, and files.
+pub fn files(picture: Option<&[u8]>, files: &FilesGiven) -> Written {
+    said(4, "Read raw data successfully!", &Files { picture, files })
+}
+
+fn said(id: u8, message: &str, data: &impl Serialize) -> Written {
+    #[derive(Serialize)]
+    struct Said<'a, D> {
+        id: u8,
+        message: &'a str,
+        data: &'a D,
+    }
+    event(EVENT, &Said { id, message, data })
+}
+
+fn event(name: &str, argument: &impl Serialize) -> Written {
+    Zeroizing::new(format!("42{}", *text_of(&(name, argument))))
+}
+
+/// Text and numbers can always be written. The buffer is given its room first, so that nothing is left behind by one that
+/// grows.
+fn text_of(value: &impl Serialize) -> Written {
+    let mut counted = Counted(0);
+    let _ = serde_json::to_writer(&mut counted, value);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(counted.0));
+    let _ = serde_json::to_writer(&mut *bytes, value);
+    Zeroizing::new(String::from_utf8(std::mem::take(&mut *bytes)).unwrap_or_default())
+}
+
+struct Counted(usize);
+
+impl std::io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Files<'a> {
+    picture: Option<&'a [u8]>,
+    files: &'a FilesGiven,
+}
+
+impl Serialize for Files<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let encoded = |bytes: &[u8]| Zeroizing::new(Base64::encode_string(bytes));
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("img_data", &*self.picture.map(encoded).unwrap_or_default())?;
+        for (fid, bytes) in self.files {
+            if let Some(member) = member_of(*fid) {
+                map.serialize_entry(&member, &*encoded(bytes as &SecretBytes))?;
+            }
+        }
+        map.end()
+    }
+}
+
+/// The member that a file goes in.
+fn member_of(fid: u16) -> Option<String> {
+    match fid {
+        0x011D => Some("sod".to_owned()),
+        0x011E => Some("com".to_owned()),
+        0x0101..=0x0110 => Some(format!("dg{}", fid & 0x00FF)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Packet, ProgramMessage, ReaderMessage};
+
+    fn message(text: &str) -> ReaderMessage {
+        let Ok(Packet::Event { name, argument }) = Packet::parse(text) else { panic!("{text}") };
+        assert_eq!(name, EVENT);
+        ReaderMessage::parse(argument).unwrap()
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        assert!(matches!(message(&new_card()), ReaderMessage::NewCard));
+        assert!(matches!(message(&failed("no")), ReaderMessage::Failed));
+        assert!(matches!(message(&text(&Text::default())), ReaderMessage::Text));
+        let given: FilesGiven =
+            [(0x0101, SecretBytes::new(vec![0x61, 0])), (0x011D, SecretBytes::new(vec![0x77, 0]))].into();
+        let ReaderMessage::Files(read) = message(&files(Some(&[1]), &given)) else { panic!() };
+        assert_eq!(read, given);
+        let order = get_aa([7; 8]);
+        let Ok(Packet::Event { name, argument }) = Packet::parse(&order) else { panic!() };
+        let Ok(ProgramMessage::Sign { challenge }) = ProgramMessage::parse(&name, argument) else { panic!() };
+        assert_eq!(challenge, [7; 8]);
+        assert!(matches!(Packet::parse(&opening("x", 1, 2)), Ok(Packet::Open(_))));
+        assert!(matches!(Packet::parse(&connected("x")), Ok(Packet::Connect { .. })));
+        assert!(matches!(Packet::parse(&refused("x", &1)), Ok(Packet::Refused)));
+    }
+
+    #[test]
+    fn the_names_are_the_readers() {
+        let text = text(&Text { wife_name: "Trần Thị Vợ", ..Text::default() });
+        assert!(text.starts_with(
+            r#"42["/event",{"id":2,"message":"read card successfully!","data":{"idCode":"","oldIdCode""#
+        ));
+        assert!(
+            text.contains(r#""personalIdentification":"","issueDate":"","expiryDate":"","fatherName":"","#)
+        );
+        assert!(text.ends_with(r#""wifeName":"Trần Thị Vợ"}}]"#));
+    }
+}

@@ -1,0 +1,133 @@
+//! `[[network_reader]]` of `config/agent.toml`: the readers of one desk that have a network of their own.
+
+use std::net::{IpAddr, SocketAddr};
+
+use cccd_card::ReaderId;
+use serde::Deserialize;
+
+use crate::DeskNfcReader;
+
+/// A reader with a network of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeskNetworkReader {
+    /// Its name for people.
+    pub name: String,
+    /// Where it is dialled. Nothing else ever is.
+    pub address: SocketAddr,
+}
+
+impl DeskNetworkReader {
+    /// Its name for programs.
+    pub fn id(&self) -> ReaderId {
+        ReaderId::from_name(&self.name)
+    }
+}
+
+/// Why the network readers cannot be set up so.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NetworkSettingsError {
+    /// A name that makes no id.
+    #[error("a network reader needs a name of 1 to 64 characters with a letter or digit in it, not {0:?}")]
+    Name(String),
+    /// Two readers of one id.
+    #[error("network reader {0:?}: another reader has the same name or nearly the same")]
+    Twice(String),
+    /// Two readers in one place.
+    #[error("network reader {0:?}: another one has the same address")]
+    SamePlace(String),
+    /// No address of a reader on this machine's own networks.
+    #[error(
+        "network reader {name:?}: address = {address:?}: an address and a port of this machine or of a private network is possible, such as 192.168.5.1:8000, and no name"
+    )]
+    Address {
+        /// Whose.
+        name: String,
+        /// As written.
+        address: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawNetworkReader {
+    name: String,
+    address: String,
+}
+
+pub(crate) fn meant(
+    raw: Vec<RawNetworkReader>,
+    nfc: &[DeskNfcReader],
+) -> Result<Vec<DeskNetworkReader>, NetworkSettingsError> {
+    let mut readers: Vec<DeskNetworkReader> = Vec::new();
+    for RawNetworkReader { name, address } in raw {
+        let plain = name.chars().count() <= 64 && !name.chars().any(char::is_control);
+        if !plain || ReaderId::from_name(&name).as_str().is_empty() {
+            return Err(NetworkSettingsError::Name(name));
+        }
+        let parsed = address.parse().ok().filter(|at: &SocketAddr| at.port() != 0 && is_near(at.ip()));
+        let Some(parsed) = parsed else { return Err(NetworkSettingsError::Address { name, address }) };
+        let reader = DeskNetworkReader { name, address: parsed };
+        let id = reader.id();
+        if readers.iter().any(|known| known.id() == id) || nfc.iter().any(|known| known.id() == id) {
+            return Err(NetworkSettingsError::Twice(reader.name));
+        }
+        if readers.iter().any(|known| known.address == reader.address) {
+            return Err(NetworkSettingsError::SamePlace(reader.name));
+        }
+        readers.push(reader);
+    }
+    Ok(readers)
+}
+
+/// Whether it can be a reader that stands here: on this machine, or on a network that is not routed (RFC 1918, 3927, 4193,
+/// 4291).
+fn is_near(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::AgentSettings;
+
+    fn readers(text: &str) -> Result<Vec<super::DeskNetworkReader>, String> {
+        AgentSettings::parse(text).map(|settings| settings.network_readers).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_desk_has_the_network_readers_that_are_named() {
+        assert_eq!(readers("").unwrap(), []);
+        let one = "[[network_reader]]\nname = 'Quầy 3'\naddress = '192.168.5.1:8000'";
+        let found = readers(one).unwrap();
+        assert_eq!((found[0].id().as_str(), found[0].address.port()), ("qu-y-3", 8000));
+        for near in ["127.0.0.1:1", "[::1]:8000", "10.0.0.7:8000", "169.254.1.1:80", "[fd00::1]:8000"] {
+            assert!(readers(&one.replace("192.168.5.1:8000", near)).is_ok(), "{near}");
+        }
+    }
+
+    #[test]
+    fn mistakes_name_their_place() {
+        let one = "[[network_reader]]\nname = 'Desk 1'\naddress = '192.168.5.1:8000'\n";
+        let at = |address: &str| one.replace("192.168.5.1:8000", address);
+        for (text, told) in [
+            (one.replace("Desk 1", "..."), "with a letter or digit"),
+            ("[[network_reader]]\nname = 'a'".to_owned(), "missing field `address`"),
+            (at("reader.example.vn:8000"), "and no name"),
+            (at("192.168.5.1"), "an address and a port"),
+            (at("192.168.5.1:0"), "an address and a port"),
+            (at("http://192.168.5.1:8000"), "such as 192.168.5.1:8000"),
+            (at("203.0.113.7:8000"), "of a private network"),
+            (at("0.0.0.0:8000"), "of a private network"),
+            (format!("{one}tls = true"), "unknown field `tls`"),
+            (format!("{one}{}", at("192.168.5.2:8000").replace("Desk 1", "desk-1")), "nearly the same"),
+            (format!("{one}{}", one.replace("Desk 1", "Desk 2")), "the same address"),
+            (format!("{one}[[nfc]]\nname = 'desk 1'\nconnstring = 'pn53x_usb'"), "nearly the same"),
+        ] {
+            let message = readers(&text).unwrap_err();
+            assert!(message.contains(told), "{message}");
+        }
+    }
+}

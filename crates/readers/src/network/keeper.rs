@@ -1,0 +1,78 @@
+//! One reader's keeper: dials it, listens for as long as it is there, and dials again for ever.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use cccd_card::{ReaderEvent, ReaderInfo, StopSignal};
+use cccd_hn212::write;
+
+use super::line::{Line, Lost};
+use super::place::Place;
+
+/// First and longest pause before a reader that was lost is dialled again.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+/// How long is listened at a time.
+const TURN: Duration = Duration::from_millis(100);
+
+/// Everything a keeper is given.
+pub(super) struct Keeper<'a> {
+    pub(super) info: ReaderInfo,
+    pub(super) address: SocketAddr,
+    pub(super) place: &'a Place,
+    pub(super) stop: &'a StopSignal,
+}
+
+impl Keeper<'_> {
+    /// Keeps the reader until told to stop, whatever it does.
+    pub(super) fn keep(&self) {
+        let mut pause = BACK_OFF.0;
+        let mut told_missing = false;
+        let mut has_looked = false;
+        while !self.stop.is_raised() {
+            let since = Instant::now();
+            let opened = Line::open(self.address);
+            if let Ok(mut line) = opened {
+                told_missing = false;
+                self.place.plugged(ReaderEvent::Attached(self.info.clone()));
+                self.look(&mut has_looked);
+                let lost = self.listen(&mut line);
+                self.place.unplugged();
+                if let Err(Lost(why)) = lost {
+                    tracing::warn!(reader = %self.info.id, why, "network reader lost");
+                }
+            } else if let Err(Lost(why)) = opened {
+                self.look(&mut has_looked);
+                if !std::mem::replace(&mut told_missing, true) {
+                    tracing::warn!(reader = %self.info.id, why, "network reader cannot be reached; trying on");
+                }
+            }
+            // One that was there for a while did not fail to come.
+            if since.elapsed() > BACK_OFF.1 {
+                pause = BACK_OFF.0;
+            }
+            self.stop.wait(pause);
+            pause = (pause * 2).min(BACK_OFF.1);
+        }
+        self.look(&mut has_looked);
+        self.place.closed();
+    }
+
+    fn look(&self, has_looked: &mut bool) {
+        if !std::mem::replace(has_looked, true) {
+            self.place.looked();
+        }
+    }
+
+    fn listen(&self, line: &mut Line) -> Result<(), Lost> {
+        while !self.stop.is_raised() {
+            if let Some(message) = line.hear(TURN)? {
+                self.place.heard(message);
+            }
+            if let Some(challenge) = self.place.wish() {
+                line.say(&write::get_aa(challenge))?;
+            }
+            self.place.tidy();
+        }
+        Ok(())
+    }
+}

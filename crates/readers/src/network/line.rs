@@ -1,0 +1,178 @@
+//! The line to one reader: a WebSocket, Engine.IO and Socket.IO in it, and every wait limited.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use cccd_hn212::{EVENT, LONGEST_MESSAGE, NotUnderstood, PATH_AND_QUERY, Packet, ReaderMessage, write};
+use tungstenite::client::{IntoClientRequest, client_with_config};
+use tungstenite::handshake::HandshakeError;
+use tungstenite::protocol::WebSocketConfig;
+use tungstenite::{Error, Message, WebSocket};
+
+/// How long a reader may take to take a connection, and for all that is said before it is let in.
+const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+const ADMIT_WITHIN: Duration = Duration::from_secs(5);
+/// How long a few bytes may take to be taken by a reader that does not listen.
+const WRITE_WITHIN: Duration = Duration::from_secs(2);
+
+/// Why the line is of no use any more, in words for the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lost(pub(super) &'static str);
+
+impl From<NotUnderstood> for Lost {
+    fn from(why: NotUnderstood) -> Self {
+        Self(match why {
+            NotUnderstood::Packet => "it does not speak Socket.IO",
+            NotUnderstood::Binary => "it sends binary attachments",
+            NotUnderstood::Event => "it sends an event that is none",
+        })
+    }
+}
+
+/// A connection that can be left in the middle of whatever the other side is sending, and come back to.
+struct Wire {
+    stream: TcpStream,
+    until: Instant,
+}
+
+impl Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        self.stream.set_read_timeout(Some(left))?;
+        match self.stream.read(buffer) {
+            Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Interrupted) => {
+                Err(ErrorKind::WouldBlock.into())
+            }
+            read => read,
+        }
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+/// The line.
+pub(super) struct Line {
+    socket: WebSocket<Wire>,
+    alive_within: Duration,
+    heard: Instant,
+}
+
+impl Line {
+    /// Dials the reader and waits until it lets us in.
+    pub(super) fn open(address: SocketAddr) -> Result<Self, Lost> {
+        let stream = TcpStream::connect_timeout(&address, CONNECT_WITHIN)
+            .map_err(|_| Lost("nobody answers at its address"))?;
+        let set_up = stream.set_nodelay(true).and_then(|()| stream.set_write_timeout(Some(WRITE_WITHIN)));
+        set_up.map_err(|_| Lost("the connection cannot be set up"))?;
+        let until = Instant::now() + ADMIT_WITHIN;
+        let socket = shake_hands(address, Wire { stream, until }, until)?;
+        let mut line = Self { socket, alive_within: ADMIT_WITHIN, heard: Instant::now() };
+        let mut opened = None;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Lost("it does not let us in"));
+            }
+            let Some(text) = line.next(left)? else { continue };
+            match Packet::parse(text.as_str())? {
+                Packet::Open(opening) if opened.is_none() => {
+                    opened = Some(opening.alive_within);
+                    line.say(&write::connect())?;
+                }
+                Packet::Connect { .. } if opened.is_some() => break,
+                Packet::Ping => line.say(&write::pong())?,
+                Packet::Refused => return Err(Lost("it does not let us in")),
+                Packet::Close => return Err(Lost("it has closed the connection")),
+                _ => {}
+            }
+        }
+        line.alive_within = opened.unwrap_or(ADMIT_WITHIN);
+        Ok(line)
+    }
+
+    /// The next thing the reader says about cards, if it says one within this time.
+    pub(super) fn hear(&mut self, within: Duration) -> Result<Option<ReaderMessage>, Lost> {
+        let Some(text) = self.next(within)? else {
+            if self.heard.elapsed() > self.alive_within {
+                return Err(Lost("it is silent"));
+            }
+            return Ok(None);
+        };
+        match Packet::parse(text.as_str())? {
+            Packet::Event { name, argument } if name == EVENT => Ok(Some(ReaderMessage::parse(argument)?)),
+            Packet::Ping => self.say(&write::pong()).map(|()| None),
+            Packet::Close | Packet::Refused => Err(Lost("it has closed the connection")),
+            // Serial numbers, and what else there may be.
+            _ => Ok(None),
+        }
+    }
+
+    /// Says something to the reader.
+    pub(super) fn say(&mut self, text: &str) -> Result<(), Lost> {
+        self.socket.send(Message::text(text)).map_err(|_| Lost("it takes nothing"))
+    }
+
+    fn next(&mut self, within: Duration) -> Result<Option<tungstenite::Utf8Bytes>, Lost> {
+        self.socket.get_mut().until = Instant::now() + within;
+        match self.socket.read() {
+            Ok(Message::Text(text)) => {
+                self.heard = Instant::now();
+                Ok(Some(text))
+            }
+            Ok(Message::Binary(_)) => Err(Lost("it sends binary attachments")),
+            Ok(Message::Close(_)) => Err(Lost("it has closed the connection")),
+            Ok(_) => {
+                self.heard = Instant::now();
+                Ok(None)
+            }
+            Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(Lost(word(&error))),
+        }
+    }
+}
+
+fn shake_hands(address: SocketAddr, wire: Wire, until: Instant) -> Result<WebSocket<Wire>, Lost> {
+    let request = format!("ws://{address}{PATH_AND_QUERY}");
+    let request = request.into_client_request().map_err(|_| Lost("its address makes no URL"))?;
+    // A face and its files fit many times; what is longer is never held whole.
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(LONGEST_MESSAGE))
+        .max_frame_size(Some(LONGEST_MESSAGE));
+    let mut shaking = client_with_config(request, wire, Some(config));
+    loop {
+        match shaking {
+            Ok((socket, _)) => return Ok(socket),
+            Err(HandshakeError::Failure(error)) => return Err(Lost(word(&error))),
+            Err(HandshakeError::Interrupted(middle)) => {
+                if Instant::now() >= until {
+                    return Err(Lost("it does not let us in"));
+                }
+                shaking = middle.handshake();
+            }
+        }
+    }
+}
+
+/// Never the error's own words: they may repeat what came.
+fn word(error: &Error) -> &'static str {
+    match error {
+        Error::ConnectionClosed | Error::AlreadyClosed => "it has closed the connection",
+        Error::Io(_) => "the connection broke",
+        Error::Capacity(_) => "it sends more than any card has",
+        Error::Utf8(_) => "it sends what is no text",
+        Error::Http(_) | Error::HttpFormat(_) => "it answers otherwise than such a reader",
+        _ => "it does not speak WebSocket",
+    }
+}

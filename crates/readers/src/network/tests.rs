@@ -1,0 +1,232 @@
+//! The driver against a reader that is software.
+
+#![cfg(target_os = "linux")]
+
+use std::sync::Mutex;
+use std::sync::mpsc::{self, Receiver};
+use std::thread::JoinHandle;
+
+use cccd_firmware_sim::chip::Chip;
+use cccd_firmware_sim::personalise::{CardDescription, Issuer, personalise, shipped_card};
+use cccd_firmware_sim::reader::hn212::{Hn212, Hn212Fault};
+
+use super::*;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Bench {
+    reader: Option<Hn212>,
+    source: Arc<NetworkSource>,
+    events: Mutex<Receiver<ReaderEvent>>,
+    stop: StopSignal,
+    watching: Option<JoinHandle<()>>,
+    card: CardDescription,
+    issuer: Issuer,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::with(Duration::from_secs(20), Duration::from_secs(60))
+    }
+
+    fn with(files_within: Duration, keep: Duration) -> Self {
+        let reader = Hn212::plugged().unwrap();
+        let readers = vec![DeskNetworkReader { name: "Desk 3".to_owned(), address: reader.address() }];
+        let source = Arc::new(NetworkSource::new(NetworkOptions { readers, files_within, keep }));
+        let (telling, events) = mpsc::channel();
+        let stop = StopSignal::default();
+        let watching = std::thread::spawn({
+            let (source, stop) = (Arc::clone(&source), stop.clone());
+            move || source.watch(&mut |event| drop(telling.send(event)), &stop)
+        });
+        let card = shipped_card("cccd-2021").unwrap().description().unwrap();
+        let bench = Self {
+            reader: Some(reader),
+            source,
+            events: Mutex::new(events),
+            stop,
+            watching: Some(watching),
+            card,
+            issuer: Issuer::new().unwrap(),
+        };
+        assert_eq!(bench.next(), "attached");
+        assert_eq!(bench.next(), "ready");
+        bench
+    }
+
+    fn reader(&self) -> &Hn212 {
+        self.reader.as_ref().unwrap()
+    }
+
+    fn chip(&self) -> Chip {
+        Chip::new(personalise(&self.card, &self.issuer).unwrap())
+    }
+
+    fn next(&self) -> &'static str {
+        match self.events.lock().unwrap().recv_timeout(PATIENCE).unwrap() {
+            ReaderEvent::Attached(info) => {
+                assert_eq!((info.id.as_str(), info.transport), ("desk-3", Transport::Network));
+                "attached"
+            }
+            ReaderEvent::Detached(_) => "detached",
+            ReaderEvent::CardInserted { .. } => "inserted",
+            ReaderEvent::CardRemoved(_) => "removed",
+            ReaderEvent::SourceReady("network") => "ready",
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn given(&self) -> Result<Box<dyn CardFiles>, TransportError> {
+        self.source.files_of(&ReaderId::from_name("Desk 3")).unwrap()
+    }
+
+    fn insert(&self, fault: Option<Hn212Fault>) {
+        match fault {
+            None => self.reader().insert(&self.card, self.chip()),
+            Some(fault) => self.reader().insert_going_wrong(&self.card, self.chip(), fault),
+        }
+        assert_eq!(self.next(), "inserted");
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.stop.raise();
+        let _ = self.watching.take().map(JoinHandle::join);
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[test]
+fn a_card_is_given_once_and_what_the_chip_signs_comes_back() {
+    let bench = Bench::new();
+    assert_eq!(bench.given().err(), Some(TransportError::CardRemoved));
+    bench.insert(None);
+    let mut card = bench.given().unwrap();
+    let files = card.take(&yes).unwrap();
+    for (fid, content) in bench.chip().opened_files() {
+        // Other keys and signatures than this chip's, and the same shapes.
+        assert!(files.contains_key(&fid) != (fid == 0x011E), "{fid:04X} {}", content.len());
+    }
+    assert_eq!(bench.next(), "removed");
+    assert!(card.sign([1; 8], &yes).unwrap().len() > 32);
+    assert_eq!(card.take(&yes), Err(TransportError::CardRemoved));
+    assert_eq!(bench.given().err(), Some(TransportError::CardRemoved));
+}
+
+#[test]
+fn files_without_a_word_before_are_a_card_and_the_text_after_them_is_none() {
+    let bench = Bench::new();
+    bench.insert(Some(Hn212Fault::OutOfOrder));
+    assert!(!bench.given().unwrap().take(&yes).unwrap().is_empty());
+    assert_eq!(bench.next(), "removed");
+    // The text that followed was no other card.
+    bench.insert(None);
+}
+
+#[test]
+fn what_goes_wrong_has_a_name_and_the_reader_comes_back() {
+    for (fault, why) in [
+        (Hn212Fault::CutsTheLine, TransportError::ReaderLost),
+        (Hn212Fault::HalfAnEvent, TransportError::ReaderLost),
+        (Hn212Fault::MalformedJson, TransportError::ReaderLost),
+        (Hn212Fault::TooLong, TransportError::ReaderLost),
+    ] {
+        let bench = Bench::new();
+        bench.insert(Some(fault.clone()));
+        // The line may be cut before it is asked.
+        let taken = bench.given().and_then(|mut card| card.take(&yes));
+        assert_eq!(taken, Err(why), "{fault:?}");
+        assert_eq!(bench.next(), "detached", "{fault:?}");
+        assert_eq!(bench.next(), "attached", "{fault:?}");
+        bench.insert(None);
+        assert!(bench.given().unwrap().take(&yes).is_ok(), "{fault:?}");
+    }
+}
+
+#[test]
+fn a_card_that_cannot_be_read_and_a_reader_that_says_nothing() {
+    let bench = Bench::with(Duration::from_millis(200), Duration::from_secs(60));
+    bench.insert(Some(Hn212Fault::Fails));
+    assert_eq!(bench.given().unwrap().take(&yes), Err(TransportError::CardMute));
+    assert_eq!(bench.next(), "removed");
+    bench.insert(Some(Hn212Fault::Silent));
+    let mut card = bench.given().unwrap();
+    assert_eq!(card.take(&|| false), Err(TransportError::Cancelled));
+    let after = Duration::from_millis(200);
+    assert_eq!(card.take(&yes), Err(TransportError::TimedOut { after }));
+    assert_eq!(bench.next(), "removed");
+}
+
+#[test]
+fn wrong_base64_is_one_empty_file() {
+    let bench = Bench::new();
+    bench.insert(Some(Hn212Fault::WrongBase64));
+    let files = bench.given().unwrap().take(&yes).unwrap();
+    assert!(files[&0x010E].is_empty() && !files[&0x011D].is_empty());
+}
+
+#[test]
+fn what_nobody_asks_for_is_wiped_and_the_next_card_takes_the_place_of_the_last() {
+    let bench = Bench::with(Duration::from_secs(20), Duration::from_millis(300));
+    bench.insert(None);
+    assert_eq!(bench.next(), "removed");
+    assert_eq!(bench.given().err(), Some(TransportError::CardRemoved));
+
+    let bench = Bench::new();
+    bench.insert(Some(Hn212Fault::Silent));
+    let mut first = bench.given().unwrap();
+    bench.reader().insert(&bench.card, bench.chip());
+    assert_eq!((bench.next(), bench.next()), ("removed", "inserted"));
+    assert_eq!(first.take(&yes), Err(TransportError::CardRemoved));
+    assert!(bench.given().unwrap().take(&yes).is_ok());
+}
+
+#[test]
+fn a_reader_that_does_not_sign_is_asked_once() {
+    let bench = Bench::new();
+    bench.insert(Some(Hn212Fault::SignsNothing));
+    let mut card = bench.given().unwrap();
+    card.take(&yes).unwrap();
+    assert!(card.sign([1; 8], &yes).is_none());
+    assert!(bench.source.places.values().all(|place| place.wish().is_none()));
+    assert!(card.sign([2; 8], &|| panic!("asked again")).is_none());
+}
+
+#[test]
+fn a_reader_that_is_away_is_dialled_until_it_is_back() {
+    let mut bench = Bench::new();
+    let address = bench.reader().address();
+    drop(bench.reader.take());
+    assert_eq!(bench.next(), "detached");
+    assert_eq!(bench.given().err(), Some(TransportError::ReaderLost));
+    bench.reader = Some(Hn212::plugged_at(address).unwrap());
+    assert_eq!(bench.next(), "attached");
+    bench.insert(None);
+}
+
+#[test]
+fn whoever_is_no_such_reader_is_not_listened_to() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = std::thread::spawn(move || {
+        use std::io::{Read as _, Write as _};
+        for said in [
+            "",
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\n\r\n",
+            "\0\0\0",
+        ] {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 1024]);
+            stream.write_all(said.as_bytes()).unwrap();
+        }
+    });
+    for _ in 0..4 {
+        assert!(line::Line::open(address).is_err());
+    }
+    server.join().unwrap();
+}

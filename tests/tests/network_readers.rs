@@ -1,0 +1,249 @@
+//! The whole agent over a reader of the HN212 class that is software: good, wrong in every way it can be, and lying.
+
+use cccd_firmware_sim::chip::Chip;
+use cccd_firmware_sim::image::ChipImage;
+use cccd_firmware_sim::personalise::{CardDescription, Issuer, personalise};
+use cccd_firmware_sim::reader::hn212::{Hn212, Hn212Fault};
+use cccd_firmware_sim::reader::pcscd::PcscBench;
+use cccd_tests::{AgentUnderTest, Answer, OTHER_TOKEN, people};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_agent-under-test");
+const CARD: &str = "cccd-2021";
+const READER: &str = "network-0";
+
+fn table(reader: &Hn212) -> String {
+    format!("[[network_reader]]\nname = 'Network 0'\naddress = '{}'\n", reader.address())
+}
+
+fn image(card: &CardDescription) -> ChipImage {
+    personalise(card, &Issuer::new().unwrap()).unwrap()
+}
+
+fn chip() -> Chip {
+    Chip::new(image(&people::card(CARD)))
+}
+
+/// What is in the MRZ opens every card.
+fn access(card: &CardDescription) -> Value {
+    let key = card.mrz_key();
+    json!({ "mrz": { "document_number": key.document_number, "birth": key.birth, "expiry": key.expiry } })
+}
+
+fn can() -> Value {
+    json!({ "can": people::card(CARD).can().unwrap() })
+}
+
+/// An agent with one network reader, which it has found.
+fn desk(readings: &str) -> (Hn212, AgentUnderTest) {
+    let reader = Hn212::plugged().unwrap();
+    let agent = AgentUnderTest::start_with_tables(PROGRAM, None, readings, &table(&reader));
+    agent.wait_for_card("Network 0", false);
+    (reader, agent)
+}
+
+/// Asks for a reading, and lays the card down once it waits.
+fn read_as_it_comes(agent: &AgentUnderTest, body: &Value, lay: impl FnOnce() + Send) -> Answer {
+    let queued = || agent.events().iter().filter(|(name, _)| name == "read.queued").count();
+    let before = queued();
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(|| agent.read(body));
+        agent.wait_for("the reading", || queued() > before);
+        lay();
+        reading.join().unwrap()
+    })
+}
+
+fn state(result: &Value, check: &str) -> (String, Value) {
+    let checks = result["verdict"]["checks"].as_array().unwrap();
+    let check = checks.iter().find(|one| one["check"] == check).unwrap();
+    (check["state"].as_str().unwrap().to_owned(), check["reason"]["code"].clone())
+}
+
+fn outcome(result: &Value, file: &str) -> Value {
+    let files = result["files"].as_array().unwrap();
+    files.iter().find(|one| one["file"] == file).map_or(Value::Null, |one| one["outcome"].clone())
+}
+
+#[test]
+fn every_shipped_card_has_the_same_record_as_through_pcscd() {
+    let bench = PcscBench::start(&["Lane 0"]).unwrap();
+    let lane = bench.reader(0).unwrap();
+    let reader = Hn212::plugged().unwrap();
+    let agent = AgentUnderTest::start_with_tables(PROGRAM, Some(bench.socket_path()), "", &table(&reader));
+    agent.wait_for_card("Network 0", false);
+    let mut read = 0;
+    for (name, card) in people::cards() {
+        let image = image(&card);
+        lane.insert(Chip::new(image.clone())).unwrap();
+        let id = agent.wait_for_card("Lane 0", true);
+        let through_pcscd = agent.read(&json!({ "access": access(&card), "reader": id })).result();
+        let body = json!({ "access": access(&card), "reader": READER, "wait_for_card_s": 60 });
+        let over_network =
+            read_as_it_comes(&agent, &body, || reader.insert(&card, Chip::new(image))).result();
+
+        assert_eq!(over_network["record"], through_pcscd["record"], "{name}");
+        assert_eq!(over_network["hashes"], through_pcscd["hashes"], "{name}");
+        let [ours, theirs] = [&over_network, &through_pcscd].map(|result| {
+            let portrait = format!("/v1/reads/{}/portrait", result["read_id"].as_str().unwrap());
+            agent.request(Method::GET, &portrait).send().unwrap().bytes().unwrap()
+        });
+        assert_eq!(ours, theirs, "{name}: portrait");
+        for file in over_network["files"].as_array().unwrap() {
+            assert!(through_pcscd["files"].as_array().unwrap().contains(file), "{name}: {file}");
+        }
+        assert_eq!(over_network["access"]["protocol"], "reader", "{name}");
+        assert_eq!(over_network["access"]["cipher"], Value::Null, "{name}");
+        // What is signed is judged as ever; the challenge that the chip signs is ours; the rest nobody has seen.
+        for check in over_network["verdict"]["checks"].as_array().unwrap() {
+            let word = check["check"].as_str().unwrap();
+            let seen = state(&through_pcscd, word);
+            match word {
+                "card-access" => {
+                    assert_eq!(
+                        state(&over_network, word),
+                        ("not_possible".to_owned(), json!("access-unseen"))
+                    );
+                }
+                "chip-authentication" | "chip-authentication-mapping" if seen.0 != "not_offered" => {
+                    assert_eq!(state(&over_network, word).0, "not_possible", "{name} {word}");
+                }
+                _ => assert_eq!(state(&over_network, word), seen, "{name} {word}"),
+            }
+        }
+        assert_ne!(over_network["verdict"]["state"], "genuine", "{name}");
+        drop(lane.remove());
+        agent.wait_for_card("Lane 0", false);
+        read += 1;
+    }
+    assert!(read >= 11, "only {read} cards");
+    let names: Vec<String> = agent.events().into_iter().map(|(name, _)| name).collect();
+    for name in ["reader.attached", "card.inserted", "card.removed", "read.partial", "read.completed"] {
+        assert!(names.iter().any(|told| told == name), "{name}");
+    }
+}
+
+#[test]
+fn whatever_goes_wrong_has_its_code_and_the_reader_comes_back() {
+    let (reader, agent) = desk("wait_for_return_s = 0\nexchange_within_s = 2");
+    let card = people::card(CARD);
+    let body = json!({ "access": can(), "reader": READER, "wait_for_card_s": 60 });
+    for (fault, code) in [
+        (Hn212Fault::CutsTheLine, "reader-lost"),
+        (Hn212Fault::HalfAnEvent, "reader-lost"),
+        (Hn212Fault::MalformedJson, "reader-lost"),
+        (Hn212Fault::TooLong, "reader-lost"),
+        (Hn212Fault::Silent, "reader-hung"),
+        (Hn212Fault::Fails, "card-mute"),
+    ] {
+        let admitted = reader.admitted();
+        let lay = || reader.insert_going_wrong(&card, chip(), fault.clone());
+        let answer = read_as_it_comes(&agent, &body, lay);
+        assert_eq!(answer.code(), code, "{fault:?}");
+        if code == "reader-lost" {
+            agent.wait_for("the reader", || reader.admitted() > admitted);
+            agent.wait_for("the reader", || !agent.readers().is_empty());
+        }
+    }
+    for fault in [Hn212Fault::OutOfOrder, Hn212Fault::WrongBase64, Hn212Fault::SignsNothing] {
+        let lay = || reader.insert_going_wrong(&card, chip(), fault.clone());
+        let result = read_as_it_comes(&agent, &body, lay).result();
+        assert_eq!(result["record"]["number"]["value"], "000090123456", "{fault:?}");
+        match fault {
+            Hn212Fault::WrongBase64 => assert_eq!(outcome(&result, "EF.DG14"), "malformed"),
+            Hn212Fault::SignsNothing => assert_eq!(
+                state(&result, "active-authentication"),
+                ("not_possible".to_owned(), json!("proof-not-carried"))
+            ),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_group_that_is_not_given_is_named_and_one_that_is_not_wanted_is_not_kept() {
+    let (reader, agent) = desk("");
+    let card = people::card(CARD);
+    let body = json!({ "access": can(), "reader": READER, "wait_for_card_s": 60 });
+    let without = |groups: &[u8]| Hn212Fault::Without(groups.to_vec());
+    let lay = || reader.insert_going_wrong(&card, chip(), without(&[2, 13, 14]));
+    let result = read_as_it_comes(&agent, &body, lay).result();
+    for file in ["EF.DG2", "EF.DG13", "EF.DG14"] {
+        assert_eq!(outcome(&result, file), "not_given", "{file}");
+    }
+    assert_eq!(result["portrait"], Value::Null);
+    assert_eq!(result["record"]["number"]["source"], "EF.DG1");
+    assert_eq!(state(&result, "chip-authentication"), ("not_possible".to_owned(), json!("proof-key-unread")));
+
+    // As the integrator's description has it: no DG1 at all.
+    let lay = || reader.insert_going_wrong(&card, chip(), without(&[1]));
+    let result = read_as_it_comes(&agent, &body, lay).result();
+    assert_eq!(
+        (outcome(&result, "EF.DG1"), outcome(&result, "EF.DG13")),
+        (json!("not_given"), json!("read"))
+    );
+
+    let body = json!({
+        "access": can(), "reader": READER, "wait_for_card_s": 60, "fields": ["number"], "portrait": false,
+    });
+    let result = read_as_it_comes(&agent, &body, || reader.insert(&card, chip())).result();
+    assert_eq!(outcome(&result, "EF.DG2"), Value::Null);
+    assert_eq!(result["record"]["name"], Value::Null);
+    assert_eq!(result["record"]["number"]["value"], "000090123456");
+}
+
+#[test]
+fn whoever_shows_another_cards_key_gets_nothing_and_the_card_is_gone() {
+    let (reader, agent) = desk("");
+    reader.insert(&people::card(CARD), chip());
+    agent.wait_for_card("Network 0", true);
+    let body = json!({ "access": { "can": "654321" }, "reader": READER });
+    assert_eq!(agent.read(&body).code(), "access-key-wrong");
+    agent.wait_for_card("Network 0", false);
+    let body = json!({ "access": can(), "reader": READER, "wait_for_card_s": 1 });
+    assert_eq!(agent.read(&body).code(), "no-card");
+}
+
+#[test]
+fn what_was_altered_and_a_chip_that_signs_something_else_are_not_genuine() {
+    let (reader, agent) = desk("");
+    let card = people::card(CARD);
+    let body = json!({ "access": can(), "reader": READER, "wait_for_card_s": 60 });
+    let mut altered = image(&card);
+    *altered.emrtd.get_mut(&0x0102).unwrap().content.last_mut().unwrap() ^= 1;
+    let result = read_as_it_comes(&agent, &body, || reader.insert(&card, Chip::new(altered))).result();
+    assert_eq!(result["verdict"]["state"], "not_genuine");
+    assert_eq!(state(&result, "group-hashes"), ("failed".to_owned(), json!("group-hash-mismatch")));
+
+    let lay = || reader.insert_going_wrong(&card, chip(), Hn212Fault::SignsAnother);
+    let result = read_as_it_comes(&agent, &body, lay).result();
+    assert_eq!(result["verdict"]["state"], "not_genuine");
+    assert_eq!(state(&result, "active-authentication"), ("failed".to_owned(), json!("proof-wrong")));
+}
+
+#[test]
+fn leases_and_expectations_are_kept_as_on_any_other_reader() {
+    let (reader, agent) = desk("");
+    let card = people::card(CARD);
+    let lease = format!("/v1/readers/{READER}/lease");
+    let leased = agent.request(Method::POST, &lease).json(&json!({ "seconds": 60 })).send().unwrap();
+    assert!(leased.status().is_success(), "{}", leased.text().unwrap());
+    let body = json!({ "access": can(), "reader": READER, "wait_for_card_s": 60 });
+    let other =
+        agent.anonymous(Method::POST, "/v1/reads").bearer_auth(OTHER_TOKEN).header("Prefer", "wait=20");
+    assert_eq!(Answer::of(other.json(&body).send().unwrap()).code(), "reader-busy");
+
+    let expecting = json!({
+        "access": can(), "reader": READER, "wait_for_card_s": 60,
+        "expect": { "number": "000090123456", "name": "Somebody Else" },
+    });
+    let result = read_as_it_comes(&agent, &expecting, || reader.insert(&card, chip())).result();
+    assert_eq!(result["expected"]["number"], "match", "{}", result["expected"]);
+    assert_ne!(result["expected"]["name"], "match", "{}", result["expected"]);
+    let listed = agent.readers();
+    assert_eq!(
+        (listed[0]["transport"].clone(), listed[0]["max_command_bytes"].clone()),
+        (json!("network"), json!(0))
+    );
+}
