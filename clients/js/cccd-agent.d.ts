@@ -197,6 +197,23 @@ export interface Scan {
   [member: string]: unknown;
 }
 
+/** What is read by itself of each card that is laid on a leased reader; the newest scan opens it. */
+export interface AutoRead {
+  /** The scanner beside the reader, where the machine has several. */
+  scanner?: string;
+  portrait?: boolean;
+  fields?: string[];
+  biometrics?: Array<'fingerprints' | 'irises'>;
+}
+
+/** A reading that began by itself, over: with its result, or the problem it ended in. */
+export interface AutoReading {
+  readId: string;
+  scanId: string;
+  result?: ReadResult;
+  problem?: CccdProblem;
+}
+
 /** A reader kept for this caller. */
 export interface Lease {
   readonly readerId: string;
@@ -251,7 +268,15 @@ export class CccdAgent {
   fetchScan(scanId: string, options?: Signalled): Promise<Scan>;
   dismissScan(scanId: string, options?: Signalled): Promise<void>;
   /** Keeps a reader for this caller, asking again three times per term. */
-  lease(readerId: string, options?: Signalled & { seconds?: number; onLost?: (why: unknown) => void }): Promise<Lease>;
+  lease(
+    readerId: string,
+    options?: Signalled & { seconds?: number; autoRead?: AutoRead; onLost?: (why: unknown) => void },
+  ): Promise<Lease>;
+  /** The readings of a kiosk, each when it is over: a code scanned and a card laid down make one. */
+  readings(
+    readerId: string,
+    options?: Signalled & { autoRead?: AutoRead; onReady?: () => void },
+  ): AsyncGenerator<AutoReading, void, undefined>;
   /** Any call that has no method here; `body` is sent as JSON. */
   request(method: string, path: string, body?: unknown, options?: Signalled): Promise<any>;
   /** What happens, as it happens; taken up again where a stream broke off, each event once. */

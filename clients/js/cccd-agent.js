@@ -194,12 +194,17 @@ export class CccdAgent {
    * Keeps a reader for this caller until `release`, asking again three times per term.
    *
    * @param {string} readerId
-   * @param {{seconds?: number, onLost?: (why: unknown) => void, signal?: AbortSignal}} [options]
+   * @param {object} [options]
+   * @param {number} [options.seconds] The term.
+   * @param {Record<string, any>} [options.autoRead] What is read by itself of each card laid there; see `readings`.
+   * @param {(why: unknown) => void} [options.onLost]
+   * @param {AbortSignal} [options.signal]
    */
-  async lease(readerId, { seconds = 30, onLost, signal } = {}) {
+  async lease(readerId, { seconds = 30, autoRead, onLost, signal } = {}) {
     const path = `/v1/readers/${encodeURIComponent(readerId)}/lease`;
     const headers = { 'Content-Type': 'application/json' };
-    const ask = () => this.#json('POST', path, { headers, body: JSON.stringify({ seconds }), signal });
+    const body = JSON.stringify({ seconds, auto_read: autoRead });
+    const ask = () => this.#json('POST', path, { headers, body, signal });
     let state = await ask();
     let asking = Promise.resolve();
     const beat = async () => {
@@ -219,6 +224,49 @@ export class CccdAgent {
       await this.#send('DELETE', path);
     };
     return { readerId, release, get remainingMs() { return state.remaining_ms; } };
+  }
+
+  /**
+   * The readings of a kiosk, each when it is over: a code that is scanned and a card that is laid on the reader make one,
+   * whichever comes first. The reader is kept for this caller meanwhile. Ends when `signal` is aborted or the lease is lost.
+   *
+   * @param {string} readerId
+   * @param {object} [options]
+   * @param {Record<string, any>} [options.autoRead] What is wanted of each card, as POST /v1/readers/{id}/lease takes it.
+   * @param {() => void} [options.onReady] Hears that cards are read from now on.
+   * @param {AbortSignal} [options.signal]
+   * @returns {AsyncGenerator<{readId: string, scanId: string, result?: any, problem?: CccdProblem}, void, undefined>}
+   */
+  async *readings(readerId, { autoRead = {}, onReady, signal } = {}) {
+    const stop = new AbortController();
+    const abort = () => stop.abort(signal?.reason);
+    if (signal?.aborted) abort();
+    signal?.addEventListener('abort', abort, { once: true });
+    let lease;
+    try {
+      for await (const event of this.#stream({ signal: stop.signal })) {
+        // Once it listens, so that no reading goes unheard.
+        if (event === OPENED && !lease) {
+          lease = await this.lease(readerId, { autoRead, signal: stop.signal, onLost: (why) => stop.abort(why) });
+          onReady?.();
+        }
+        const { read_id: readId, reader_id: where, scan_id: scanId } = event.data ?? {};
+        if (event.type === 'lease.lost' && where === readerId) return;
+        if (event.type !== 'read.queued' || where !== readerId || !scanId) continue;
+        try {
+          yield { readId, scanId, result: await this.wait(readId, { signal: stop.signal }) };
+        } catch (error) {
+          if (!(error instanceof CccdProblem)) throw error;
+          yield { readId, scanId, problem: error };
+        }
+      }
+    } catch (error) {
+      if (!signal?.aborted) throw error;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+      stop.abort();
+      await lease?.release().catch(() => {});
+    }
   }
 
   /**

@@ -94,7 +94,7 @@ fn java_client(out: &Path) {
 fn javascript_keeps_its_promises() {
     check(
         Command::new("node").arg(manual::repository("clients/js/test/checks.js")),
-        &["any call", "probe", "types"],
+        &["readings", "any call", "probe", "types"],
     );
 }
 

@@ -27,13 +27,13 @@ fn the_guide_by_hand_does_what_it_says() {
     let said = typed(&desk, &folder, "docs/curl.md");
     let person = open_desk::card().citizen().unwrap().clone();
     for (what, times) in [
-        (format!("\"name\":{{\"value\":\"{}\"", person.name), 4),
+        (format!("\"name\":{{\"value\":\"{}\"", person.name), 5),
         ("\"state\":\"completed\"".to_owned(), 1),
         ("\"state\":\"expired\"".to_owned(), 1),
         ("\"expected\":{\"number\":\"match\",\"name\":\"match\"}".to_owned(), 1),
-        ("\"scan_agrees\":true".to_owned(), 1),
-        ("\"remaining_ms\":".to_owned(), 1),
-        ("event: read.completed".to_owned(), 4),
+        ("\"scan_agrees\":true".to_owned(), 2),
+        ("\"remaining_ms\":".to_owned(), 2),
+        ("event: read.completed".to_owned(), 5),
         ("\"code\":\"access-key-wrong\"".to_owned(), 2),
     ] {
         assert_eq!(said.matches(&what).count(), times, "{what}\n{said}");

@@ -221,6 +221,34 @@ fn a_scan_on_a_serial_port_and_a_tap_on_pcscd_and_nothing_else() {
         reader.remove();
         agent.wait_for_card("Lane 0", false);
     }
+
+    // A kiosk that keeps the reader and has asked for it once: now not even the reading is asked for.
+    let lane = agent.readers()[0]["reader_id"].as_str().unwrap().to_owned();
+    let lease = json!({ "seconds": 120, "auto_read": { "scanner": "desk-1" } });
+    let kept = agent.request(Method::POST, &format!("/v1/readers/{lane}/lease")).json(&lease).send().unwrap();
+    assert_eq!(Answer::of(kept).result()["auto_read"], true);
+    for name in PEOPLE {
+        let card = people::card(name);
+        let begun = || -> Vec<Value> {
+            let events = agent.events().into_iter();
+            let begun =
+                events.filter(|(name, event)| name == "read.queued" && event["data"]["scan_id"].is_string());
+            begun.map(|(_, event)| event["data"].clone()).collect()
+        };
+        let before = begun().len();
+        scanner.scan(card.qr_text().unwrap().as_bytes()).unwrap();
+        let [(image, _), _] = images(&card);
+        reader.insert(Chip::new(image)).unwrap();
+        agent.wait_for("the reading", || begun().len() > before);
+        let read = begun()[before]["read_id"].as_str().unwrap().to_owned();
+        agent.wait_for("its end", || agent.get(&format!("/v1/reads/{read}"))["state"] == "completed");
+        assert_read(name, &card, &agent.get(&format!("/v1/reads/{read}/result")));
+        let others =
+            agent.anonymous(Method::GET, &format!("/v1/reads/{read}/result")).bearer_auth(OTHER_TOKEN);
+        assert_eq!(Answer::of(others.send().unwrap()).code(), "read-not-found");
+        reader.remove();
+        agent.wait_for_card("Lane 0", false);
+    }
 }
 
 #[test]

@@ -141,6 +141,26 @@ await check('nobody there', async () => {
   await assert.rejects(new CccdAgent({ token: 'wrong' }).about(), { code: 'token-wrong', actor: 'admin' });
 });
 
+await check('readings', async () => {
+  const stop = new AbortController();
+  const options = {
+    autoRead: { portrait: false, fields: ['name'] },
+    onReady: () => agent.postScan(desk.qr),
+    signal: stop.signal,
+  };
+  for await (const { result, problem, scanId } of agent.readings(desk.reader, options)) {
+    assert.equal(problem, undefined);
+    assert.equal(result.record.name.value, desk.name);
+    assert.equal(result.record.number, null);
+    assert.match(scanId, /^[0-9a-f]{32}$/);
+    assert.equal((await agent.readers()).find((reader) => reader.reader_id === desk.reader).held_by, 'clinic');
+    stop.abort();
+  }
+  assert.equal((await agent.readers()).find((reader) => reader.reader_id === desk.reader).held_by, null);
+  const refused = agent.readings('no-reader').next();
+  await assert.rejects(refused, { code: 'reader-not-found' });
+});
+
 await check('any call', async () => {
   const { scanners } = await agent.request('GET', '/v1/scanners');
   assert.equal(scanners[0].name, 'Desk 1');

@@ -3,7 +3,9 @@
 
 use cccd_card::{ReaderId, ScannerId};
 use cccd_document::QrKind;
-use cccd_engine::{Audience, CallerId, Event, EventKind, LeaseEnd, Phase, ReadFailure, ReadId, ScanId};
+use cccd_engine::{
+    Audience, CallerId, Event, EventKind, LeaseEnd, Occasion, Phase, ReadFailure, ReadId, ScanId,
+};
 use serde::Serialize;
 use time::macros::datetime;
 
@@ -43,7 +45,7 @@ pub(crate) fn events() -> Vec<EventJson> {
         EventKind::ReaderDetached { reader: reader.clone() },
         EventKind::CardInserted { reader: reader.clone() },
         EventKind::CardRemoved { reader: reader.clone() },
-        EventKind::ReadQueued { read },
+        EventKind::ReadQueued { read, occasion: Some(Occasion { reader: reader.clone(), scan }) },
         EventKind::ReadProgress { read, reader: reader.clone(), phase: Phase::Reading, percent: 40 },
         EventKind::ReadPartial { read, reader: reader.clone() },
         EventKind::ReadPaused { read, reader: reader.clone(), failure: ReadFailure::CardRemoved },

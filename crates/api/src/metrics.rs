@@ -140,7 +140,7 @@ impl Metrics {
     fn count(&self, kind: &EventKind, now: Instant) {
         let mut open = self.open();
         match kind {
-            EventKind::ReadQueued { read } if open.len() < TIMED => {
+            EventKind::ReadQueued { read, .. } if open.len() < TIMED => {
                 open.insert(*read, None);
             }
             EventKind::ReadProgress { read, .. } => {
@@ -202,7 +202,7 @@ mod tests {
         let began = Instant::now();
         let reader = cccd_card::ReaderId::from_name("r");
         for number in 0..3 {
-            metrics.count(&EventKind::ReadQueued { read: read(number) }, began);
+            metrics.count(&EventKind::ReadQueued { read: read(number), occasion: None }, began);
         }
         let phase = cccd_engine::Phase::Unlocking;
         for number in 0..2 {

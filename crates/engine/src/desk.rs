@@ -10,6 +10,7 @@ use cccd_document::QrPayload;
 use time::OffsetDateTime;
 use tokio::sync::{oneshot, watch};
 
+use crate::auto_read::Served;
 use crate::engine::{EngineOptions, Message, NotHere, ReaderView, Refused, ScannerNews};
 use crate::errand::{Errand, ReadEnd};
 use crate::event::{Audience, EventKind, Journal, Subscription};
@@ -17,7 +18,8 @@ use crate::lease::{Lease, LeaseEnd};
 use crate::owner::{CallOff, Job, Owner};
 use crate::scan::{Scan, Scans};
 use crate::{
-    CallerId, PartialReading, Phase, ReadFailure, ReadId, ReadRequest, ReadState, ReadView, Reading, ScanId,
+    CallerId, Occasion, PartialReading, Phase, ReadFailure, ReadId, ReadRequest, ReadState, ReadView,
+    Reading, ScanId,
 };
 
 /// How long the name of a reading that is over is remembered, so that its owner hears "expired" and not
@@ -61,12 +63,14 @@ enum SourceState {
 
 pub(crate) struct Reader {
     info: ReaderInfo,
-    has_card: bool,
+    pub(crate) has_card: bool,
     /// Counts the cards laid on it, so that one that was lifted in between is known from one that stayed.
-    insertions: u64,
+    pub(crate) insertions: u64,
     owner: Owner,
     running: Option<ReadId>,
     pub(crate) lease: Option<Lease>,
+    /// The card that was last read by itself.
+    pub(crate) served: Option<Served>,
 }
 
 /// Where a reading waits for its card.
@@ -79,6 +83,8 @@ struct Pause {
 struct Read {
     view: watch::Sender<ReadView>,
     errand: Errand,
+    /// What it began by itself for.
+    occasion: Option<Occasion>,
     /// When it was asked for.
     asked: OffsetDateTime,
     /// The reader its caller named.
@@ -135,8 +141,9 @@ impl Desk {
                 if let Some(known) = self.readers.get_mut(&reader) {
                     known.has_card = true;
                     known.insertions += 1;
-                    self.tell(Audience::Everyone, EventKind::CardInserted { reader });
+                    self.tell(Audience::Everyone, EventKind::CardInserted { reader: reader.clone() });
                     self.dispatch();
+                    self.read_what_was_laid(&reader);
                 }
             }
             ReaderEvent::CardRemoved(reader) => {
@@ -200,8 +207,8 @@ impl Desk {
         if self.readers.contains_key(&reader) {
             self.detach(&reader);
         }
-        let lease = None;
-        let new = Reader { info, has_card: false, insertions: 0, owner, running, lease };
+        let (lease, served) = (None, None);
+        let new = Reader { info, has_card: false, insertions: 0, owner, running, lease, served };
         self.readers.insert(reader.clone(), new);
         self.tell(Audience::Everyone, EventKind::ReaderAttached { reader, name });
     }
@@ -247,7 +254,7 @@ impl Desk {
     }
 
     /// The reading that runs on a reader, or waits for its card to come back there.
-    fn reading_on(&self, reader: &Reader) -> Option<ReadId> {
+    pub(crate) fn reading_on(&self, reader: &Reader) -> Option<ReadId> {
         reader.running.or_else(|| {
             let paused_here = |id: &&ReadId| {
                 let pause = self.reads.get(id).and_then(|read| read.pause.as_ref());
@@ -266,6 +273,7 @@ impl Desk {
     // Scanners.
 
     pub(crate) fn scanner_news(&mut self, news: ScannerNews) {
+        let mut scanned = None;
         let kind = match news {
             ScannerNews::Plain(ScannerEvent::Attached(info)) => {
                 let kind = EventKind::ScannerAttached { scanner: info.id.clone(), name: info.name.clone() };
@@ -284,11 +292,15 @@ impl Desk {
                 let Ok(scan) = self.scan(Some(scanner.clone()), *payload) else { return };
                 let id = scan.id;
                 self.scans.scanned(scan, Instant::now());
+                scanned = Some(id);
                 EventKind::ScanReceived { scan: id, scanner, code }
             }
             ScannerNews::Plain(_) => return,
         };
         self.tell(Audience::Everyone, kind);
+        if let Some(scan) = scanned {
+            self.read_what_was_scanned(scan);
+        }
     }
 
     pub(crate) fn scanners(&self) -> Vec<ScannerInfo> {
@@ -305,6 +317,9 @@ impl Desk {
         for payload in payloads {
             let scan = self.scan(None, payload)?;
             posted.push(self.scans.posted(scan, poster.clone(), now));
+        }
+        for scan in &posted {
+            self.read_what_was_scanned(scan.id);
         }
         Ok(posted)
     }
@@ -341,6 +356,16 @@ impl Desk {
             let held_by = reader.and_then(|reader| self.holder(reader));
             return Err(Refused { failure: ReadFailure::ReaderBusy, held_by });
         }
+        self.accept(request, errand, None)
+    }
+
+    /// Takes a reading in, whatever else waits.
+    pub(crate) fn accept(
+        &mut self,
+        request: ReadRequest,
+        errand: Errand,
+        occasion: Option<Occasion>,
+    ) -> Result<ReadView, Refused> {
         let id = ReadId::draw().map_err(|_| ReadFailure::AgentFault)?;
         let call_off = CallOff::default();
         let view = ReadView {
@@ -356,6 +381,7 @@ impl Desk {
         let read = Read {
             view: watch::Sender::new(view),
             errand,
+            occasion: occasion.clone(),
             asked: (self.options.clock)(),
             named: request.reader,
             job: Some(Box::new(Job {
@@ -381,7 +407,7 @@ impl Desk {
         };
         self.reads.insert(id, read);
         self.waiting.push_back(id);
-        self.tell(Audience::Owner(request.owner), EventKind::ReadQueued { read: id });
+        self.tell(Audience::Owner(request.owner), EventKind::ReadQueued { read: id, occasion });
         self.dispatch();
         self.view(id).ok_or(ReadFailure::AgentFault.into())
     }
@@ -582,6 +608,11 @@ impl Desk {
         read.job = None;
         read.pause = None;
         read.deadline = Instant::now() + keep;
+        let occasion = read.occasion.clone().map(|occasion| (occasion, read.insertion));
+        if let Some((occasion, insertion)) = &occasion {
+            self.settle(occasion, *insertion, &outcome);
+        }
+        let Some(read) = self.reads.get_mut(&id) else { return };
         if outcome.is_err() {
             read.partial = None;
         }
@@ -633,17 +664,29 @@ impl Desk {
     }
 
     pub(crate) fn dismiss(&mut self, caller: &CallerId, id: ReadId) -> Result<ReadView, NotHere> {
-        let state = self.owned(caller, id)?.view.borrow().state;
+        if self.owned(caller, id)?.view.borrow().state == ReadState::Completed {
+            self.wipe(id);
+        }
+        self.call_off(id);
+        self.view(id).ok_or(NotHere::Unknown)
+    }
+
+    /// Ends a reading that is not over.
+    pub(crate) fn call_off(&mut self, id: ReadId) {
+        let state = self.reads.get(&id).map(|read| read.view.borrow().state);
         match state {
-            ReadState::Waiting | ReadState::Paused(_) => {
+            Some(ReadState::Waiting | ReadState::Paused(_)) => {
                 self.end(id, Err(ReadFailure::Cancelled));
                 self.dispatch();
             }
-            ReadState::Running => self.end_early(id, ReadFailure::Cancelled),
-            ReadState::Completed => self.wipe(id),
-            ReadState::Expired | ReadState::Failed(_) => {}
+            Some(ReadState::Running) => self.end_early(id, ReadFailure::Cancelled),
+            Some(ReadState::Completed | ReadState::Expired | ReadState::Failed(_)) | None => {}
         }
-        self.view(id).ok_or(NotHere::Unknown)
+    }
+
+    /// Where a reading began by itself.
+    pub(crate) fn began_on(&self, id: ReadId) -> Option<&ReaderId> {
+        self.reads.get(&id)?.occasion.as_ref().map(|occasion| &occasion.reader)
     }
 
     pub(crate) fn reads_of(&self, caller: &CallerId) -> Vec<ReadId> {

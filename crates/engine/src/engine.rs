@@ -21,8 +21,8 @@ use crate::desk::Desk;
 use crate::owner::Job;
 use crate::scan::{Scan, ScanNotHere, ScanReach};
 use crate::{
-    CallerId, Errand, LeaseView, NoLease, PartialReading, Phase, ReadFailure, ReadId, ReadRequest, ReadView,
-    Reading, ScanId, Subscription, Witness,
+    AutoRead, CallerId, Errand, LeaseView, NoLease, PartialReading, Phase, ReadFailure, ReadId, ReadRequest,
+    ReadView, Reading, ScanId, Subscription, Witness,
 };
 
 /// Tells the time of day. Only the outermost room has a real one.
@@ -182,6 +182,7 @@ pub(crate) enum Message {
         caller: CallerId,
         reader: ReaderId,
         time: Duration,
+        auto_read: Option<Box<AutoRead>>,
         reply: oneshot::Sender<Result<LeaseView, NoLease>>,
     },
     EndLease {
@@ -288,14 +289,17 @@ impl EngineHandle {
     }
 
     /// Keeps a reader for one caller for a while ([`crate::LEASE_SECONDS`]), or longer where they have it already. Nobody else's
-    /// reading starts there.
+    /// reading starts there. With `auto_read`, a code scanned and a card laid there make a reading of theirs, for as long
+    /// as the lease runs and asks for it.
     pub fn lease(
         &self,
         caller: CallerId,
         reader: ReaderId,
         time: Duration,
+        auto_read: Option<AutoRead>,
     ) -> oneshot::Receiver<Result<LeaseView, NoLease>> {
-        self.ask(|reply| Message::Lease { caller, reader, time, reply })
+        let auto_read = auto_read.map(Box::new);
+        self.ask(|reply| Message::Lease { caller, reader, time, auto_read, reply })
     }
 
     /// Gives a leased reader back. Giving back what one does not have does no harm.
@@ -500,8 +504,9 @@ impl Desk {
             Message::PartialResult { caller, read, reply } => {
                 drop(reply.send(self.partial_result(&caller, read)));
             }
-            Message::Lease { caller, reader, time, reply } => {
-                drop(reply.send(self.lease(caller, reader, time)));
+            Message::Lease { caller, reader, time, auto_read, reply } => {
+                let auto_read = auto_read.map(|auto_read| *auto_read);
+                drop(reply.send(self.lease(caller, reader, time, auto_read)));
             }
             Message::EndLease { caller, reader, reply } => {
                 drop(reply.send(self.end_lease(&caller, &reader)));

@@ -7,7 +7,7 @@ use cccd_document::QrKind;
 use time::OffsetDateTime;
 use tokio::sync::broadcast;
 
-use crate::{CallerId, LeaseEnd, Phase, ReadFailure, ReadId, ScanId};
+use crate::{CallerId, LeaseEnd, Occasion, Phase, ReadFailure, ReadId, ScanId};
 
 /// How many events are kept for listeners that come back.
 const KEPT: usize = 1024;
@@ -74,6 +74,8 @@ pub enum EventKind {
     ReadQueued {
         /// Which.
         read: ReadId,
+        /// What it began by itself for, where nobody asked for this very one.
+        occasion: Option<Occasion>,
     },
     /// A reading went on.
     ReadProgress {

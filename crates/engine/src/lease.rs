@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use cccd_card::ReaderId;
 
-use crate::CallerId;
 use crate::desk::{Desk, Reader};
 use crate::event::{Audience, EventKind};
+use crate::{AutoRead, CallerId};
 
 /// The shortest and the longest time a lease runs before it must be asked for again.
 pub const LEASE_SECONDS: std::ops::RangeInclusive<u64> = 5..=120;
@@ -18,6 +18,8 @@ pub struct LeaseView {
     pub reader: ReaderId,
     /// How long it runs from now, if it is not asked for again.
     pub remaining: Duration,
+    /// Whether cards laid there are read by themselves.
+    pub reads_by_itself: bool,
 }
 
 /// Why there is no lease.
@@ -58,11 +60,16 @@ impl LeaseEnd {
 pub(crate) struct Lease {
     pub(crate) holder: CallerId,
     pub(crate) until: Instant,
+    pub(crate) auto_read: Option<AutoRead>,
 }
 
 impl Lease {
     pub(crate) fn view(&self, reader: &ReaderId, now: Instant) -> LeaseView {
-        LeaseView { reader: reader.clone(), remaining: self.until.saturating_duration_since(now) }
+        LeaseView {
+            reader: reader.clone(),
+            remaining: self.until.saturating_duration_since(now),
+            reads_by_itself: self.auto_read.is_some(),
+        }
     }
 }
 
@@ -79,6 +86,7 @@ impl Desk {
         caller: CallerId,
         name: ReaderId,
         time: Duration,
+        auto_read: Option<AutoRead>,
     ) -> Result<LeaseView, NoLease> {
         let now = Instant::now();
         let reader = self.readers.get(&name).ok_or(NoLease::ReaderNotFound)?;
@@ -86,7 +94,7 @@ impl Desk {
         if let Some(by) = leased.cloned().or_else(|| self.holder(reader)).filter(|by| *by != caller) {
             return Err(NoLease::Held { by });
         }
-        let lease = Lease { holder: caller, until: now + time };
+        let lease = Lease { holder: caller, until: now + time, auto_read };
         let view = lease.view(&name, now);
         if let Some(reader) = self.readers.get_mut(&name) {
             reader.lease = Some(lease);
@@ -98,6 +106,7 @@ impl Desk {
         let reader = self.readers.get_mut(name).ok_or(NoLease::ReaderNotFound)?;
         if reader.lease.as_ref().is_some_and(|lease| lease.holder == *caller) {
             reader.lease = None;
+            self.end_auto_reads(caller, name);
             self.dispatch();
         }
         Ok(())
@@ -111,6 +120,7 @@ impl Desk {
         for reader in &expired {
             let lease = self.readers.get_mut(reader).and_then(|reader| reader.lease.take());
             if let Some(lease) = lease {
+                self.end_auto_reads(&lease.holder, reader);
                 let (reader, why) = (reader.clone(), LeaseEnd::Expired);
                 self.tell(Audience::Owner(lease.holder), EventKind::LeaseLost { reader, why });
             }

@@ -33,6 +33,7 @@
 
 #![forbid(unsafe_code)]
 
+mod auto_read;
 mod biometrics;
 mod conversation;
 mod desk;
@@ -51,6 +52,7 @@ mod reading;
 mod request;
 mod scan;
 
+pub use auto_read::{AutoRead, Occasion};
 pub use biometrics::{BiometricOutcome, BiometricReading};
 pub use engine::{Clock, Engine, EngineHandle, EngineOptions, Judge, NotHere, ReaderView, Refused, Station};
 pub use errand::{Errand, ReadEnd, Witness};

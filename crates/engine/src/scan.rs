@@ -67,6 +67,8 @@ pub enum ScanNotHere {
 pub(crate) struct Scans {
     keep: Duration,
     kept: HashMap<ScanId, Kept>,
+    /// Counts those that came.
+    arrived: u64,
     /// Wiped, oldest first.
     gone: VecDeque<Gone>,
 }
@@ -75,6 +77,10 @@ struct Kept {
     scan: Arc<Scan>,
     holder: Holder,
     text: Text,
+    /// Its place among those that came.
+    place: u64,
+    /// Whether a reading that began by itself has had it.
+    is_spent: bool,
     wiped_at: Instant,
 }
 
@@ -123,7 +129,7 @@ impl Holder {
 impl Scans {
     /// None yet; each is wiped after `keep`.
     pub(crate) fn kept_for(keep: Duration) -> Self {
-        Self { keep, kept: HashMap::new(), gone: VecDeque::new() }
+        Self { keep, kept: HashMap::new(), arrived: 0, gone: VecDeque::new() }
     }
 
     /// Takes a code from a scanner.
@@ -153,7 +159,15 @@ impl Scans {
             self.wipe(oldest, now);
         }
         let scan = Arc::new(scan);
-        let kept = Kept { scan: Arc::clone(&scan), holder, text, wiped_at: now + self.keep };
+        self.arrived += 1;
+        let kept = Kept {
+            scan: Arc::clone(&scan),
+            holder,
+            text,
+            place: self.arrived,
+            is_spent: false,
+            wiped_at: now + self.keep,
+        };
         self.kept.insert(scan.id, kept);
         scan
     }
@@ -185,6 +199,63 @@ impl Scans {
         let plan = AccessPlan::of_scan(&kept.scan.payload).map_err(ScanNotHere::NoKey)?;
         kept.belong_to(caller);
         Ok(plan)
+    }
+
+    /// The newest scan that opens a chip and that `caller` may have, with what opens the chip; it is the caller's, and
+    /// spent, from then on. None where it is spent already: an earlier one is of somebody who has been here before. Of the
+    /// scanners only `scanner` counts, where there is one; where there is `only`, it must be that very scan.
+    pub(crate) fn take_newest(
+        &mut self,
+        caller: &CallerId,
+        reach: ScanReach,
+        scanner: Option<&ScannerId>,
+        only: Option<ScanId>,
+    ) -> Option<(ScanId, AccessPlan)> {
+        let here = |scan: &Scan| match (&scan.scanner, scanner) {
+            (Some(of), Some(wanted)) => of == wanted,
+            (None, _) | (_, None) => true,
+        };
+        let (newest, plan) = self
+            .kept
+            .values_mut()
+            .filter(|kept| here(&kept.scan) && kept.holder.admits(caller, reach).is_ok())
+            .filter_map(|kept| AccessPlan::of_scan(&kept.scan.payload).ok().map(|plan| (kept, plan)))
+            .max_by_key(|(kept, _)| kept.place)?;
+        if newest.is_spent || only.is_some_and(|only| only != newest.scan.id) {
+            return None;
+        }
+        newest.is_spent = true;
+        newest.belong_to(caller);
+        Some((newest.scan.id, plan))
+    }
+
+    /// It was not of use, and may be taken again.
+    pub(crate) fn give_back(&mut self, id: ScanId) {
+        if let Some(kept) = self.kept.get_mut(&id) {
+            kept.is_spent = false;
+        }
+    }
+
+    /// It opens no further chip by itself.
+    pub(crate) fn spend(&mut self, id: ScanId) {
+        if let Some(kept) = self.kept.get_mut(&id) {
+            kept.is_spent = true;
+        }
+    }
+
+    /// Neither it nor another scan of the same code opens a further chip by itself: scanners that are held before a code
+    /// for long tell it several times.
+    pub(crate) fn spend_alike(&mut self, id: ScanId) {
+        let Some(scan) = self.kept.get(&id).map(|kept| Arc::clone(&kept.scan)) else { return };
+        for kept in self.kept.values_mut().filter(|kept| kept.scan.payload == scan.payload) {
+            kept.is_spent = true;
+        }
+    }
+
+    /// Whether two scans are of the same code.
+    pub(crate) fn say_the_same(&self, one: ScanId, other: ScanId) -> bool {
+        let payload = |id| self.kept.get(&id).map(|kept: &Kept| &kept.scan.payload);
+        payload(one).is_some_and(|said| payload(other) == Some(said))
     }
 
     /// Wipes it before its time.

@@ -87,7 +87,7 @@ impl Desk {
     }
 
     fn lease(&self, holder: &str) -> Result<(), NoLease> {
-        let lease = self.handle().lease(caller(holder), self.reader.clone(), Duration::from_secs(30));
+        let lease = self.handle().lease(caller(holder), self.reader.clone(), Duration::from_secs(30), None);
         lease.blocking_recv().unwrap().map(|view| assert!(view.remaining > Duration::from_secs(20)))
     }
 }
@@ -318,7 +318,7 @@ fn a_leased_reader_is_for_its_holder_alone() {
     desk.handle().end_lease(caller("kiosk"), desk.reader.clone()).blocking_recv().unwrap().unwrap();
     desk.lease("clinic").unwrap();
     let nowhere =
-        desk.handle().lease(caller("clinic"), ReaderId::from_name("nowhere"), Duration::from_secs(9));
+        desk.handle().lease(caller("clinic"), ReaderId::from_name("nowhere"), Duration::from_secs(9), None);
     assert_eq!(nowhere.blocking_recv().unwrap(), Err(NoLease::ReaderNotFound));
 }
 
@@ -329,7 +329,7 @@ fn a_holder_who_falls_silent_loses_the_reader_and_who_waits_gets_it() {
     let mut of_clinic = desk.events("clinic");
     // Accepted before the lease; the card comes while the lease runs.
     let waits = desk.submit("clinic");
-    let lease = desk.handle().lease(caller("kiosk"), desk.reader.clone(), Duration::from_millis(300));
+    let lease = desk.handle().lease(caller("kiosk"), desk.reader.clone(), Duration::from_millis(300), None);
     lease.blocking_recv().unwrap().unwrap();
     desk.hand.insert(&desk.reader, desk.chip()).unwrap();
     let why = next(&mut of_kiosk, |kind| match kind {

@@ -28,6 +28,7 @@ mod session;
 mod site;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
@@ -201,6 +202,11 @@ impl Ending {
     /// Whether there is none.
     pub(crate) fn is_never(&self) -> bool {
         self.at.is_none() && self.called.is_none()
+    }
+
+    /// As much of `time` as there is until its moment.
+    pub(crate) fn at_most(&self, time: Duration) -> Duration {
+        self.at.map_or(time, |moment| time.min(moment.saturating_duration_since(Instant::now())))
     }
 
     /// Returns once it has come.

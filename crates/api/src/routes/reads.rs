@@ -33,7 +33,7 @@ use crate::trace::in_this_trace;
 use crate::wiped::WipedBuffer;
 use crate::wire::{
     AdmissionJson, Allowed, BiometricJson, ExpectationJson, OpenedBy, PartialJson, ReadJson, ReadRequestJson,
-    ResultJson,
+    RecordFieldJson, ResultJson,
 };
 
 /// The longest name of a session.
@@ -155,8 +155,8 @@ async fn answer(
 }
 
 /// The biometrics that are asked for, each of which the caller must have the scope of.
-fn allowed(caller: &Caller, body: &ReadRequestJson) -> Result<Biometrics, Refusal> {
-    let asked: Biometrics = body.biometrics.iter().copied().map(Biometric::from).collect();
+pub(super) fn allowed(caller: &Caller, asked: &[BiometricJson]) -> Result<Biometrics, Refusal> {
+    let asked: Biometrics = asked.iter().copied().map(Biometric::from).collect();
     for kind in asked.iter() {
         caller.require_for(kind)?;
     }
@@ -164,9 +164,9 @@ fn allowed(caller: &Caller, body: &ReadRequestJson) -> Result<Biometrics, Refusa
 }
 
 /// The fields that are wanted, each of which the caller may have.
-fn fields(caller: &Caller, body: &ReadRequestJson) -> Result<FieldSet, Refusal> {
+pub(super) fn fields(caller: &Caller, asked: Option<&[RecordFieldJson]>) -> Result<FieldSet, Refusal> {
     let allowed = caller.fields();
-    let Some(asked) = &body.fields else { return Ok(allowed) };
+    let Some(asked) = asked else { return Ok(allowed) };
     let asked: FieldSet = asked.iter().map(|field| field.0).collect();
     match asked.iter().find(|field| !allowed.contains(*field)) {
         Some(field) => Err(missing(scope_of(field))),
@@ -175,8 +175,8 @@ fn fields(caller: &Caller, body: &ReadRequestJson) -> Result<FieldSet, Refusal> 
 }
 
 /// Whether the face is wanted, which the caller must be allowed to have.
-fn portrait(caller: &Caller, body: &ReadRequestJson) -> Result<bool, Refusal> {
-    match body.portrait {
+pub(super) fn portrait(caller: &Caller, asked: Option<bool>) -> Result<bool, Refusal> {
+    match asked {
         Some(true) => caller.require(Scope::Photo).map(|()| true),
         Some(false) => Ok(false),
         None => Ok(caller.scopes.contains(Scope::Photo)),
@@ -197,7 +197,7 @@ fn expected(caller: &Caller, expect: Option<&Expectation>) -> Result<FieldSet, R
 }
 
 /// Whoever may have nothing of a card has no business with one.
-fn may_read(caller: &Caller) -> Result<(), Refusal> {
+pub(super) fn may_read(caller: &Caller) -> Result<(), Refusal> {
     let anything = !caller.fields().is_empty() || caller.scopes.contains(Scope::Photo);
     if anything { Ok(()) } else { Err(missing(Scope::ReadId)) }
 }
@@ -276,15 +276,15 @@ async fn understand(
         Some(ready) => Some(under(desk, ready, &body).await?),
         None => None,
     };
-    let biometrics = allowed(caller, &body)?;
+    let biometrics = allowed(caller, &body.biometrics)?;
     let (fields, mut groups) = match &ready {
         // Of the record itself nothing is for the caller: the profile gives what it names.
         Some(ready) => (FieldSet::NONE, ready.profile.groups()),
         None => {
             may_read(caller)?;
-            let fields = fields(caller, &body)?;
+            let fields = fields(caller, body.fields.as_deref())?;
             let mut groups = fields.groups();
-            groups.extend(portrait(caller, &body)?.then_some(FileId::DG2));
+            groups.extend(portrait(caller, body.portrait)?.then_some(FileId::DG2));
             (fields, groups)
         }
     };

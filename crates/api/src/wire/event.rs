@@ -47,7 +47,7 @@ pub(crate) enum EventTypeJson {
     /// A card left a reader.
     #[serde(rename = "card.removed")]
     CardRemoved,
-    /// A reading was accepted.
+    /// A reading was accepted. One that began by itself has `scan_id` and `reader_id`.
     #[serde(rename = "read.queued")]
     ReadQueued,
     /// A reading went on.
@@ -130,7 +130,9 @@ impl EventTypeJson {
             Self::ReaderDetached => "A reader went away.",
             Self::CardInserted => "A card was laid on a reader.",
             Self::CardRemoved => "A card left a reader.",
-            Self::ReadQueued => "A reading was accepted.",
+            Self::ReadQueued => {
+                "A reading was accepted. One that began by itself, for the holder of a lease, has `scan_id` and `reader_id`."
+            }
             Self::ReadProgress => "A reading went on.",
             Self::ReadPartial => {
                 "A reading has found who the person is, and may be asked for it; the rest follows."
@@ -256,8 +258,10 @@ impl From<&Event> for EventJson {
                 data.reader_id = Some(reader.to_string());
                 EventTypeJson::CardRemoved
             }
-            EventKind::ReadQueued { read } => {
+            EventKind::ReadQueued { read, occasion } => {
                 data.read_id = Some(read.to_string());
+                data.reader_id = occasion.as_ref().map(|occasion| occasion.reader.to_string());
+                data.scan_id = occasion.as_ref().map(|occasion| occasion.scan.to_string());
                 EventTypeJson::ReadQueued
             }
             EventKind::ReadProgress { read, reader, phase, percent } => {

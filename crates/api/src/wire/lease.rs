@@ -4,7 +4,7 @@ use cccd_engine::LeaseView;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::request::Seconds;
+use super::request::{BiometricJson, RecordFieldJson, Seconds, given};
 
 /// A reader, asked for.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -15,6 +15,34 @@ pub(crate) struct LeaseRequestJson {
     #[serde(default = "half_a_minute")]
     #[schema(value_type = u64, minimum = 5, maximum = 120, default = 30)]
     pub(crate) seconds: Seconds,
+    /// What to read of each card that is laid there, without being asked for each; without it, nothing.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    pub(crate) auto_read: Option<AutoReadJson>,
+}
+
+/// Readings that begin by themselves. What opens each card is the newest scan that the caller may have and has not read a
+/// card with: one it posted or, with the scope `scan`, a scanner's.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AutoRead)]
+pub(crate) struct AutoReadJson {
+    /// The scanner that stands beside the reader, where the machine has several; without it, every one counts.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(example = "desk-1", min_length = 1, max_length = 256, nullable = false)]
+    pub(crate) scanner: Option<String>,
+    /// As in a request for a reading.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    pub(crate) portrait: Option<bool>,
+    /// As in a request for a reading.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(max_items = 23, nullable = false)]
+    pub(crate) fields: Option<Vec<RecordFieldJson>>,
+    /// As in a request for a reading.
+    #[serde(default)]
+    #[schema(max_items = 2)]
+    pub(crate) biometrics: Vec<BiometricJson>,
 }
 
 fn half_a_minute() -> Seconds {
@@ -31,6 +59,8 @@ pub(crate) struct LeaseJson {
     /// How many milliseconds it runs from now. Ask again before they are over: that is the heartbeat.
     #[schema(minimum = 0, maximum = 120_000)]
     remaining_ms: u64,
+    /// Whether cards laid there are read by themselves.
+    auto_read: bool,
 }
 
 impl From<&LeaseView> for LeaseJson {
@@ -38,6 +68,7 @@ impl From<&LeaseView> for LeaseJson {
         Self {
             reader_id: view.reader.to_string(),
             remaining_ms: u64::try_from(view.remaining.as_millis()).unwrap_or(u64::MAX),
+            auto_read: view.reads_by_itself,
         }
     }
 }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod auto_read;
+#[cfg(test)]
 mod connections;
 #[cfg(test)]
 mod contract;
