@@ -88,6 +88,7 @@ const MAY_USE: [(&str, &[&str]); 22] = [
             "cccd-evidence",
             "cccd-firmware-sim",
             "cccd-hn212",
+            "cccd-jose",
             "cccd-profiles",
             "cccd-readers",
             "cccd-qr",

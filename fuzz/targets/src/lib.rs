@@ -15,6 +15,7 @@ mod qr;
 mod scanner;
 #[cfg(feature = "seeds")]
 pub mod seeds;
+mod tokens;
 mod trust;
 mod verified;
 
@@ -98,6 +99,14 @@ targets! {
     evidence_file => evidence::file,
     /// The payload of an evidence file.
     evidence_payload => evidence::payload,
+    /// A signed token in compact form.
+    signed_token => tokens::signed_token,
+    /// A public key as JSON Web Key or PEM.
+    public_key => tokens::public_key,
+    /// A proof of possession, as a page sends it.
+    dpop_proof => tokens::dpop_proof,
+    /// Its claims, under a signature that fits.
+    dpop_claims => tokens::dpop_claims,
     /// Any of these, behind a byte that says which, with all signatures verified and all of it judged: slow, since the
     /// arithmetic of keys takes its time, and the parsers above do without it.
     verified => verified::any,

@@ -28,6 +28,7 @@ use time::macros::{date, datetime};
 
 use crate::chip::reading;
 use crate::proofs::Answers;
+use crate::tokens::{self, ED25519, NOW, SIGNED, TARGET};
 use crate::verified::Kind;
 
 /// One plan in so many is made into a card. All of them would be hundreds, and much the same; a prime number meets
@@ -55,6 +56,7 @@ impl Seeds {
         seeds.terminals()?;
         seeds.evidence()?;
         seeds.pictures()?;
+        seeds.tokens()?;
         Ok(seeds)
     }
 
@@ -89,6 +91,38 @@ impl Seeds {
         for plan in ChipAuthenticationPlan::all().into_iter().step_by(EVERY) {
             let card = citizen()?.with_chip_authentication(vec![plan]);
             self.chip(&personalise(&card, &issuer)?)?;
+        }
+        Ok(())
+    }
+
+    /// Tokens, keys in both forms, and proofs of a page.
+    fn tokens(&mut self) -> Result<()> {
+        let page = tokens::page_key().context("no key")?;
+        for jwk in [ED25519, page] {
+            self.add("public_key", jwk);
+        }
+        // RFC 8410, 10.1, and RFC 7517, A.1.
+        self.add(
+            "public_key",
+            "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n\
+             -----END PUBLIC KEY-----\n",
+        );
+        self.add(
+            "public_key",
+            r#"{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+               "y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","use":"enc","kid":"1"}"#,
+        );
+        self.add("signed_token", SIGNED);
+        let claims = |more: &str| {
+            format!(
+                r#"{{"jti":"0f0c1a52-7e8e-4f0e-8a6a-3f4b6f0c9d11","htm":"POST","htu":"{TARGET}","iat":{NOW}{more}}}"#
+            )
+        };
+        for claims in [claims(""), claims(r#","nonce":"x","more":[1,{"a":null}]"#)] {
+            let proof = tokens::prove(claims.as_bytes()).context("not signed")?;
+            self.add("signed_token", proof.as_str());
+            self.add("dpop_proof", proof);
+            self.add("dpop_claims", claims);
         }
         Ok(())
     }
