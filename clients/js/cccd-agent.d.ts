@@ -232,11 +232,42 @@ export interface Following extends Signalled {
   onPartial?: (partial: PartialResult) => void;
 }
 
+/** What a page was let in for. */
+export interface Grant {
+  grant_id: string;
+  label: string;
+  origin: string;
+  scopes: string[];
+  made_at: string;
+  expires_at: string;
+}
+
+/** A pairing that waits for its code. */
+export interface Pairing {
+  readonly pairingId: string;
+  readonly expiresInS: number;
+  readonly triesLeft: number;
+  /** Hands over what the person at the desk typed; a wrong code is a `CccdProblem` with `triesLeft`. */
+  confirm(code: string, options?: Signalled): Promise<Grant>;
+}
+
+/** A key that the browser keeps for this page and gives to nobody; it proves each request (DPoP, RFC 9449). */
+export class PageKey {
+  /** The page's key: the one it has, or else a new one. */
+  static open(options?: { name?: string }): Promise<PageKey>;
+  publicJwk(): Promise<{ kty: string; crv: string; x: string; y: string }>;
+  readonly authorize: (request: { method: string; url: string }) => Promise<Record<string, string>>;
+  /** Throws the key away. */
+  forget(): Promise<void>;
+}
+
 export interface AgentOptions {
   url?: string;
   token?: string;
   /** Instead of a token: makes the headers that prove who calls, anew for each request. */
   authorize?: (request: { method: string; url: string }) => Record<string, string> | Promise<Record<string, string>>;
+  /** Instead of a token: the key of a page that is paired, or asks to be. */
+  key?: PageKey;
   fetch?: typeof fetch;
 }
 
@@ -277,6 +308,12 @@ export class CccdAgent {
     readerId: string,
     options?: Signalled & { autoRead?: AutoRead; onReady?: () => void },
   ): AsyncGenerator<AutoReading, void, undefined>;
+  /** Asks to be paired; a person at the desk types the code that the agent shows there. */
+  pair(asked: Signalled & { label: string; scopes?: string[] }): Promise<Pairing>;
+  /** What this page was let in for. */
+  grant(options?: Signalled): Promise<Grant>;
+  /** Gives that back. */
+  unpair(options?: Signalled): Promise<void>;
   /** Any call that has no method here; `body` is sent as JSON. */
   request(method: string, path: string, body?: unknown, options?: Signalled): Promise<any>;
   /** What happens, as it happens; taken up again where a stream broke off, each event once. */

@@ -57,6 +57,7 @@ export class CccdUnreachable extends Error {
 export class CccdAgent {
   #url;
   #authorize;
+  #key;
   #fetch;
 
   /**
@@ -65,13 +66,15 @@ export class CccdAgent {
    * @param {string} [options.token] The caller's token; in Node, `CCCD_AGENT_TOKEN`.
    * @param {(request: {method: string, url: string}) => Record<string, string> | Promise<Record<string, string>>}
    *   [options.authorize] Instead of a token: makes the headers that prove who calls, anew for each request.
+   * @param {PageKey} [options.key] Instead of a token: the key of a page that is paired, or asks to be (`pair`).
    * @param {typeof fetch} [options.fetch] Another `fetch`.
    */
-  constructor({ url, token, authorize, fetch: other } = {}) {
+  constructor({ url, token, authorize, key, fetch: other } = {}) {
     const environment = globalThis.process?.env ?? {};
     this.#url = (url ?? environment.CCCD_AGENT_URL ?? DEFAULT_URL).replace(/\/+$/, '');
     const bearer = token ?? environment.CCCD_AGENT_TOKEN;
-    this.#authorize = authorize ?? (() => (bearer ? { Authorization: `Bearer ${bearer}` } : {}));
+    this.#key = key;
+    this.#authorize = authorize ?? key?.authorize ?? (() => (bearer ? { Authorization: `Bearer ${bearer}` } : {}));
     this.#fetch = other ?? ((input, init) => globalThis.fetch(input, init));
   }
 
@@ -286,6 +289,33 @@ export class CccdAgent {
   }
 
   /**
+   * Asks to be paired. A person at the desk then types the code that the agent shows there (`cccd-agent pair`) into the
+   * page, which hands it to `confirm` of what this gives. The agent was made with a `key`.
+   *
+   * @param {{label: string, scopes?: string[], signal?: AbortSignal}} asked What the page is called at the desk, and what
+   *   it asks for; without scopes, all that the desk's settings let a page have.
+   */
+  async pair({ label, scopes, signal }) {
+    if (!this.#key) throw new TypeError('pair: the agent was made without a key');
+    const asked = { public_key: await this.#key.publicJwk(), label, scopes };
+    const begun = await this.request('POST', '/v1/pairings', asked, { signal });
+    const path = `/v1/pairings/${encodeURIComponent(begun.pairing_id)}/confirm`;
+    /** @param {string} code As it was typed; blanks do not matter. @param {{signal?: AbortSignal}} [options] */
+    const confirm = (code, options) => this.request('POST', path, { code: code.replace(/\s/g, '') }, options);
+    return { pairingId: begun.pairing_id, expiresInS: begun.expires_in_s, triesLeft: begun.tries_left, confirm };
+  }
+
+  /** What this page was let in for. @param {{signal?: AbortSignal}} [options] */
+  grant(options) {
+    return this.#json('GET', '/v1/grants/self', options);
+  }
+
+  /** Gives that back: the page is nobody from then on. @param {{signal?: AbortSignal}} [options] */
+  async unpair(options) {
+    await this.#send('DELETE', '/v1/grants/self', options);
+  }
+
+  /**
    * Any call that has no method here. Gives the answer's JSON, or null where it has none.
    *
    * @param {string} method
@@ -406,6 +436,92 @@ export class CccdAgent {
     if (type.startsWith('application/problem+json')) throw new CccdProblem(await json(response));
     throw new CccdUnreachable(`${this.#url} answered ${response.status}, and not as the agent does`);
   }
+}
+
+/**
+ * A key that a page proves with each request who it is (DPoP, RFC 9449). The browser keeps it, in IndexedDB, and hands its
+ * private half to nobody, this page included. It takes a secure context: https, or loopback.
+ */
+export class PageKey {
+  #pair;
+  #name;
+
+  /** @param {CryptoKeyPair} pair @param {string} name */
+  constructor(pair, name) {
+    this.#pair = pair;
+    this.#name = name;
+  }
+
+  /**
+   * The page's key: the one it has, or else a new one.
+   *
+   * @param {{name?: string}} [options] Which, where a page has several.
+   */
+  static async open({ name = 'page' } = {}) {
+    if (!globalThis.indexedDB || !globalThis.crypto?.subtle) {
+      throw new Error('a page has keys over https, or from this machine, and in a browser only');
+    }
+    const there = await keys('readonly', (store) => store.get(name));
+    if (there) return new PageKey(there, name);
+    const made = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign', 'verify']);
+    // Another tab may have been quicker: then its key is the page's.
+    await keys('readwrite', (store) => store.add(made, name)).catch(() => {});
+    return new PageKey(await keys('readonly', (store) => store.get(name)), name);
+  }
+
+  /** The public half. */
+  async publicJwk() {
+    const { kty, crv, x, y } = await crypto.subtle.exportKey('jwk', this.#pair.publicKey);
+    return { kty, crv, x, y };
+  }
+
+  /** The header that proves a request, for this one request. */
+  authorize = async (/** @type {{method: string, url: string}} */ { method, url }) => {
+    const header = { typ: 'dpop+jwt', alg: 'ES256', jwk: await this.publicJwk() };
+    const claims = {
+      jti: newKey(),
+      htm: method,
+      htu: url.replace(/[?#].*$/, ''),
+      iat: Math.floor(Date.now() / 1000),
+    };
+    const text = (/** @type {unknown} */ value) => base64url(new TextEncoder().encode(JSON.stringify(value)));
+    const signed = `${text(header)}.${text(claims)}`;
+    const algorithm = { name: 'ECDSA', hash: 'SHA-256' };
+    const signature = await crypto.subtle.sign(algorithm, this.#pair.privateKey, new TextEncoder().encode(signed));
+    return { DPoP: `${signed}.${base64url(new Uint8Array(signature))}` };
+  };
+
+  /** Throws the key away; whatever it was let in for is to be given back before (`unpair`). */
+  async forget() {
+    await keys('readwrite', (store) => store.delete(this.#name));
+  }
+}
+
+/** @param {Uint8Array} bytes */
+function base64url(bytes) {
+  return btoa(String.fromCharCode(...bytes)).replace(/\+/g, '-').replace(/\//g, '_').replace(/=/g, '');
+}
+
+/**
+ * One look into the store of this page's keys.
+ *
+ * @param {IDBTransactionMode} mode
+ * @param {(store: IDBObjectStore) => IDBRequest} act
+ * @returns {Promise<any>}
+ */
+function keys(mode, act) {
+  return new Promise((resolve, reject) => {
+    const opening = indexedDB.open('cccd-agent', 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore('keys');
+    opening.onerror = () => reject(opening.error);
+    opening.onsuccess = () => {
+      const base = opening.result;
+      const transaction = base.transaction('keys', mode);
+      const request = act(transaction.objectStore('keys'));
+      transaction.oncomplete = () => { base.close(); resolve(request.result); };
+      transaction.onabort = () => { base.close(); reject(transaction.error); };
+    };
+  });
 }
 
 /** What the internal stream yields once it is open. */

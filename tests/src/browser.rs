@@ -141,6 +141,18 @@ impl Pages {
         Self { address }
     }
 
+    /// The same with a script beside it, at `/cccd-agent.js`.
+    pub async fn serve_with_client(page: String, script: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let script = ([(reqwest::header::CONTENT_TYPE, "text/javascript")], script);
+        let router = Router::new()
+            .route("/", get(move || async move { Html(page) }))
+            .route("/cccd-agent.js", get(move || async move { script }));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { address }
+    }
+
     /// The origin, as a browser writes it.
     pub fn origin(&self) -> String {
         format!("http://{}", self.address)

@@ -10,8 +10,8 @@ use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::personalise::{Issuer, personalise, shipped_card};
 use cccd_firmware_sim::reader::in_process::InProcessReader;
 use cccd_profiles::{AgentSettings, TokenHash};
-use cccd_tests::PAGE_TOKEN;
 use cccd_tests::browser::{Browser, Pages};
+use cccd_tests::{PAGE_TOKEN, manual};
 use fantoccini::Locator;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -404,6 +404,85 @@ fn the_hand_off_window_reads_for_a_page_that_cannot_and_tells_that_page_alone() 
         assert!(client.source().await.unwrap().contains("handoff-not-allowed"));
         browser.show(&format!("{agent}/handoff?origin={site}")).await;
         step(&browser, "alone").await;
+        browser.close().await;
+    });
+}
+
+/// The page of the JavaScript client's manual, as it stands there but for the agent's address.
+#[test]
+fn the_javascript_client_pairs_reads_and_listens_with_a_key_the_page_cannot_take_out() {
+    in_a_runtime(async {
+        let desk = tokio::task::block_in_place(|| {
+            Desk::start("https://nobody.example", "[pairing]\nenabled = true")
+        });
+        let printed = manual::blocks("clients/js/README.md", "html").concat();
+        let url = format!("CccdAgent({{ url: '{}', ", desk.address());
+        let page = printed.replace("CccdAgent({ ", &url);
+        assert_ne!(page, printed);
+        let script = std::fs::read_to_string(manual::repository("clients/js/cccd-agent.js")).unwrap();
+        let page =
+            Pages::serve_with_client(format!("<!doctype html><meta charset=utf-8>{page}"), script).await;
+        let browser = Browser::start("").await;
+        let shown = async || {
+            browser.show(&page.origin()).await;
+            browser.run("while (!window.ready) await new Promise(requestAnimationFrame);", vec![]).await;
+        };
+        shown().await;
+        let code = tokio::task::block_in_place(|| desk.code());
+        let wrong = if code == "000000" { "000001" } else { "000000" };
+        let problem = cccd_api::Problem::find("pairing-code-wrong").unwrap();
+        assert_eq!(type_code(&browser, wrong).await, format!("{} (2)", problem.title.vi));
+        // As it is shown, in two halves.
+        let halves = format!("{} {}", &code[..3], &code[3..]);
+        assert_eq!(type_code(&browser, &halves).await, "Quầy 1");
+
+        // The same page, loaded anew: its key is the browser's, and nobody takes it out.
+        shown().await;
+        let kept = "const { PageKey } = await import('/cccd-agent.js');
+            const base = await new Promise((done) => {
+                const opening = indexedDB.open('cccd-agent');
+                opening.onsuccess = () => done(opening.result);
+            });
+            const pair = await new Promise((done) => {
+                const asking = base.transaction('keys').objectStore('keys').get('page');
+                asking.onsuccess = () => done(asking.result);
+            });
+            const taken = await crypto.subtle.exportKey('pkcs8', pair.privateKey).then(() => 'taken', (e) => e.name);
+            const same = (await (await PageKey.open()).publicJwk()).x;
+            return [taken, same === (await crypto.subtle.exportKey('jwk', pair.publicKey)).x, ready.grant.scopes];";
+        let scopes = json!(["readers", "presence", "read.id", "photo"]);
+        assert_eq!(browser.run(kept, vec![]).await, json!(["InvalidAccessError", true, scopes]));
+        tokio::task::block_in_place(|| desk.lay_card());
+        let read = "let steps = 0;
+            const result = await ready.agent.read(given[0], { onProgress: () => { steps += 1; } });
+            const face = await ready.agent.portrait(result.read_id);
+            return [result.record.name.value, result.record.residence, face.type, steps > 1];";
+        let result = browser.run(read, vec![reading()]).await;
+        assert_eq!(result, json!(["Nguyễn Văn Mẫu", null, "image/jpeg", true]));
+
+        // Two proofs for two requests; one that is shown again is none.
+        let replayed = "const url = ready.agent.url + '/v1/readers';
+            const { PageKey } = await import('/cccd-agent.js');
+            const headers = await (await PageKey.open()).authorize({ method: 'GET', url });
+            const answers = [];
+            for (const _ of [1, 2]) answers.push((await fetch(url, { headers })).status);
+            return answers;";
+        assert_eq!(browser.run(replayed, vec![]).await, json!([200, 401]));
+
+        // Taken back at the desk: the stream ends with it, and nothing is answered any more.
+        let listen = "window.heard = (async () => {
+                for await (const event of ready.agent.events({ lastEventId: 0 })) window.events = (window.events ?? 0) + 1;
+            })().then(() => 'ended', (error) => error.code);
+            while (!window.events) await new Promise(requestAnimationFrame);";
+        browser.run(listen, vec![]).await;
+        tokio::task::block_in_place(|| {
+            let grants = desk.command(&["grants", "list", "--json"]);
+            let id = grants["grants"][0]["grant_id"].as_str().unwrap().to_owned();
+            desk.command_text(&["grants", "revoke", &id]);
+        });
+        assert_eq!(browser.run("return await window.heard", vec![]).await, "pairing-required");
+        let refused = "return await ready.agent.readers().catch((error) => error.code)";
+        assert_eq!(browser.run(refused, vec![]).await, "pairing-required");
         browser.close().await;
     });
 }
