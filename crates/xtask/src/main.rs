@@ -23,7 +23,7 @@ cargo xtask COMMAND
   setup      install what the machine lacks (apt on Debian and Ubuntu; elsewhere it says what to install)
   demo       start a simulated reader with a card and the agent, read once, stay up until Ctrl-C
              (--once: stop after the reading; --card NAME: another of the simulated cards)
-  test       every test
+  test       every test, and a short run of schemathesis
   check      format, clippy, docs, arrows between the rooms, licences, the committed API contract, tests
   bench      commands and bytes of a whole reading, by card, access method and length form
              (bench api: what the API adds to a reading, and a thousand listeners; bench card: seconds to identity and to
@@ -38,7 +38,7 @@ cargo xtask COMMAND
              on six readers of every kind at once, with cards pulled out)
   fuzz       every parser of hostile bytes under libFuzzer; needs a nightly toolchain and cargo-fuzz
              ([TARGET]: one of them; --seconds N: how long each, 60 by default)
-  schemathesis  the API against docs/openapi.json by more than 2,000 requests; needs python3 and pip
+  schemathesis  the API against docs/openapi.json by more than 2,000 requests; brings its tool along (python3, pip)
              (--examples N: how many for each operation; --seed N: others)
   openapi    write docs/openapi.json anew
 
@@ -89,7 +89,8 @@ fn test() -> Result<()> {
         update.arg(run::root().join(QR_BENCH));
         run::run(update)
     })?;
-    step("test", || run::run(cargo(["test", "--workspace", "--locked"])))
+    step("test", || run::run(cargo(["test", "--workspace", "--locked"])))?;
+    step("the API against its description, in short", schemathesis::short)
 }
 
 fn check() -> Result<()> {
