@@ -13,6 +13,10 @@ use reqwest::Method;
 use serde_json::Value;
 use tempfile::TempDir;
 
+#[path = "callers/https.rs"]
+mod https;
+#[path = "callers/proofs.rs"]
+mod proofs;
 #[path = "../../crates/api/tests/http/site_backend.rs"]
 mod site_backend;
 

@@ -25,7 +25,7 @@ use crate::trust::TrustArguments;
 use crate::verify_command::{self, VerifyArguments};
 use crate::{
     Agent, browser_policy, daemon, evidence_key, logging, pages_command, private_file, profile_command,
-    read_command, scan_command, scanners_command, station, trace, trust,
+    read_command, scan_command, scanners_command, station, tls_command, trace, trust,
 };
 
 /// Đọc thẻ Căn cước gắn chip · Reads Vietnamese chip ID cards
@@ -94,6 +94,8 @@ enum Command {
     Profile(ProfileArguments),
     /// Viết chính sách trình duyệt để trang gọi được máy này · Write the policy that lets a browser's pages call this machine
     BrowserPolicy(BrowserPolicyArguments),
+    /// Chứng thư HTTPS của máy này · Which certificates this machine has for https, and how to install them
+    Tls,
     /// Xem, kiểm tra và xuất nhật ký kiểm toán · Show, check and export the audit chain
     Audit(AuditArguments),
     /// Kết quả chưa gửi được · Results on their way to other systems: list, retry, drop
@@ -237,6 +239,7 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         Command::Roster(arguments) => lodging_command::roster(&arguments),
         Command::Outbox(arguments) => outbox_command::run(&settings, &arguments),
         Command::Profile(arguments) => profile_command::run(&settings, &arguments),
+        Command::Tls => tls_command::run(&settings.api.tls),
         Command::BrowserPolicy(arguments) => browser_policy::run(&arguments),
         Command::CheckConfig => check_config(&settings),
         Command::NfcWorker { .. } => Ok(ExitCode::FAILURE),

@@ -8,6 +8,7 @@ use crate::outbox_desk;
 use crate::profile_shelf::ProfileShelf;
 use crate::register_desk;
 use crate::replays::LastingReplays;
+use crate::tls::TlsServer;
 use crate::trust::TrustHandle;
 use crate::{audit, evidence_key, station};
 use anyhow::{Context as _, Result};
@@ -33,6 +34,7 @@ pub struct Agent {
     address: SocketAddr,
     runtime: Runtime,
     server: JoinHandle<()>,
+    tls: Option<TlsServer>,
     stop: oneshot::Sender<()>,
     engine: Engine,
     carriers: Option<Carriers>,
@@ -103,6 +105,7 @@ impl Agent {
         });
         #[cfg(unix)]
         let sockets = runtime.block_on(async { crate::socket::serve(&settings.local, &api) })?;
+        let tls = runtime.block_on(TlsServer::start(&settings.api.tls, api.clone()))?;
         let (stop, stopped) = oneshot::channel();
         let server = runtime.spawn(async move {
             let shutdown = async {
@@ -112,11 +115,15 @@ impl Agent {
                 tracing::error!(%error, "the API has stopped");
             }
         });
+        if let Some(tls) = &tls {
+            tracing::info!(address = %tls.address, "https");
+        }
         tracing::info!(%address, callers = settings.callers.len(), "serving");
         Ok(Self {
             address,
             runtime,
             server,
+            tls,
             stop,
             engine,
             scribe,
@@ -131,6 +138,11 @@ impl Agent {
         self.address
     }
 
+    /// Where it listens over TLS.
+    pub fn tls_address(&self) -> Option<SocketAddr> {
+        self.tls.as_ref().map(|tls| tls.address)
+    }
+
     /// Waits for an interrupt or a request to terminate.
     pub fn wait_for_signal(&self) -> Result<()> {
         self.runtime.block_on(signal()).context("cannot wait for signals")
@@ -141,6 +153,7 @@ impl Agent {
         let Self {
             runtime,
             server,
+            tls,
             stop,
             engine,
             scribe,
@@ -153,6 +166,9 @@ impl Agent {
         drop(engine);
         let _ = stop.send(());
         let _ = runtime.block_on(server);
+        if let Some(tls) = tls {
+            runtime.block_on(tls.stop());
+        }
         #[cfg(unix)]
         for socket in sockets {
             runtime.block_on(socket.stop());

@@ -46,6 +46,8 @@ mod site_command;
 mod socket;
 mod station;
 mod table;
+mod tls;
+mod tls_command;
 pub mod trace;
 pub mod trust;
 mod verify_command;

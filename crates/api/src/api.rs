@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::admin;
 use crate::audit;
-use crate::callers::{self, Access, Hosts, Limits, Pages, Sessions};
+use crate::callers::{self, Access, Hosts, Limits, Pages, Scheme, Sessions};
 use crate::metrics::Metrics;
 use crate::openapi::{self, Routes};
 use crate::pairing::Pairings;
@@ -191,7 +191,7 @@ impl Api {
     /// The paths, for a server that listens on `port`: a request that names another host is refused.
     pub fn router(&self, port: u16) -> Router {
         // Nobody closes a router on its own.
-        self.closing_router(port, watch::Sender::new(false).subscribe())
+        self.closing_router(Scheme::Http, port, watch::Sender::new(false).subscribe())
     }
 
     /// Counts readings for as long as the engine runs.
@@ -201,12 +201,12 @@ impl Api {
 
     /// The paths of the admin socket: what no port serves. Whoever comes through is taken for an administrator.
     pub fn admin_router(&self) -> Router {
-        admin::router(self.desk(0, watch::Sender::new(false).subscribe()))
+        admin::router(self.desk(Scheme::Http, 0, watch::Sender::new(false).subscribe()))
     }
 
     /// What handlers share, for a door that closes when it is told. Everything that outlives one request is the same
     /// for all doors.
-    pub(crate) fn desk(&self, port: u16, closing: watch::Receiver<bool>) -> Desk {
+    pub(crate) fn desk(&self, scheme: Scheme, port: u16, closing: watch::Receiver<bool>) -> Desk {
         Desk(Arc::new(Shared {
             engine: self.engine.clone(),
             access: self.access.clone(),
@@ -215,7 +215,7 @@ impl Api {
             pairings: self.pairings.clone(),
             pages: self.pages.clone(),
             metrics: self.metrics.clone(),
-            hosts: Hosts::of_port(port),
+            hosts: Hosts::of_port(scheme, port),
             facts: self.facts.clone(),
             evidence_key: self.evidence_key.clone(),
             scribe: self.scribe.clone(),
@@ -227,8 +227,8 @@ impl Api {
         }))
     }
 
-    pub(crate) fn closing_router(&self, port: u16, closing: watch::Receiver<bool>) -> Router {
-        let desk = self.desk(port, closing);
+    pub(crate) fn closing_router(&self, scheme: Scheme, port: u16, closing: watch::Receiver<bool>) -> Router {
+        let desk = self.desk(scheme, port, closing);
         let Routes { open, signed, guarded } = openapi::routes();
         // The wrong method on a guarded path must be refused behind the guard, so it is named before.
         let guarded = Router::from(guarded)

@@ -42,6 +42,7 @@ mod idempotency;
 mod metrics;
 mod openapi;
 mod pairing;
+mod peer;
 mod preference;
 mod problems;
 mod refusal;
@@ -50,6 +51,7 @@ mod routes;
 mod server;
 #[cfg(unix)]
 mod socket;
+mod tls;
 mod trace;
 mod verdict_words;
 mod wiped;
@@ -65,5 +67,6 @@ pub use registers::{Admission, Arrival, NotEntered, Registers};
 pub use server::serve;
 #[cfg(unix)]
 pub use socket::{Peer, WhoCalls, serve_admin, serve_programs};
+pub use tls::serve_tls;
 pub use verdict_words::{of_check, of_reason, of_verdict};
 pub use wire::{disclosure_json, result_json, rfc3339 as moment, scans_json, verdict_json};

@@ -109,6 +109,7 @@ pub(crate) enum Fault {
     IdentityUnavailable,
     OriginNotAllowed,
     HostNotAllowed,
+    TlsRequired,
     NotFound,
     MethodNotAllowed,
     MediaTypeUnsupported,
@@ -165,6 +166,7 @@ impl Fault {
         Self::IdentityUnavailable,
         Self::OriginNotAllowed,
         Self::HostNotAllowed,
+        Self::TlsRequired,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::MediaTypeUnsupported,
@@ -220,6 +222,7 @@ impl Fault {
             Self::IdentityUnavailable => "identity-unavailable",
             Self::OriginNotAllowed => "origin-not-allowed",
             Self::HostNotAllowed => "host-not-allowed",
+            Self::TlsRequired => "tls-required",
             Self::NotFound => "not-found",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::MediaTypeUnsupported => "media-type-unsupported",
@@ -823,6 +826,21 @@ pub static PROBLEMS: &[Problem] = &[
         remedy: Text {
             vi: "Gọi trực tiếp http://127.0.0.1 kèm cổng của chương trình, không qua tên miền hay proxy.",
             en: "Call http://127.0.0.1 with the agent's port itself, through no other name and no proxy.",
+        },
+    },
+    Problem {
+        code: "tls-required",
+        status: 400,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Cổng này chỉ nói HTTPS", en: "This port speaks HTTPS only" },
+        cause: Text {
+            vi: "Yêu cầu gửi bằng HTTP thường đến cổng api.tls của chương trình.",
+            en: "The request came in plain HTTP to the port of api.tls.",
+        },
+        remedy: Text {
+            vi: "Gọi https:// ở cổng này, hoặc http:// ở cổng api.listen.",
+            en: "Call https:// on this port, or http:// on the port of api.listen.",
         },
     },
     // The API: what was sent.

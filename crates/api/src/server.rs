@@ -20,7 +20,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::Api;
-use crate::callers::Introduced;
+use crate::callers::{Introduced, Scheme};
+use crate::peer::Connection;
 
 /// What one listener bears.
 #[derive(Debug, Clone, Copy)]
@@ -62,9 +63,9 @@ async fn serve_within(
     limits: Limits,
 ) -> io::Result<()> {
     let closing = watch::Sender::new(false);
-    let router = api.closing_router(listener.local_addr()?.port(), closing.subscribe());
+    let router = api.closing_router(Scheme::Http, listener.local_addr()?.port(), closing.subscribe());
     let counting = tokio::spawn(api.count_readings());
-    let greet = |_: &TcpStream| Some(Handler::to(&router, None));
+    let greet = |stream: &TcpStream| Some(Handler::to(&router, None).over(Connection::of(stream)));
     serve_door(listener, greet, &closing, shutdown, limits).await;
     counting.abort();
     Ok(())
@@ -95,11 +96,17 @@ impl Door for TcpListener {
 pub(crate) struct Handler {
     router: TowerToHyperService<Router>,
     introduced: Option<Introduced>,
+    connection: Option<Arc<Connection>>,
 }
 
 impl Handler {
     pub(crate) fn to(router: &Router, introduced: Option<Introduced>) -> Self {
-        Self { router: TowerToHyperService::new(router.clone()), introduced }
+        Self { router: TowerToHyperService::new(router.clone()), introduced, connection: None }
+    }
+
+    /// The same, over a connection whose other end may be looked up.
+    pub(crate) fn over(self, connection: Option<Arc<Connection>>) -> Self {
+        Self { connection, ..self }
     }
 }
 
@@ -111,6 +118,9 @@ impl Service<Request<Incoming>> for Handler {
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         if let Some(introduced) = &self.introduced {
             introduced.say(request.extensions_mut());
+        }
+        if let Some(connection) = &self.connection {
+            request.extensions_mut().insert(Arc::clone(connection));
         }
         self.router.call(request)
     }

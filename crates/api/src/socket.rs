@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::Api;
 use crate::admin;
-use crate::callers::{Caller, Introduced};
+use crate::callers::{Caller, Introduced, Scheme};
 use crate::server::{Door, Handler, LIMITS, Limits, serve_door};
 
 /// Administrators are few.
@@ -50,7 +50,7 @@ pub async fn serve_programs(
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let closing = watch::Sender::new(false);
-    let router = api.closing_router(0, closing.subscribe());
+    let router = api.closing_router(Scheme::Http, 0, closing.subscribe());
     let greet = |stream: &UnixStream| {
         let peer = peer_of(stream)?;
         let caller = who(peer);
@@ -70,7 +70,7 @@ pub async fn serve_admin(
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let closing = watch::Sender::new(false);
-    let router = admin::router(api.desk(0, closing.subscribe()));
+    let router = admin::router(api.desk(Scheme::Http, 0, closing.subscribe()));
     let greet = |stream: &UnixStream| {
         let peer = peer_of(stream)?;
         if peer.uid != 0 && peer.uid != own_uid {

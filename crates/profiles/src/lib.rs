@@ -37,6 +37,7 @@ mod settings;
 mod site_settings;
 mod target_settings;
 mod terminal_settings;
+mod tls_settings;
 mod token;
 mod trust_settings;
 mod usb_id;
@@ -77,6 +78,7 @@ pub use target_settings::{
     WebhookTarget,
 };
 pub use terminal_settings::{TerminalSettings, TerminalSettingsError};
+pub use tls_settings::{TlsSettings, TlsSettingsError};
 pub use token::{NotATokenHash, TokenHash};
 pub use trust_settings::{FetchRoots, FetchSettings, FetchUrl, TrustSettings, TrustSettingsError};
 pub use usb_id::UsbId;

@@ -18,6 +18,7 @@ use crate::scanner_settings::{RawScanner, RawScanners};
 use crate::site_settings::{RawSite, is_name, sites};
 use crate::target_settings::{RawTarget, targets};
 use crate::terminal_settings::RawTerminal;
+use crate::tls_settings::RawTls;
 use crate::trust_settings::RawTrust;
 use crate::{
     AuditSettings, AuditSettingsError, DeliveryTarget, DeskNetworkReader, DeskNfcReader, Handoff,
@@ -25,7 +26,7 @@ use crate::{
     NotATokenHash, NotAnOrigin, Origin, OutboxSettings, PairingSettings, PairingSettingsError,
     ProfileSettings, RegisterSettings, RegisterSettingsError, ScannerSettings, ScannerSettingsError, Scope,
     ScopeSet, Site, SiteSettingsError, StoreSettings, TargetSettingsError, TerminalSettings,
-    TerminalSettingsError, TokenHash, TrustSettings, TrustSettingsError,
+    TerminalSettingsError, TlsSettings, TlsSettingsError, TokenHash, TrustSettings, TrustSettingsError,
 };
 
 /// The settings as meant.
@@ -86,6 +87,8 @@ pub struct ApiSettings {
     pub workstation_id: Option<String>,
     /// How many requests of one caller are answered in a second, in the long run; zero for any number.
     pub requests_per_second: u32,
+    /// The same over TLS, on a port of its own.
+    pub tls: TlsSettings,
 }
 
 /// A program or page that may call.
@@ -200,6 +203,9 @@ pub enum SettingsError {
         /// What is wrong.
         source: NotAnOrigin,
     },
+    /// TLS is set up wrongly.
+    #[error(transparent)]
+    Tls(#[from] TlsSettingsError),
     /// A site is set up wrongly.
     #[error(transparent)]
     Site(#[from] SiteSettingsError),
@@ -300,6 +306,7 @@ struct RawApi {
     listen: SocketAddr,
     workstation_id: Option<String>,
     requests_per_second: u64,
+    tls: RawTls,
 }
 
 impl Default for RawApi {
@@ -308,6 +315,7 @@ impl Default for RawApi {
             listen: SocketAddr::from(([127, 0, 0, 1], 9303)),
             workstation_id: None,
             requests_per_second: 100,
+            tls: RawTls::default(),
         }
     }
 }
@@ -436,6 +444,7 @@ impl TryFrom<RawSettings> for AgentSettings {
                 workstation_id: raw.api.workstation_id,
                 // At most 100000: the cast cannot lose anything.
                 requests_per_second: u32::try_from(requests).unwrap_or(0),
+                tls: raw.api.tls.understood(raw.api.listen)?,
             },
             callers,
             readings,
@@ -526,6 +535,10 @@ mod tests {
         for (text, told) in [
             ("[api]\nlisten = '192.168.1.4:9303'", "loopback"),
             ("[api]\nport = 9303", "unknown field `port`"),
+            ("[api.tls]\nlisten = '0.0.0.0:9304'", "api.tls.listen = 0.0.0.0:9304: only a loopback"),
+            ("[api.tls]\nlisten = 'localhost:9304'", "an address and a port"),
+            ("[api.tls]\nlisten = '127.0.0.1:9303'", "api.listen has this port"),
+            ("[api.tls]\ndays = 3650", "api.tls.days = 3650: 60 to 825"),
             ("[log]\nlevel = 'loud'", "log.level"),
             ("[trust]\nallow_fetching = true", "unknown field `allow_fetching`"),
             ("[trust]\nfetch_within_s = 0", "trust.fetch_within_s = 0: 1 to 600"),

@@ -25,24 +25,56 @@ const ASKS_FOR_PRIVATE_NETWORK: HeaderName =
     HeaderName::from_static("access-control-request-private-network");
 const ALLOWS_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
 
+/// How a door is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    fn usual_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}
+
 /// The names this agent goes by, and no other: a foreign name that resolves to loopback is how DNS
 /// rebinding comes in.
 #[derive(Debug, Clone)]
-pub(crate) struct Hosts(Vec<String>);
+pub(crate) struct Hosts {
+    scheme: Scheme,
+    names: Vec<String>,
+}
 
 impl Hosts {
     /// The names of an agent that listens on `port`.
-    pub(crate) fn of_port(port: u16) -> Self {
+    pub(crate) fn of_port(scheme: Scheme, port: u16) -> Self {
         let names = ["127.0.0.1", "[::1]", "localhost"];
         let with_port = names.iter().map(|name| format!("{name}:{port}"));
-        // Browsers leave the usual port of http out.
-        let bare = names.iter().filter(|_| port == 80).map(|name| (*name).to_owned());
-        Self(with_port.chain(bare).collect())
+        // Browsers leave the usual port out.
+        let bare = names.iter().filter(|_| port == scheme.usual_port()).map(|name| (*name).to_owned());
+        Self { scheme, names: with_port.chain(bare).collect() }
     }
 
     /// Whether a page of this origin is one of the agent's own.
     pub(crate) fn is_own(&self, origin: &str) -> bool {
-        origin.strip_prefix("http://").is_some_and(|host| self.0.iter().any(|known| known == host))
+        let host = origin.strip_prefix(self.scheme.as_str()).and_then(|rest| rest.strip_prefix("://"));
+        host.is_some_and(|host| self.names.iter().any(|known| known == host))
+    }
+
+    /// How this agent is spoken to under these names.
+    pub(crate) fn scheme(&self) -> Scheme {
+        self.scheme
     }
 
     /// Whether the request names this agent, letter by letter: in its one Host header, and in its target
@@ -50,7 +82,7 @@ impl Hosts {
     fn are_meant(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         let mut named = headers.get_all(header::HOST).iter();
         let (Some(host), None) = (named.next(), named.next()) else { return false };
-        let known = |name: &[u8]| self.0.iter().any(|known| known.as_bytes() == name);
+        let known = |name: &[u8]| self.names.iter().any(|known| known.as_bytes() == name);
         known(host.as_bytes()) && uri.authority().is_none_or(|authority| known(authority.as_str().as_bytes()))
     }
 }
@@ -178,7 +210,7 @@ mod tests {
     fn meant(port: u16, uri: &str, hosts: &[&'static str]) -> bool {
         let headers =
             hosts.iter().map(|host| (header::HOST, HeaderValue::from_static(host))).collect::<HeaderMap>();
-        Hosts::of_port(port).are_meant(&uri.parse().unwrap(), &headers)
+        Hosts::of_port(Scheme::Http, port).are_meant(&uri.parse().unwrap(), &headers)
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The inner gate, around everything that tells of readers, cards and people: whose request is this?
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -7,12 +9,13 @@ use axum::response::{IntoResponse, Response};
 use cccd_engine::ReadFailure;
 use futures_util::StreamExt;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 use super::gate::{Only, only};
 use super::proof::DPOP;
 use super::{Caller, CallerKind, Introduced, Opened, known, session, site};
 use crate::api::Desk;
+use crate::peer::Connection;
 use crate::problems::Fault;
 use crate::refusal::Refusal;
 
@@ -20,7 +23,7 @@ use crate::refusal::Refusal;
 pub(crate) async fn identify(State(desk): State<Desk>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let caller = match caller_of(&desk, &parts).and_then(|caller| within_limits(&desk, caller)) {
-        Ok(caller) => caller,
+        Ok(caller) => with_process(caller, &parts).await,
         Err(refusal) => return refusal.into_response(),
     };
     let ends = caller.ends.clone();
@@ -40,6 +43,15 @@ pub(crate) async fn identify(State(desk): State<Desk>, request: Request, next: N
     }
     // Whoever is nobody any more hears nothing more.
     response.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(ends.come()))))
+}
+
+/// The caller, and its process as far as the system tells, where what it asks for is entered in the audit chain.
+async fn with_process(caller: Caller, parts: &Parts) -> Caller {
+    let connection = parts.extensions.get::<Arc<Connection>>();
+    match connection.filter(|_| caller.process.is_none() && parts.method == Method::POST) {
+        Some(connection) => Caller { process: connection.process().await, ..caller },
+        None => caller,
+    }
 }
 
 /// What a caller hears that has ended while it was answered.
@@ -67,7 +79,11 @@ fn caller_of(desk: &Desk, parts: &Parts) -> Result<Caller, Refusal> {
         return introduced.map_err(Refusal::from);
     }
     let origin = parts.headers.get(header::ORIGIN);
-    let found = match credentials(&parts.headers)? {
+    let credentials = credentials(&parts.headers)?;
+    if origin.is_none() && is_from_elsewhere(&parts.headers) {
+        return Err(Fault::OriginNotAllowed.into());
+    }
+    let found = match credentials {
         Credentials::Proof => desk.pages.caller_of(&desk.access, &desk.hosts, parts),
         Credentials::Token(token) if is_signed(token) => Err(Fault::SessionRequired.into()),
         Credentials::Token(token) if session::is_of_a_session(token) => {
@@ -124,6 +140,15 @@ pub(crate) fn end_session(desk: &Desk, headers: &HeaderMap) {
     if let Ok(Credentials::Token(token)) = credentials(headers) {
         desk.sessions.end(token);
     }
+}
+
+/// Where a browser says that a request comes from (Fetch Metadata).
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// A second opinion on a request without an `Origin`: that of another site's page never comes without one where it can
+/// carry credentials. What no browser sends says nothing.
+fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+    headers.get_all(SEC_FETCH_SITE).iter().any(|site| !matches!(site.as_bytes(), b"none" | b"same-origin"))
 }
 
 /// What a request shows for itself.

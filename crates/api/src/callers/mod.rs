@@ -40,7 +40,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub use access::{Access, Clock};
-pub(crate) use gate::{Hosts, admit};
+pub(crate) use gate::{Hosts, Scheme, admit};
 pub(crate) use identify::{end_session, identify, open_session};
 pub(crate) use introduced::Introduced;
 pub(crate) use limits::Limits;

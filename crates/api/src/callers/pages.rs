@@ -29,7 +29,7 @@ impl Pages {
 
     /// The page whose key signed the proof of this request, if its grant counts and it is where it was paired.
     pub(super) fn caller_of(&self, access: &Access, hosts: &Hosts, parts: &Parts) -> Result<Caller, Refusal> {
-        let proof = proof_of(access, parts)?;
+        let proof = proof_of(access, hosts, parts)?;
         let id = proof.key.thumbprint();
         let now = (access.clock)();
         // Asked for under the lock: a grant that is taken back meanwhile ends what is entered here.

@@ -6,9 +6,9 @@ use http::{HeaderName, header};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
-use super::Access;
 use super::gate::{Only, only};
 use super::replay::{Remembered, ReplayKind};
+use super::{Access, Hosts};
 use crate::problems::Fault;
 use crate::refusal::Refusal;
 
@@ -16,7 +16,7 @@ use crate::refusal::Refusal;
 pub(crate) const DPOP: HeaderName = HeaderName::from_static("dpop");
 
 /// The proof of this request, if it holds. Whether it was used before is another question: [`use_once`].
-pub(crate) fn proof_of(access: &Access, parts: &Parts) -> Result<DpopProof, Refusal> {
+pub(crate) fn proof_of(access: &Access, hosts: &Hosts, parts: &Parts) -> Result<DpopProof, Refusal> {
     let wrong = |why: String| Refusal::from(Fault::ProofWrong).because(why);
     let text = match only(&parts.headers, &DPOP) {
         Only::One(text) => text.to_str().map_err(|_| wrong("DPoP: not ASCII".to_owned()))?,
@@ -28,7 +28,7 @@ pub(crate) fn proof_of(access: &Access, parts: &Parts) -> Result<DpopProof, Refu
     }
     // The gate has found the Host to be one of ours.
     let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let target = format!("http://{host}{}", parts.uri.path());
+    let target = format!("{}://{host}{}", hosts.scheme().as_str(), parts.uri.path());
     let now = (access.clock)();
     let request = DpopRequest { method: parts.method.as_str(), target: &target, token: None, now };
     let proof = DpopProof::check(text, request).map_err(|fault| wrong(fault.to_string()))?;

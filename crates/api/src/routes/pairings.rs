@@ -125,7 +125,7 @@ pub(crate) async fn confirm_pairing(
     request: Request,
 ) -> Result<Response, Refusal> {
     let (mut parts, body) = request.into_parts();
-    let proof = proof_of(&desk.access, &parts)?;
+    let proof = proof_of(&desk.access, &desk.hosts, &parts)?;
     let AskingPage { origin, .. } = AskingPage::from_request_parts(&mut parts, &desk).await?;
     let request = Request::from_parts(parts, body);
     let JsonBody(PairingCodeJson { code }) = JsonBody::from_request(request, &desk).await?;

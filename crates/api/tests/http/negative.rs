@@ -5,6 +5,7 @@
 //! | --- | --- | --- |
 //! | a foreign page | with its own Origin, `null`, two, another caller's | `refusals::only_the_callers_own_origins_are_let_in` |
 //! | a page | with no Origin, and so no token | [`a_page_that_asks_without_cors_learns_nothing`] |
+//! | a page | with no Origin and somebody's token | [`what_a_browser_says_is_of_another_site_is_no_program`] |
 //! | a name that resolves here | any Host but three | `refusals::a_foreign_host_is_refused_before_anything_else` |
 //! | a foreign page | a simple POST, a form | [`a_simple_request_of_a_page_changes_nothing`], `refusals::a_form_cannot_ask_for_a_reading` |
 //! | a foreign page | a WebSocket | [`a_websocket_of_a_foreign_page_is_refused_like_anything_else`] |
@@ -46,6 +47,22 @@ async fn a_page_that_asks_without_cors_learns_nothing() {
         let token = CLINIC.replace(' ', "%20");
         let in_address = from_nobody(Method::GET, &format!("/v1/readers?access_token={token}&token={token}"));
         assert_eq!(desk.send(empty(in_address)).await.problem().1, "token-missing");
+    }
+}
+
+#[tokio::test]
+async fn what_a_browser_says_is_of_another_site_is_no_program() {
+    let desk = Desk::bare();
+    for (site, status) in
+        [("cross-site", 403), ("same-site", 403), ("?", 403), ("none", 200), ("same-origin", 200)]
+    {
+        let request = from_clinic(Method::GET, "/v1/readers").header("sec-fetch-site", site);
+        let answer = desk.send(empty(request)).await;
+        assert_eq!(answer.status, status, "{site}");
+        // With its Origin it is judged by that.
+        let request = from_clinic(Method::GET, "/v1/readers").header("sec-fetch-site", site);
+        let answer = desk.send(empty(request.header("origin", CLINIC_ORIGIN))).await;
+        assert_eq!(answer.status, StatusCode::OK, "{site}");
     }
 }
 
