@@ -126,6 +126,7 @@ fn programs(programs: Vec<LocalProgram>) -> WhoCalls {
         })?;
         let id = CallerId::new(&program.name);
         let mut caller = Caller::new(id, CallerKind::LocalProgram, program.scopes);
+        caller.results = program.results;
         caller.process = peer.pid.map(|pid| format!("pid {pid}").into());
         Some(caller)
     })
@@ -150,13 +151,19 @@ fn groups_of(user: Uid, group: Gid) -> Vec<Gid> {
 #[cfg(test)]
 mod tests {
     use cccd_api::Peer;
-    use cccd_profiles::ScopeSet;
+    use cccd_profiles::{Results, ScopeSet};
 
     use super::*;
 
     fn program(name: &str, users: &[&str], groups: &[&str]) -> LocalProgram {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        LocalProgram { name: name.into(), users: owned(users), groups: owned(groups), scopes: ScopeSet::NONE }
+        LocalProgram {
+            name: name.into(),
+            users: owned(users),
+            groups: owned(groups),
+            scopes: ScopeSet::NONE,
+            results: Results::Once,
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@
 //!
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 //! let engine = Engine::start(Vec::new(), Vec::new(), EngineOptions::default());
-//! let clinic = Caller { name: "clinic".into(), token: TokenHash::of("s3cret"), origins: vec![], scopes: vec![], profiles: vec![] };
+//! let clinic = Caller { name: "clinic".into(), token: TokenHash::of("s3cret"), origins: vec![], scopes: vec![], profiles: vec![], results: Default::default() };
 //! let facts = AgentFacts { version: "0.1.0".into(), features: vec![] };
 //! let router = Api::new(engine.handle(), vec![clinic], facts).router(9303);
 //!

@@ -122,6 +122,7 @@ pub(crate) enum Fault {
     ReadNotFound,
     ReadNotOver,
     ReadExpired,
+    ResultTaken,
     IdempotencyKeyInFlight,
     IdempotencyKeyReused,
     IdempotencyKeySpent,
@@ -144,7 +145,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 51] = [
+    pub(crate) const ALL: [Self; 53] = [
         Self::TokenMissing,
         Self::TokenWrong,
         Self::SessionRequired,
@@ -179,6 +180,7 @@ impl Fault {
         Self::ReadNotFound,
         Self::ReadNotOver,
         Self::ReadExpired,
+        Self::ResultTaken,
         Self::IdempotencyKeyInFlight,
         Self::IdempotencyKeyReused,
         Self::IdempotencyKeySpent,
@@ -235,6 +237,7 @@ impl Fault {
             Self::ReadNotFound => "read-not-found",
             Self::ReadNotOver => "read-not-over",
             Self::ReadExpired => "read-expired",
+            Self::ResultTaken => "result-taken",
             Self::IdempotencyKeyInFlight => "idempotency-key-in-flight",
             Self::IdempotencyKeyReused => "idempotency-key-reused",
             Self::IdempotencyKeySpent => "idempotency-key-spent",
@@ -1394,6 +1397,21 @@ pub static PROBLEMS: &[Problem] = &[
         remedy: Text {
             vi: "Dùng `scan_id` của sự kiện scan.received hoặc của câu trả lời POST /v1/scans.",
             en: "Use the `scan_id` of an event scan.received, or of the answer of POST /v1/scans.",
+        },
+    },
+    Problem {
+        code: "result-taken",
+        status: 409,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Kết quả đã được lấy", en: "Result has been taken" },
+        cause: Text {
+            vi: "Cấu hình cho bên gọi này lấy mỗi phần của kết quả một lần (results = \"once\"), và phần này đã được trao.",
+            en: "The settings let this caller fetch each part of a result once (results = \"once\"), and it was handed out.",
+        },
+        remedy: Text {
+            vi: "Giữ lại phần đã lấy khi còn cần; muốn có lại thì đọc thẻ lần nữa. Nếu không phải chương trình của bạn đã lấy, hãy đổi mã truy cập.",
+            en: "Keep what was fetched for as long as it is needed; to have it again, read the card again. If it was not your program that took it, change its token.",
         },
     },
     Problem {

@@ -88,6 +88,7 @@ impl From<NotHere> for Refusal {
         match not_here {
             NotHere::Unknown => Fault::ReadNotFound.into(),
             NotHere::NotYet => Fault::ReadNotOver.into(),
+            NotHere::Taken => Fault::ResultTaken.into(),
             NotHere::Expired => Fault::ReadExpired.into(),
             NotHere::Failed(failure) => failure.into(),
         }

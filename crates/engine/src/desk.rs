@@ -18,7 +18,7 @@ use crate::lease::{Lease, LeaseEnd};
 use crate::owner::{CallOff, Job, Owner};
 use crate::scan::{Scan, Scans};
 use crate::{
-    CallerId, Occasion, PartialReading, Phase, ReadFailure, ReadId, ReadRequest, ReadState, ReadView,
+    CallerId, Occasion, Part, PartialReading, Phase, ReadFailure, ReadId, ReadRequest, ReadState, ReadView,
     Reading, ScanId,
 };
 
@@ -102,6 +102,8 @@ struct Read {
     deadline: Instant,
     partial: Option<Arc<PartialReading>>,
     result: Option<Arc<Reading>>,
+    /// What of it was handed out to an owner who gets it once.
+    handed_out: BTreeSet<Part>,
 }
 
 impl Read {
@@ -404,6 +406,7 @@ impl Desk {
             deadline: Instant::now() + request.wait_for_card.unwrap_or(self.options.wait_for_card),
             partial: None,
             result: None,
+            handed_out: BTreeSet::new(),
         };
         self.reads.insert(id, read);
         self.waiting.push_back(id);
@@ -696,6 +699,12 @@ impl Desk {
     /// Another caller's reading is as unknown as one that never was.
     fn owned(&self, caller: &CallerId, id: ReadId) -> Result<&Read, NotHere> {
         self.reads.get(&id).filter(|read| read.view.borrow().owner == *caller).ok_or(NotHere::Unknown)
+    }
+
+    /// What of a reading was handed out.
+    pub(crate) fn parts_of(&mut self, caller: &CallerId, id: ReadId) -> Result<&mut BTreeSet<Part>, NotHere> {
+        let read = self.reads.get_mut(&id).filter(|read| read.view.borrow().owner == *caller);
+        read.map(|read| &mut read.handed_out).ok_or(NotHere::Unknown)
     }
 
     fn view(&self, id: ReadId) -> Option<ReadView> {

@@ -21,8 +21,8 @@ use crate::desk::Desk;
 use crate::owner::Job;
 use crate::scan::{Scan, ScanNotHere, ScanReach};
 use crate::{
-    AutoRead, CallerId, Errand, LeaseView, NoLease, PartialReading, Phase, ReadFailure, ReadId, ReadRequest,
-    ReadView, Reading, ScanId, Subscription, Witness,
+    AutoRead, CallerId, Errand, LeaseView, NoLease, Part, PartialReading, Phase, ReadFailure, ReadId,
+    ReadRequest, ReadView, Reading, ScanId, Subscription, Witness,
 };
 
 /// Tells the time of day. Only the outermost room has a real one.
@@ -124,6 +124,9 @@ pub enum NotHere {
     /// The reading is not over yet.
     #[error("reading is not over")]
     NotYet,
+    /// This part of it was handed out, to an owner who gets it once.
+    #[error("result has been handed out")]
+    Taken,
     /// Its result has been wiped.
     #[error("result has been wiped")]
     Expired,
@@ -177,6 +180,12 @@ pub(crate) enum Message {
         caller: CallerId,
         read: ReadId,
         reply: oneshot::Sender<Result<Arc<PartialReading>, NotHere>>,
+    },
+    HandOut {
+        caller: CallerId,
+        read: ReadId,
+        part: Part,
+        reply: oneshot::Sender<Result<(), NotHere>>,
     },
     Lease {
         caller: CallerId,
@@ -286,6 +295,16 @@ impl EngineHandle {
         read: ReadId,
     ) -> oneshot::Receiver<Result<Arc<PartialReading>, NotHere>> {
         self.ask(|reply| Message::PartialResult { caller, read, reply })
+    }
+
+    /// Notes that a part of a result is handed to its owner, who gets it once: refuses where it was before.
+    pub fn hand_out(
+        &self,
+        caller: CallerId,
+        read: ReadId,
+        part: Part,
+    ) -> oneshot::Receiver<Result<(), NotHere>> {
+        self.ask(|reply| Message::HandOut { caller, read, part, reply })
     }
 
     /// Keeps a reader for one caller for a while ([`crate::LEASE_SECONDS`]), or longer where they have it already. Nobody else's
@@ -503,6 +522,9 @@ impl Desk {
             Message::Result { caller, read, reply } => drop(reply.send(self.result(&caller, read))),
             Message::PartialResult { caller, read, reply } => {
                 drop(reply.send(self.partial_result(&caller, read)));
+            }
+            Message::HandOut { caller, read, part, reply } => {
+                let _ = reply.send(self.hand_out(&caller, read, part));
             }
             Message::Lease { caller, reader, time, auto_read, reply } => {
                 let auto_read = auto_read.map(|auto_read| *auto_read);

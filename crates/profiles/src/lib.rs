@@ -30,6 +30,7 @@ mod pairing_settings;
 mod profile_settings;
 mod reader_profile;
 mod register_settings;
+mod results;
 mod scanner_profile;
 mod scanner_settings;
 mod scope;
@@ -60,6 +61,7 @@ pub use reader_profile::{
     ReaderProfileError, ReaderQuirk, Sighting, Slots,
 };
 pub use register_settings::{RegisterSettings, RegisterSettingsError};
+pub use results::Results;
 pub use scanner_profile::{
     CodeEnd, CodeFraming, CommandAnswer, FlowControl, Parity, ScannerCatalogue, ScannerCommand,
     ScannerCommands, ScannerProfile, ScannerProfileError, SerialLine, StopBits, SymbologyMark,

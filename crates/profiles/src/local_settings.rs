@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::site_settings::is_name;
-use crate::{Scope, ScopeSet};
+use crate::{Results, Scope, ScopeSet};
 
 /// The sockets of this machine, and which of its programs may call through them.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +31,8 @@ pub struct LocalProgram {
     pub groups: Vec<String>,
     /// What they may do.
     pub scopes: ScopeSet,
+    /// How often they may fetch a result.
+    pub results: Results,
 }
 
 /// Why the sockets cannot be used.
@@ -78,6 +80,8 @@ pub(crate) struct RawLocalProgram {
     #[serde(default)]
     groups: Vec<String>,
     scopes: Option<Vec<Scope>>,
+    #[serde(default)]
+    results: Results,
 }
 
 fn named(path: PathBuf) -> Option<PathBuf> {
@@ -97,7 +101,7 @@ impl LocalSettings {
         }
         let mut known: Vec<LocalProgram> = Vec::new();
         for raw in programs {
-            let RawLocalProgram { name, users, groups, scopes } = raw;
+            let RawLocalProgram { name, users, groups, scopes, results } = raw;
             if !is_name(&name) {
                 return Err(LocalSettingsError::Name(name));
             }
@@ -111,7 +115,7 @@ impl LocalSettings {
                 return Err(LocalSettingsError::NoSocket(name));
             }
             let scopes = scopes.map_or_else(ScopeSet::reading, |scopes| scopes.into_iter().collect());
-            known.push(LocalProgram { name, users, groups, scopes });
+            known.push(LocalProgram { name, users, groups, scopes, results });
         }
         let group = Some(local.group).filter(|group| !group.is_empty());
         Ok(Self { socket, group, admin_socket, programs: known })

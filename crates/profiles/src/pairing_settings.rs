@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::{NotAnOrigin, Origin, Scope, ScopeSet};
+use crate::{NotAnOrigin, Origin, Results, Scope, ScopeSet};
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -15,6 +15,8 @@ pub struct PairingSettings {
     pub pages: PairingPages,
     /// The most that a page may be granted.
     pub scopes: ScopeSet,
+    /// How often a page may fetch a result.
+    pub results: Results,
     /// How long a grant lasts.
     pub grant_for: Duration,
 }
@@ -22,7 +24,12 @@ pub struct PairingSettings {
 impl Default for PairingSettings {
     /// Nobody may ask.
     fn default() -> Self {
-        Self { pages: PairingPages::Nobody, scopes: ScopeSet::NONE, grant_for: Duration::ZERO }
+        Self {
+            pages: PairingPages::Nobody,
+            scopes: ScopeSet::NONE,
+            results: Results::default(),
+            grant_for: Duration::ZERO,
+        }
     }
 }
 
@@ -74,18 +81,25 @@ pub(crate) struct RawPairing {
     enabled: bool,
     origins: Vec<String>,
     scopes: Option<Vec<Scope>>,
+    results: Results,
     grant_days: u64,
 }
 
 impl Default for RawPairing {
     fn default() -> Self {
-        Self { enabled: false, origins: Vec::new(), scopes: None, grant_days: 90 }
+        Self {
+            enabled: false,
+            origins: Vec::new(),
+            scopes: None,
+            results: Results::default(),
+            grant_days: 90,
+        }
     }
 }
 
 impl RawPairing {
     pub(crate) fn understood(self, has_admin_socket: bool) -> Result<PairingSettings, PairingSettingsError> {
-        let Self { enabled, origins, scopes, grant_days } = self;
+        let Self { enabled, origins, scopes, results, grant_days } = self;
         if !(1..=730).contains(&grant_days) {
             return Err(PairingSettingsError::Days(grant_days));
         }
@@ -104,6 +118,6 @@ impl RawPairing {
             (true, false) => PairingPages::Listed(origins),
         };
         let scopes = scopes.map_or_else(ScopeSet::reading, |scopes| scopes.into_iter().collect());
-        Ok(PairingSettings { pages, scopes, grant_for: Duration::from_secs(grant_days * DAY) })
+        Ok(PairingSettings { pages, scopes, results, grant_for: Duration::from_secs(grant_days * DAY) })
     }
 }

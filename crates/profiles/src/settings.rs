@@ -24,8 +24,8 @@ use crate::{
     AuditSettings, AuditSettingsError, DeliveryTarget, DeskNetworkReader, DeskNfcReader, Handoff,
     HandoffSettingsError, LocalSettings, LocalSettingsError, NetworkSettingsError, NfcSettingsError,
     NotATokenHash, NotAnOrigin, Origin, OutboxSettings, PairingSettings, PairingSettingsError,
-    ProfileSettings, RegisterSettings, RegisterSettingsError, ScannerSettings, ScannerSettingsError, Scope,
-    ScopeSet, Site, SiteSettingsError, StoreSettings, TargetSettingsError, TerminalSettings,
+    ProfileSettings, RegisterSettings, RegisterSettingsError, Results, ScannerSettings, ScannerSettingsError,
+    Scope, ScopeSet, Site, SiteSettingsError, StoreSettings, TargetSettingsError, TerminalSettings,
     TerminalSettingsError, TlsSettings, TlsSettingsError, TokenHash, TrustSettings, TrustSettingsError,
 };
 
@@ -104,6 +104,8 @@ pub struct Caller {
     pub scopes: Vec<Scope>,
     /// Under which consumer profiles it may read. What a profile gives takes no scope: naming it here is the grant.
     pub profiles: Vec<String>,
+    /// How often it may fetch a result.
+    pub results: Results,
 }
 
 impl Caller {
@@ -331,6 +333,8 @@ struct RawCaller {
     scopes: Vec<Scope>,
     #[serde(default)]
     profiles: Vec<String>,
+    #[serde(default)]
+    results: Results,
 }
 
 #[derive(Deserialize)]
@@ -471,7 +475,7 @@ impl TryFrom<RawCaller> for Caller {
     type Error = SettingsError;
 
     fn try_from(raw: RawCaller) -> Result<Self, SettingsError> {
-        let RawCaller { name, token_sha256, origins, scopes, profiles } = raw;
+        let RawCaller { name, token_sha256, origins, scopes, profiles, results } = raw;
         if !is_name(&name) {
             return Err(SettingsError::CallerName(name));
         }
@@ -487,7 +491,7 @@ impl TryFrom<RawCaller> for Caller {
                 })
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { name, token, origins, scopes, profiles })
+        Ok(Self { name, token, origins, scopes, profiles, results })
     }
 }
 
@@ -566,6 +570,7 @@ mod tests {
             ("[scans]\nkeep_s = 121", "scans.keep_s = 121: 10 to 120"),
             ("[[caller]]\nname = 'a b'\ntoken_sha256 = ''", "letters, digits"),
             ("[[caller]]\nname = 'a'\ntoken_sha256 = 'secret'", "cccd-agent token"),
+            ("[[caller]]\nname = 'a'\ntoken_sha256 = ''\nresults = 'never'", "unknown variant `never`"),
             (&format!("[[caller]]\nname = 'a'\ntoken_sha256 = '{hash}'\norigins = ['*']"), "origin \"*\""),
             (
                 &format!(

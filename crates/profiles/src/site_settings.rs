@@ -5,7 +5,7 @@ use std::time::Duration;
 use cccd_jose::{KeyFault, PublicKey};
 use serde::Deserialize;
 
-use crate::{NotAnOrigin, Origin, Scope, ScopeSet};
+use crate::{NotAnOrigin, Origin, Results, Scope, ScopeSet};
 
 /// Keys of one site: the one in use, the next, and a few for those who rotate oddly.
 const MOST_KEYS: usize = 8;
@@ -23,6 +23,8 @@ pub struct Site {
     pub keys: Vec<PublicKey>,
     /// What its tokens may ask for at most.
     pub scopes: ScopeSet,
+    /// How often its pages may fetch a result.
+    pub results: Results,
     /// How long a session may last that a token opens.
     pub session: Duration,
 }
@@ -87,6 +89,8 @@ pub(crate) struct RawSite {
     keys: Vec<String>,
     #[serde(default)]
     scopes: Vec<Scope>,
+    #[serde(default)]
+    results: Results,
     #[serde(default = "ten_minutes")]
     session_s: u64,
 }
@@ -147,6 +151,7 @@ impl TryFrom<RawSite> for Site {
             origins: raw.origins.into_iter().map(origin).collect::<Result<_, _>>()?,
             keys: raw.keys.iter().enumerate().map(key).collect::<Result<_, _>>()?,
             scopes: raw.scopes.into_iter().collect(),
+            results: raw.results,
             session: Duration::from_secs(raw.session_s),
             issuer,
             name,

@@ -14,7 +14,7 @@ use cccd_engine::{CallerId, Engine, EngineOptions, ReadRequest, every_group};
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::personalise::{Issuer, personalise};
 use cccd_firmware_sim::reader::in_process::InProcessReader;
-use cccd_profiles::{Caller, TokenHash};
+use cccd_profiles::{Caller, Results, TokenHash};
 use cccd_tests::people;
 use futures_util::StreamExt as _;
 use reqwest::Client;
@@ -103,6 +103,7 @@ impl Bench {
                 origins: Vec::new(),
                 scopes: Vec::new(),
                 profiles: Vec::new(),
+                results: Results::default(),
             })
             .collect();
         let api =

@@ -136,7 +136,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 fn private_keys(text: &str) -> Vec<PKey<openssl::pkey::Private>> {
     let blocks = text.match_indices("-----BEGIN ").map(|(at, _)| &text[at..]);
     // OpenSSL passes over what is no key.
-    let keys = blocks.filter(|block| block.lines().next().is_some_and(|line| line.ends_with("PRIVATE KEY-----")));
+    let keys =
+        blocks.filter(|block| block.lines().next().is_some_and(|line| line.ends_with("PRIVATE KEY-----")));
     keys.filter_map(|block| PKey::private_key_from_pem(block.as_bytes()).ok()).collect()
 }
 

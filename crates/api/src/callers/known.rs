@@ -39,5 +39,6 @@ pub(super) fn caller_of(
     };
     let kind = if origin.is_some() { CallerKind::Page } else { CallerKind::Program };
     let profiles = known.profiles.clone().into();
-    Ok(Caller { origin, profiles, ..Caller::new(CallerId::new(&known.name), kind, known.granted()) })
+    let results = known.results;
+    Ok(Caller { origin, profiles, results, ..Caller::new(CallerId::new(&known.name), kind, known.granted()) })
 }

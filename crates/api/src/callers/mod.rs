@@ -34,7 +34,7 @@ use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use cccd_document::{Biometric, FieldSet, RecordField};
 use cccd_engine::{CallerId, ScanReach};
-use cccd_profiles::{Scope, ScopeSet};
+use cccd_profiles::{Results, Scope, ScopeSet};
 use http::request::Parts;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -72,6 +72,8 @@ pub struct Caller {
     pub scopes: ScopeSet,
     /// Under which consumer profiles they may read.
     pub profiles: Arc<[String]>,
+    /// How often they may fetch a result.
+    pub results: Results,
     /// What for, as a site says. Never about a person.
     pub purpose: Option<Arc<str>>,
     /// On which legal basis, as a site says.
@@ -122,6 +124,7 @@ impl Caller {
             origin: None,
             scopes,
             profiles: Arc::default(),
+            results: Results::default(),
             purpose: None,
             legal_basis: None,
             workstation_id: None,

@@ -52,6 +52,7 @@ impl Pages {
         Ok(Caller {
             label: grant.origin.as_str().into(),
             origin: Some(grant.origin.as_str().into()),
+            results: access.pairing.results,
             ends,
             ..Caller::new(caller_id(&grant), CallerKind::Paired, grant.scopes)
         })

@@ -102,6 +102,7 @@ pub(super) fn caller_of(
     use_up(access, site, &claims, issued, until, sent.now)?;
     let caller = Caller {
         origin: Some(origin.into()),
+        results: site.results,
         purpose: Some(purpose),
         legal_basis,
         workstation_id: claims.workstation_id.as_deref().map(Arc::from),

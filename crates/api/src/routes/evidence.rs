@@ -4,12 +4,12 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use cccd_document::{Biometric, Biometrics, FileId};
-use cccd_engine::ReadFailure;
+use cccd_engine::{Part, ReadFailure};
 use cccd_evidence::{EvidenceFile, Groups, ReadFacts};
 use cccd_profiles::Scope;
 use http::{HeaderValue, header};
 
-use super::reads::about;
+use super::reads::result_of;
 use crate::api::Desk;
 use crate::callers::Caller;
 use crate::extract::{EvidenceWish, ReadName};
@@ -48,7 +48,7 @@ pub(crate) async fn read_evidence(
     let (fields, photo) = (caller.fields(), caller.scopes.contains(Scope::Photo));
     let kinds = Biometric::ALL.into_iter().filter(|kind| caller.require_for(*kind).is_ok());
     let kinds: Biometrics = kinds.collect();
-    let reading = desk.engine.result(caller.id, read).await?.map_err(|not_here| about(not_here, read))?;
+    let reading = result_of(&desk, &caller, read, Part::Evidence).await?;
     // Under a profile the record is not for the caller, who may have what its scopes say of the groups that were read.
     let fields = if reading.under.is_some() { fields } else { reading.fields.intersection(fields) };
     let allowed = |file: &FileId| match Biometric::in_file(*file) {

@@ -11,10 +11,10 @@ use cccd_document::{
     AccessPlan, Biometric, Biometrics, Expectation, FieldSet, FileId, MediaType, QrPayload, RecordField,
 };
 use cccd_engine::{
-    CallerId, EngineHandle, Errand, InRegister, NotHere, ReadFailure, ReadId, ReadRequest, ReadView, Reading,
-    Refused, ScanId, UnderProfile,
+    CallerId, EngineHandle, Errand, InRegister, NotHere, Part, ReadFailure, ReadId, ReadRequest, ReadView,
+    Reading, Refused, ScanId, UnderProfile,
 };
-use cccd_profiles::Scope;
+use cccd_profiles::{Results, Scope};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use tokio::sync::oneshot;
@@ -443,7 +443,8 @@ pub(crate) async fn dismiss_read(
     Ok(Json(ReadJson::from(&view)))
 }
 
-/// What a reading found. It may be fetched again until it is wiped.
+/// What a reading found. It may be fetched again until it is wiped, but by callers whose settings say that they get each
+/// part of a result once.
 #[utoipa::path(
     get,
     path = "/v1/reads/{id}/result",
@@ -475,7 +476,9 @@ pub(crate) async fn read_partial(
     ReadName(read): ReadName,
 ) -> Result<Response, Refusal> {
     let allowed = caller.fields();
-    let partial = desk.engine.partial(caller.id, read).await?.map_err(|not_here| about(not_here, read))?;
+    let partial = desk.engine.partial(caller.id.clone(), read).await?;
+    let partial = partial.map_err(|not_here| about(not_here, read))?;
+    hand_out(&desk, &caller, read, Part::Partial).await?;
     personal_json(&PartialJson::new(read, &partial, allowed))
 }
 
@@ -501,7 +504,7 @@ pub(crate) async fn read_portrait(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     caller.require(Scope::Photo)?;
-    let reading = desk.engine.result(caller.id, read).await?.map_err(|not_here| about(not_here, read))?;
+    let reading = result_of(&desk, &caller, read, Part::Portrait).await?;
     // Under a profile the face stands in the profile's output, or nowhere.
     let portrait = reading.portrait.as_ref().filter(|_| reading.under.is_none());
     let portrait = portrait.ok_or_else(|| Refusal::from(Fault::PortraitAbsent).about(read))?;
@@ -553,7 +556,7 @@ pub(crate) async fn read_biometric(
     BiometricName { read, kind, number }: BiometricName,
 ) -> Result<Response, Refusal> {
     caller.require_for(kind)?;
-    let reading = desk.engine.result(caller.id, read).await?.map_err(|not_here| about(not_here, read))?;
+    let reading = result_of(&desk, &caller, read, Part::Biometric(kind, number)).await?;
     let image = reading
         .biometrics
         .iter()
@@ -574,6 +577,7 @@ async fn fetch_result(desk: &Desk, caller: &Caller, read: ReadId) -> Result<Resp
     let disclosure = disclosure(desk, read, &reading)?;
     deliver(desk, read, disclosure.as_ref()).await?;
     let admission = enter(desk, read, &reading, disclosure.as_ref()).await?;
+    hand_out(desk, caller, read, Part::Record).await?;
     personal_json(&ResultJson::new(read, &reading, allowed, disclosure.as_ref()).admitting(admission))
 }
 
@@ -672,6 +676,30 @@ fn disclosure(desk: &Desk, read: ReadId, reading: &Reading) -> Result<Option<Dis
         reader_id: &reader_id,
     };
     ready.disclose(&subject).map(Some).map_err(|_| unavailable())
+}
+
+/// A reading's result, for this part of it to be handed out.
+pub(super) async fn result_of(
+    desk: &Desk,
+    caller: &Caller,
+    read: ReadId,
+    part: Part,
+) -> Result<Arc<Reading>, Refusal> {
+    let reading = desk.engine.result(caller.id.clone(), read).await?;
+    let reading = reading.map_err(|not_here| about(not_here, read))?;
+    hand_out(desk, caller, read, part).await?;
+    Ok(reading)
+}
+
+/// Nothing, if the caller may have this part of its result: now, or again.
+async fn hand_out(desk: &Desk, caller: &Caller, read: ReadId, part: Part) -> Result<(), Refusal> {
+    match caller.results {
+        Results::Several => Ok(()),
+        Results::Once => {
+            let handed_out = desk.engine.hand_out(caller.id.clone(), read, part).await?;
+            handed_out.map_err(|not_here| about(not_here, read))
+        }
+    }
 }
 
 /// The refusal, with the name of the reading where it is the caller's own.

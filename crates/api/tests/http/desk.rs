@@ -12,7 +12,7 @@ use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::personalise::{CardDescription, Issuer, personalise, shipped_card};
 use cccd_firmware_sim::reader::in_process::InProcessReader;
 use cccd_firmware_sim::reader::scanner::InProcessScanner;
-use cccd_profiles::{Caller, Origin, Scope, TokenHash};
+use cccd_profiles::{Caller, Origin, Results, Scope, TokenHash};
 use cccd_store::Scribe;
 use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
@@ -51,6 +51,7 @@ pub(crate) fn caller(name: &str, token: &str, origin: &str, scopes: &[Scope]) ->
         origins: vec![Origin::parse(origin).unwrap()],
         scopes: scopes.to_vec(),
         profiles: Vec::new(),
+        results: Results::default(),
     }
 }
 

@@ -14,6 +14,7 @@
 //! | the same | after a restart | `cccd-tests`, `callers::a_token_stays_used_across_a_restart` |
 //! | whoever is logged off | a stream that goes on | `sites::a_session_ends_by_itself_or_when_it_is_given_up_and_its_stream_with_it` |
 //! | another caller | somebody's result, portrait, evidence, cancelling | [`what_one_reads_is_nobody_elses`] |
+//! | whoever has a caller's token too | a result that was handed out, where it is handed out once | [`where_it_is_handed_out_once_nobody_has_a_result_again`] |
 //! | anybody | a result after the card has gone, or after it was wiped | [`a_result_outlives_its_card_for_its_owner_and_no_wiping`] |
 //! | a caller | fields beyond its scopes | `scopes` |
 //! | whoever reads the log | names, numbers, tokens | `cccd-tests`: every test with an agent ends so |
@@ -21,11 +22,13 @@
 //! | ten thousand slow connections | to keep others out | `cccd-tests`, `callers::slow_connections_keep_nobody_out_for_good` |
 //! | a guesser | tokens in a loop | `sites::too_many_wrong_tokens_are_told_to_stop_and_right_ones_are_not` |
 
+use cccd_api::Access;
+use cccd_profiles::Results;
 use http::{Method, StatusCode};
 use serde_json::json as value;
 
 use crate::desk::{
-    CLINIC, CLINIC_ORIGIN, Desk, KIOSK, NOTARY, card, empty, from, from_clinic, from_nobody, json,
+    CLINIC, CLINIC_ORIGIN, Desk, KIOSK, NOTARY, callers, card, empty, from, from_clinic, from_nobody, json,
 };
 
 #[tokio::test]
@@ -164,4 +167,39 @@ async fn a_result_outlives_its_card_for_its_owner_and_no_wiping() {
         let answer = desk.send(empty(from_clinic(Method::GET, &format!("{read}{below}")))).await;
         assert_eq!(answer.problem(), (410, "read-expired".to_owned()), "{below}");
     }
+}
+
+#[tokio::test]
+async fn where_it_is_handed_out_once_nobody_has_a_result_again() {
+    let desk = Desk::simulated();
+    let reader = desk.plug_in("Lane 0").await;
+    desk.lay_card(&reader).await;
+    let once = callers().into_iter().map(|caller| cccd_profiles::Caller { results: Results::Once, ..caller });
+    let desk = desk.letting_in(Access { callers: once.collect(), ..Access::default() });
+    let can = value!({ "access": { "can": card().can().unwrap() } });
+    let read = || from_clinic(Method::POST, "/v1/reads").header("prefer", "wait=60");
+    let waited = desk.send(json(read(), &can)).await;
+    assert_eq!(waited.status, StatusCode::OK);
+    let address = format!("/v1/reads/{}", waited.json()["read_id"].as_str().unwrap());
+    // What was waited for has been handed out; the other parts have not, each of them once.
+    let part =
+        async |part: &str| desk.send(empty(from_clinic(Method::GET, &format!("{address}{part}")))).await;
+    for (name, status) in [("/result", 409), ("/partial", 200), ("/portrait", 200)] {
+        assert_eq!(part(name).await.status, status, "{name}");
+        let again = part(name).await;
+        assert_eq!(again.problem(), (409, "result-taken".to_owned()), "{name}");
+        assert_eq!(again.json()["read_id"], address.trim_start_matches("/v1/reads/"));
+    }
+    assert_eq!(part("").await.json()["state"], "completed");
+    // Of two at once one gets it.
+    let accepted = desk.send(json(from_clinic(Method::POST, "/v1/reads"), &can)).await;
+    let address = accepted.header("location").to_owned();
+    while desk.send(empty(from_clinic(Method::GET, &address))).await.json()["state"] != "completed" {
+        tokio::task::yield_now().await;
+    }
+    let fetch = || desk.send(empty(from_clinic(Method::GET, &format!("{address}/result"))));
+    let (one, other) = tokio::join!(fetch(), fetch());
+    let mut both = [one.status.as_u16(), other.status.as_u16()];
+    both.sort_unstable();
+    assert_eq!(both, [200, 409]);
 }
