@@ -216,6 +216,17 @@ impl AgentUnderTest {
         self.events.as_ref().unwrap().all()
     }
 
+    /// Tells it to look at what is served to it, as `systemctl reload` does.
+    pub fn hang_up(&self) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    }
+
+    /// Waits until it has logged this.
+    pub fn wait_for_log(&self, text: &str) -> String {
+        self.log.wait_for(text)
+    }
+
     /// Everything logged so far.
     pub fn log(&self) -> String {
         self.log.text()

@@ -12,6 +12,8 @@ use zeroize::Zeroizing;
 
 use crate::audit::{self, AuditArguments};
 use crate::browser_policy::BrowserPolicyArguments;
+use crate::daemon::Signals;
+use crate::fleet::{self, FleetArguments};
 use crate::lodging_command::{self, LodgingArguments, RosterArguments};
 use crate::outbox_command::{self, OutboxArguments};
 use crate::pages_command::{GrantsArguments, PairArguments, StatusArguments};
@@ -19,6 +21,7 @@ use crate::profile_command::ProfileArguments;
 use crate::record_command::{self, RecordArguments};
 use crate::register_command::{self, RegisterArguments};
 use crate::scanners_command::ScannersArguments;
+use crate::served::{self, Follower, ServedArguments};
 use crate::site_command::{self, SiteArguments};
 use crate::trace::TraceArguments;
 use crate::trust::TrustArguments;
@@ -100,6 +103,10 @@ enum Command {
     Audit(AuditArguments),
     /// Kết quả chưa gửi được · Results on their way to other systems: list, retry, drop
     Outbox(OutboxArguments),
+    /// Các quầy của một đơn vị · Desks of one operator, as their broker has them
+    Fleet(FleetArguments),
+    /// Cấu hình chung của nhiều quầy · Settings that many desks have in common: sign, look, go back
+    Served(ServedArguments),
     /// Mẫu của cổng thông báo lưu trú · Fill the forms of the lodging portal, count guests
     Lodging(LodgingArguments),
     /// Sổ ghi người đã đến · Who has come: list, export, attendance, manifest, forget
@@ -209,7 +216,7 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         // It has no settings and no log: it talks to the daemon alone.
         return Ok(cccd_readers::nfc_worker(connstring));
     }
-    let mut settings = load(line.config.as_deref())?;
+    let (text, mut settings) = load(line.config.as_deref())?;
     match (line.log, &line.command) {
         (Some(level), _) => settings.log.level = level.name().to_owned(),
         // At a terminal the answer is the message.
@@ -218,7 +225,7 @@ fn run(line: CommandLine) -> Result<ExitCode> {
     }
     logging::start(&settings.log);
     match line.command {
-        Command::Run => serve(&settings),
+        Command::Run => serve(&text, &settings),
         Command::Read(arguments) => read_command::read(&settings, &arguments),
         Command::Scan(arguments) => scan_command::scan(&arguments),
         Command::Verify(arguments) => verify_command::verify(&settings, &arguments),
@@ -237,6 +244,8 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         Command::Register(arguments) => register_command::run(&settings, &arguments),
         Command::Lodging(arguments) => lodging_command::lodging(&settings, &arguments),
         Command::Roster(arguments) => lodging_command::roster(&arguments),
+        Command::Fleet(arguments) => fleet::run(&settings, &arguments),
+        Command::Served(arguments) => served::run(&settings, &arguments),
         Command::Outbox(arguments) => outbox_command::run(&settings, &arguments),
         Command::Profile(arguments) => profile_command::run(&settings, &arguments),
         Command::Tls => tls_command::run(&settings.api.tls),
@@ -259,13 +268,14 @@ impl LogLevel {
     }
 }
 
-fn load(path: Option<&Path>) -> Result<AgentSettings> {
+fn load(path: Option<&Path>) -> Result<(String, AgentSettings)> {
     let Some(path) = path else {
-        return AgentSettings::parse("").context("default settings");
+        return Ok((String::new(), AgentSettings::parse("").context("default settings")?));
     };
     let shown = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
-    AgentSettings::parse(&text).with_context(|| format!("{shown} cannot be used"))
+    let settings = AgentSettings::parse(&text).with_context(|| format!("{shown} cannot be used"))?;
+    Ok((text, settings))
 }
 
 /// Says what the settings come to; a station that cannot be used is a mistake in them.
@@ -281,15 +291,61 @@ fn check_config(settings: &AgentSettings) -> Result<ExitCode> {
     ))
 }
 
-fn serve(settings: &AgentSettings) -> Result<ExitCode> {
-    if settings.callers.is_empty() {
+fn serve(text: &str, own: &AgentSettings) -> Result<ExitCode> {
+    if own.callers.is_empty() {
         tracing::warn!("the settings name no caller, so nobody may call; `cccd-agent token` makes one");
     }
-    let agent = Agent::start(settings, daemon::readers(settings), daemon::scanners(settings))?;
-    agent.wait_for_signal()?;
-    tracing::info!("stopping");
-    agent.stop();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let mut signals = runtime.block_on(async { Signals::listen() }).context("cannot wait for signals")?;
+    let mut follower = Follower::start(text, own)?;
+    let mut goes_on = true;
+    while goes_on {
+        if let Some(follower) = &mut follower {
+            follower.seen();
+        }
+        let agent = start_with_the_best(text, own)?;
+        let newer = async {
+            match &mut follower {
+                Some(follower) => follower.changed().await,
+                None => std::future::pending().await,
+            }
+        };
+        goes_on = runtime.block_on(async {
+            tokio::select! {
+                () = signals.ends() => false,
+                () = newer => true,
+            }
+        });
+        tracing::info!("stopping");
+        agent.stop();
+    }
+    if let Some(follower) = follower {
+        follower.stop();
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// With the newest served settings that the desk can start with; where nothing is served, with its own.
+fn start_with_the_best(text: &str, own: &AgentSettings) -> Result<Agent> {
+    let mut last = None;
+    for settings in served::choices(text, own) {
+        match Agent::start(&settings, daemon::readers(&settings), daemon::scanners(&settings)) {
+            Ok(agent) => {
+                served::in_force(own, settings.served_version);
+                return Ok(agent);
+            }
+            Err(error) => {
+                if let Some(version) = settings.served_version {
+                    tracing::error!(version, "the desk cannot start with these served settings: {error:#}");
+                }
+                last = Some(error);
+            }
+        }
+    }
+    Err(last.unwrap_or_else(|| anyhow::anyhow!("no settings to start with")))
 }
 
 /// Shows the machine's public key: its name on standard error, the key itself on standard output.

@@ -10,7 +10,7 @@ use crate::register_desk;
 use crate::replays::LastingReplays;
 use crate::tls::TlsServer;
 use crate::trust::TrustHandle;
-use crate::{audit, evidence_key, station};
+use crate::{audit, evidence_key, fleet, station};
 use anyhow::{Context as _, Result};
 use cccd_api::{Access, AgentFacts, Api, ProfileSource as _};
 use cccd_card::{ReaderSource, ScannerSource};
@@ -38,6 +38,7 @@ pub struct Agent {
     stop: oneshot::Sender<()>,
     engine: Engine,
     carriers: Option<Carriers>,
+    reporter: Option<fleet::Reporter>,
     /// The doors that are no port.
     #[cfg(unix)]
     sockets: Vec<crate::socket::Served>,
@@ -97,8 +98,14 @@ impl Agent {
         }
         let started = {
             let _runtime = runtime.enter();
-            outbox_desk::start(settings)?
+            let broker = settings.fleet.as_ref().map(fleet::connect).transpose()?;
+            let started = outbox_desk::start(settings, broker.as_ref())?;
+            let outbox = started.as_ref().map(|(desk, _)| desk.outbox());
+            let facts =
+                fleet::Facts { engine: engine.handle(), outbox, configuration: settings.served_version };
+            (started, broker.map(|broker| fleet::Reporter::start(broker, facts)))
         };
+        let (started, reporter) = started;
         let carriers = started.map(|(desk, carriers)| {
             api = api.clone().delivering(Arc::new(desk));
             carriers
@@ -128,6 +135,7 @@ impl Agent {
             engine,
             scribe,
             carriers,
+            reporter,
             #[cfg(unix)]
             sockets,
         })
@@ -143,11 +151,6 @@ impl Agent {
         self.tls.as_ref().map(|tls| tls.address)
     }
 
-    /// Waits for an interrupt or a request to terminate.
-    pub fn wait_for_signal(&self) -> Result<()> {
-        self.runtime.block_on(signal()).context("cannot wait for signals")
-    }
-
     /// Stops taking requests, calls readings off, and waits for everything to end.
     pub fn stop(self) {
         let Self {
@@ -158,6 +161,7 @@ impl Agent {
             engine,
             scribe,
             carriers,
+            reporter,
             #[cfg(unix)]
             sockets,
             ..
@@ -178,6 +182,9 @@ impl Agent {
         // Last: what the final answers put in is carried on after a restart.
         if let Some(carriers) = carriers {
             runtime.block_on(carriers.stop());
+        }
+        if let Some(reporter) = reporter {
+            runtime.block_on(reporter.stop());
         }
     }
 }
@@ -298,18 +305,39 @@ pub(crate) fn now() -> OffsetDateTime {
     OffsetDateTime::now_utc()
 }
 
+/// An interrupt or a request to terminate: one that comes while nobody waits for it is not forgotten. Made within a
+/// runtime.
+pub(crate) struct Signals {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
 #[cfg(unix)]
-async fn signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+impl Signals {
+    pub(crate) fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
-    Ok(())
+
+    /// Waits for one.
+    pub(crate) async fn ends(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 #[cfg(not(unix))]
-async fn signal() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
+impl Signals {
+    pub(crate) fn listen() -> std::io::Result<Self> {
+        Ok(Self {})
+    }
+
+    /// Waits for one.
+    pub(crate) async fn ends(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
 }

@@ -1,30 +1,31 @@
 //! The outbox of this machine: what the API puts in, and what carries it away.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read as _;
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use cccd_api::{Deliveries, NotKept};
+use cccd_delivery::fleet::Broker;
 use cccd_delivery::{Carrier, Carriers};
-use cccd_profiles::{AgentSettings, TargetKind};
+use cccd_profiles::AgentSettings;
 use cccd_store::{NewMessage, Outbox};
 use tokio::sync::Notify;
-use zeroize::Zeroizing;
 
 use crate::daemon::now;
-use crate::private_file::require_private;
-
-/// The longest secret of a webhook.
-const LONGEST_SECRET: u64 = 256;
+use crate::target_files;
 
 /// Where the API puts what is to be delivered.
 pub(crate) struct OutboxDesk {
     outbox: Arc<Outbox>,
     names: BTreeSet<String>,
     waker: Arc<Notify>,
+}
+
+impl OutboxDesk {
+    /// What is on its way.
+    pub(crate) fn outbox(&self) -> Arc<Outbox> {
+        Arc::clone(&self.outbox)
+    }
 }
 
 impl Deliveries for OutboxDesk {
@@ -49,7 +50,10 @@ impl Deliveries for OutboxDesk {
 
 /// Opens the outbox and starts what carries it away; `None` where the settings name no target. Called within the
 /// runtime.
-pub(crate) fn start(settings: &AgentSettings) -> Result<Option<(OutboxDesk, Carriers)>> {
+pub(crate) fn start(
+    settings: &AgentSettings,
+    broker: Option<&Broker>,
+) -> Result<Option<(OutboxDesk, Carriers)>> {
     if settings.targets.is_empty() {
         return Ok(None);
     }
@@ -64,25 +68,14 @@ pub(crate) fn start(settings: &AgentSettings) -> Result<Option<(OutboxDesk, Carr
         .targets
         .iter()
         .map(|target| {
-            let secret = match &target.kind {
-                TargetKind::Webhook(webhook) => webhook.secret_file.as_deref().map(secret_in).transpose()?,
-                TargetKind::Folder(_) => None,
-            };
-            let secret = secret.as_ref().map(|text| text.as_str());
-            Carrier::new(target, secret).with_context(|| format!("target {:?} cannot be used", target.name))
+            let name = &target.name;
+            let files =
+                target_files::read(target).with_context(|| format!("target {name:?} cannot be used"))?;
+            Carrier::new(target, &files, broker).with_context(|| format!("target {name:?} cannot be used"))
         })
         .collect::<Result<Vec<_>>>()?;
     let names = settings.targets.iter().map(|target| target.name.clone()).collect();
     let carriers = Carriers::start(&outbox, carriers, &(Arc::new(now) as _));
     let waker = carriers.waker();
     Ok(Some((OutboxDesk { outbox, names, waker }, carriers)))
-}
-
-fn secret_in(path: &Path) -> Result<Zeroizing<String>> {
-    let shown = path.display();
-    let file = File::open(path).with_context(|| format!("cannot open {shown}"))?;
-    require_private(&file, path)?;
-    let mut text = Zeroizing::new(String::with_capacity(512));
-    file.take(LONGEST_SECRET).read_to_string(&mut text).with_context(|| format!("cannot read {shown}"))?;
-    Ok(text)
 }

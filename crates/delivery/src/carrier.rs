@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cccd_jose::{KeyFault, RecipientKey, SealRandom};
 use cccd_profiles::{DeliveryOrder, DeliveryTarget, FolderTarget, TargetKind};
 use cccd_store::{Due, DueMessage, Failure, Order, Outbox, StoreError};
 use time::OffsetDateTime;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
+use crate::fleet::Broker;
 use crate::webhook::Webhook;
-use crate::{NotASecret, WebhookSecret, folder};
+use crate::{NotASecret, TargetFiles, folder};
 
 /// How long a task sleeps at most: an operator's `retry` beside the daemon is seen by then.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
@@ -28,6 +30,24 @@ pub enum NotATarget {
     /// No HTTP client can be made for it.
     #[error("cannot make an HTTP client")]
     Client(#[source] reqwest::Error),
+    /// Its authorities are none.
+    #[error("ca_file holds no certificate in PEM")]
+    Authorities,
+    /// Its certificate or key are none.
+    #[error("certificate and key hold no certificate and private key (PKCS #8, not encrypted) in PEM")]
+    Identity,
+    /// TLS cannot be set up.
+    #[error("cannot set TLS up")]
+    Tls(#[source] rustls::Error),
+    /// No MQTT client can be made, or there is none to publish through.
+    #[error("there is no broker to publish through")]
+    Broker,
+    /// Its recipient's key is none.
+    #[error("recipient_file: {0}; needed is a JSON Web Key, EC on P-256, for ECDH-ES")]
+    Recipient(#[from] KeyFault),
+    /// The client's secret is none.
+    #[error("oauth.secret_file: holds no secret: one line of printable characters")]
+    OAuthSecret,
 }
 
 /// What carries messages to one target.
@@ -38,18 +58,35 @@ pub struct Carrier {
 }
 
 enum Way {
-    Webhook(Webhook),
+    Webhook(Box<Webhook>),
     Folder(FolderTarget),
+    Broker(Box<BrokerWay>),
+}
+
+/// A topic, and whom what is published there is sealed to.
+struct BrokerWay {
+    broker: Broker,
+    topic: String,
+    recipient: RecipientKey,
+    within: Duration,
 }
 
 impl Carrier {
-    /// Of a target of the settings; `secret` is the text of its secret file, where it names one.
-    pub fn new(target: &DeliveryTarget, secret: Option<&str>) -> Result<Self, NotATarget> {
+    /// Of a target of the settings, and what lies in the files it names; `broker` is the fleet's, where there is one.
+    pub fn new(
+        target: &DeliveryTarget,
+        files: &TargetFiles,
+        broker: Option<&Broker>,
+    ) -> Result<Self, NotATarget> {
         let way = match &target.kind {
-            TargetKind::Webhook(webhook) => {
-                Way::Webhook(Webhook::new(webhook, secret.map(WebhookSecret::parse).transpose()?)?)
-            }
+            TargetKind::Webhook(webhook) => Way::Webhook(Box::new(Webhook::new(webhook, files)?)),
             TargetKind::Folder(target) => Way::Folder(target.clone()),
+            TargetKind::Broker(target) => Way::Broker(Box::new(BrokerWay {
+                broker: broker.ok_or(NotATarget::Broker)?.clone(),
+                topic: target.topic.clone(),
+                recipient: RecipientKey::from_jwk(files.recipient.as_deref().unwrap_or_default())?,
+                within: target.within,
+            })),
         };
         let order = match target.order {
             DeliveryOrder::Kept => Order::Kept,
@@ -73,8 +110,21 @@ impl Carrier {
                     tokio::task::spawn_blocking(move || folder::deliver(&target, &message, now)).await;
                 written.unwrap_or(Err(Failure::Passing("agent-fault")))
             }
+            Way::Broker(way) => way.deliver(&message).await,
         };
         (id, done)
+    }
+}
+
+impl BrokerWay {
+    async fn deliver(&self, message: &DueMessage) -> Result<(), Failure> {
+        let no_randomness = Failure::Passing("agent-fault");
+        let random = SealRandom::draw(getrandom::fill).map_err(|_| no_randomness)?;
+        // RFC 7516, 4.1.12: `application/` is left out.
+        let media_type = message.content_type.as_str();
+        let content_type = media_type.strip_prefix("application/").unwrap_or(media_type);
+        let sealed = self.recipient.seal(&message.body, content_type, random).map_err(|_| no_randomness)?;
+        self.broker.publish_result(&self.topic, &message.key, sealed, self.within).await
     }
 }
 

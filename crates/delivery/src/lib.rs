@@ -4,14 +4,25 @@
 //! has come, tries, and notes what became of it. A power cut between the two delivers a message twice under the same
 //! `webhook-id`, never not at all.
 //!
-//! A webhook is signed as Standard Webhooks has it (version `v1`, HMAC-SHA-256). Nothing that is carried is logged.
+//! A webhook is signed as Standard Webhooks has it (`v1`, HMAC-SHA-256, and `v1a`, Ed25519). Nothing that is carried is
+//! logged. This crate opens no file but those it delivers: what a target's files hold is [`TargetFiles`].
 
 #![forbid(unsafe_code)]
 
 mod carrier;
+pub mod fleet;
 mod folder;
+mod oauth;
 mod signature;
+mod target_files;
+#[cfg(test)]
+mod test_server;
+mod tls;
+mod web_client;
+mod web_source;
 mod webhook;
 
 pub use carrier::{Carrier, Carriers, Clock, NotATarget};
-pub use signature::{NotASecret, WebhookSecret};
+pub use signature::{NotASecret, WebhookSecrets};
+pub use target_files::TargetFiles;
+pub use web_source::{NotFetched, WebSource};

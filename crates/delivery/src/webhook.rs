@@ -1,40 +1,71 @@
 //! A message to a web address.
 
-use std::time::Duration;
-
 use cccd_profiles::WebhookTarget;
 use cccd_store::{DueMessage, Failure};
-use reqwest::{Client, StatusCode, redirect};
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::{Client, StatusCode};
 use time::OffsetDateTime;
 
-use crate::{NotATarget, WebhookSecret};
+use crate::oauth::Tokens;
+use crate::web_client::WebClient;
+use crate::{NotATarget, TargetFiles, WebhookSecrets};
 
 /// A web address, and how messages get there.
 pub(crate) struct Webhook {
     url: String,
-    secret: Option<WebhookSecret>,
+    secrets: Option<WebhookSecrets>,
+    tokens: Option<Tokens>,
     client: Client,
 }
 
 impl Webhook {
-    /// A target of the settings. Without a secret messages are not signed, which the settings allow on this machine
-    /// alone.
-    pub(crate) fn new(target: &WebhookTarget, secret: Option<WebhookSecret>) -> Result<Self, NotATarget> {
-        let mut client = Client::builder()
-            .timeout(target.within)
-            .connect_timeout(target.within.min(Duration::from_secs(10)))
-            // Whoever answers elsewhere is not whom the operator named.
-            .redirect(redirect::Policy::none())
-            .user_agent(concat!("cccd-agent/", env!("CARGO_PKG_VERSION")));
-        if target.url.is_loopback() {
-            client = client.no_proxy();
-        }
-        let client = client.build().map_err(NotATarget::Client)?;
-        Ok(Self { url: target.url.as_str().to_owned(), secret, client })
+    /// A target of the settings. Without a secret messages are not signed; the settings see to it that who sends them
+    /// is known another way, or that they stay on this machine.
+    pub(crate) fn new(target: &WebhookTarget, files: &TargetFiles) -> Result<Self, NotATarget> {
+        let secrets = files.secrets.as_ref().map(|text| WebhookSecrets::parse(text)).transpose()?;
+        let oauth = target.access.oauth.as_ref();
+        let tokens = oauth
+            .map(|oauth| {
+                let secret = files.oauth_secret.as_ref().map_or("", |text| text.as_str());
+                Tokens::new(oauth, secret).ok_or(NotATarget::OAuthSecret)
+            })
+            .transpose()?;
+        let client = WebClient {
+            tls: &target.access.tls,
+            proxy: target.access.proxy.as_ref(),
+            within: target.within,
+            is_loopback: target.url.is_loopback() && oauth.is_none_or(|oauth| oauth.token_url.is_loopback()),
+            is_tls: target.url.is_https() || oauth.is_some_and(|oauth| oauth.token_url.is_https()),
+        };
+        Ok(Self { url: target.url.as_str().to_owned(), secrets, tokens, client: client.build(files)? })
     }
 
-    /// Tries once.
+    /// Tries once; a second time where the receiver takes the token no more that it was shown.
     pub(crate) async fn deliver(&self, message: &DueMessage, now: OffsetDateTime) -> Result<(), Failure> {
+        let Some(tokens) = &self.tokens else {
+            return of_status(self.post(message, now, None).await?);
+        };
+        let bearer = tokens.bearer(&self.client).await?;
+        let status = self.post(message, now, Some(&bearer)).await?;
+        if status != StatusCode::UNAUTHORIZED {
+            return of_status(status);
+        }
+        tokens.forget(&bearer).await;
+        let bearer = tokens.bearer(&self.client).await?;
+        let status = self.post(message, now, Some(&bearer)).await?;
+        if status == StatusCode::UNAUTHORIZED {
+            // Not kept for the next attempt either.
+            tokens.forget(&bearer).await;
+        }
+        of_status(status)
+    }
+
+    async fn post(
+        &self,
+        message: &DueMessage,
+        now: OffsetDateTime,
+        bearer: Option<&HeaderValue>,
+    ) -> Result<StatusCode, Failure> {
         let seconds = now.unix_timestamp();
         let mut request = self
             .client
@@ -42,11 +73,15 @@ impl Webhook {
             .header("content-type", &message.content_type)
             .header("webhook-id", &message.key)
             .header("webhook-timestamp", seconds.to_string());
-        if let Some(secret) = &self.secret {
-            request = request.header("webhook-signature", secret.sign(&message.key, seconds, &message.body));
+        if let Some(secrets) = &self.secrets {
+            request = request.header("webhook-signature", secrets.sign(&message.key, seconds, &message.body));
         }
+        if let Some(bearer) = bearer {
+            request = request.header(AUTHORIZATION, bearer);
+        }
+        // What the receiver says beside its status is of no use here, and is not read.
         match request.body(message.body.to_vec()).send().await {
-            Ok(response) => of_status(response.status()),
+            Ok(response) => Ok(response.status()),
             Err(error) if error.is_timeout() => Err(Failure::Passing("timeout")),
             Err(error) if error.is_connect() => Err(Failure::Passing("connect")),
             Err(_) => Err(Failure::Passing("connection-lost")),
@@ -59,6 +94,7 @@ impl Webhook {
 fn of_status(status: StatusCode) -> Result<(), Failure> {
     match status.as_u16() {
         200..=299 => Ok(()),
+        300..=399 => Err(Failure::Passing("points-elsewhere")),
         400 | 405 | 406 | 413 | 414 | 415 | 422 => Err(Failure::Lasting("refused-by-receiver")),
         410 => Err(Failure::Lasting("gone")),
         401 | 403 => Err(Failure::Passing("not-authorised")),
@@ -68,3 +104,6 @@ fn of_status(status: StatusCode) -> Result<(), Failure> {
         _ => Err(Failure::Passing("strange-answer")),
     }
 }
+
+#[cfg(test)]
+mod tests;

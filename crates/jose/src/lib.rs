@@ -1,5 +1,6 @@
 //! Signed tokens that others made: JSON Web Signatures in compact form (RFC 7515) under EdDSA (RFC 8037) or ES256
-//! (RFC 7518, 3.4), and the public keys that they are verified with.
+//! (RFC 7518, 3.4), and the public keys that they are verified with. And texts sealed to somebody's public key, as
+//! JSON Web Encryption (RFC 7516).
 //!
 //! ```
 //! use cccd_jose::{Compact, PublicKey};
@@ -26,7 +27,9 @@
 mod compact;
 mod dpop;
 mod public_key;
+mod sealed;
 
 pub use compact::{Compact, LONGEST, TokenFault};
 pub use dpop::{DpopFault, DpopProof, DpopRequest};
 pub use public_key::{Algorithm, KeyFault, PublicKey};
+pub use sealed::{NotSealed, RecipientKey, SealRandom};

@@ -21,6 +21,7 @@
 mod audit_settings;
 mod code_encoding;
 pub mod consumer;
+mod fleet_settings;
 mod handoff_settings;
 mod local_settings;
 mod network_settings;
@@ -34,6 +35,7 @@ mod results;
 mod scanner_profile;
 mod scanner_settings;
 mod scope;
+mod served_settings;
 mod settings;
 mod site_settings;
 mod target_settings;
@@ -42,6 +44,7 @@ mod tls_settings;
 mod token;
 mod trust_settings;
 mod usb_id;
+mod web_settings;
 
 pub use audit_settings::{
     AuditSettings, AuditSettingsError, ClientCertificate, StoreSettings, SyslogServer, SyslogSettings,
@@ -49,6 +52,7 @@ pub use audit_settings::{
 };
 pub use code_encoding::CodeEncoding;
 pub use consumer::{ConsumerCatalogue, ConsumerProfile, ConsumerProfileError};
+pub use fleet_settings::{BrokerLogin, BrokerUrl, FleetSettings, FleetSettingsError, PersonalData};
 pub use handoff_settings::{Handoff, HandoffSettingsError};
 pub use local_settings::{LocalProgram, LocalSettings, LocalSettingsError};
 pub use network_settings::{DeskNetworkReader, NetworkSettingsError};
@@ -70,17 +74,19 @@ pub use scanner_settings::{
     DeskScanner, ScannerPlace, ScannerSettings, ScannerSettingsError, UnnamedScanners,
 };
 pub use scope::{Scope, ScopeSet};
+pub use served_settings::{MergeError, ServedSettings, ServedSettingsError};
 pub use settings::{
     AgentSettings, ApiSettings, Caller, EvidenceSettings, LogSettings, ReaderSettings, ReadingSettings,
     ScanSettings, SettingsError,
 };
 pub use site_settings::{Site, SiteSettingsError};
 pub use target_settings::{
-    DeliveryOrder, DeliveryTarget, FileFormat, FolderTarget, TargetKind, TargetSettingsError, TargetUrl,
-    WebhookTarget,
+    BrokerTarget, DeliveryOrder, DeliveryTarget, FileFormat, FolderTarget, TargetKind, TargetSettingsError,
+    TargetUrl, WebhookTarget,
 };
 pub use terminal_settings::{TerminalSettings, TerminalSettingsError};
 pub use tls_settings::{TlsSettings, TlsSettingsError};
 pub use token::{NotATokenHash, TokenHash};
 pub use trust_settings::{FetchRoots, FetchSettings, FetchUrl, TrustSettings, TrustSettingsError};
 pub use usb_id::UsbId;
+pub use web_settings::{OAuthClient, PeerTls, WebAccess, WebSettingsError};

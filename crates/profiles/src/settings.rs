@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::audit_settings::{RawAudit, RawStore};
+use crate::fleet_settings::RawFleet;
 use crate::handoff_settings::{RawHandoff, handoffs};
 use crate::local_settings::{RawAdmin, RawLocal, RawLocalProgram};
 use crate::network_settings::{self, RawNetworkReader};
@@ -15,18 +16,20 @@ use crate::pairing_settings::RawPairing;
 use crate::profile_settings::{RawOutbox, RawProfiles};
 use crate::register_settings::{RawRegister, registers};
 use crate::scanner_settings::{RawScanner, RawScanners};
+use crate::served_settings::{RawServed, merged};
 use crate::site_settings::{RawSite, is_name, sites};
 use crate::target_settings::{RawTarget, targets};
 use crate::terminal_settings::RawTerminal;
 use crate::tls_settings::RawTls;
 use crate::trust_settings::RawTrust;
 use crate::{
-    AuditSettings, AuditSettingsError, DeliveryTarget, DeskNetworkReader, DeskNfcReader, Handoff,
-    HandoffSettingsError, LocalSettings, LocalSettingsError, NetworkSettingsError, NfcSettingsError,
-    NotATokenHash, NotAnOrigin, Origin, OutboxSettings, PairingSettings, PairingSettingsError,
-    ProfileSettings, RegisterSettings, RegisterSettingsError, Results, ScannerSettings, ScannerSettingsError,
-    Scope, ScopeSet, Site, SiteSettingsError, StoreSettings, TargetSettingsError, TerminalSettings,
-    TerminalSettingsError, TlsSettings, TlsSettingsError, TokenHash, TrustSettings, TrustSettingsError,
+    AuditSettings, AuditSettingsError, DeliveryTarget, DeskNetworkReader, DeskNfcReader, FleetSettings,
+    FleetSettingsError, Handoff, HandoffSettingsError, LocalSettings, LocalSettingsError, MergeError,
+    NetworkSettingsError, NfcSettingsError, NotATokenHash, NotAnOrigin, Origin, OutboxSettings,
+    PairingSettings, PairingSettingsError, ProfileSettings, RegisterSettings, RegisterSettingsError, Results,
+    ScannerSettings, ScannerSettingsError, Scope, ScopeSet, ServedSettings, ServedSettingsError, Site,
+    SiteSettingsError, StoreSettings, TargetSettingsError, TerminalSettings, TerminalSettingsError,
+    TlsSettings, TlsSettingsError, TokenHash, TrustSettings, TrustSettingsError,
 };
 
 /// The settings as meant.
@@ -68,6 +71,12 @@ pub struct AgentSettings {
     pub targets: Vec<DeliveryTarget>,
     /// Where lies what is on its way there.
     pub outbox: OutboxSettings,
+    /// The broker this desk reports to, where it is one of a fleet.
+    pub fleet: Option<FleetSettings>,
+    /// Where settings come from that many desks have in common.
+    pub served: Option<ServedSettings>,
+    /// The version of those that are beneath these; `None` where the desk has its own alone.
+    pub served_version: Option<u64>,
     /// The machine's key and where it lies.
     pub evidence: EvidenceSettings,
     /// What outlives a restart.
@@ -259,6 +268,15 @@ pub enum SettingsError {
     /// A target of deliveries is set up wrongly.
     #[error(transparent)]
     Target(#[from] TargetSettingsError),
+    /// The broker of the fleet is set up wrongly.
+    #[error(transparent)]
+    Fleet(#[from] FleetSettingsError),
+    /// Served settings are set up wrongly.
+    #[error(transparent)]
+    Served(#[from] ServedSettingsError),
+    /// Served settings cannot be put beneath the desk's own.
+    #[error(transparent)]
+    Merge(#[from] MergeError),
     /// A log level nobody knows.
     #[error("log.level = {0:?}: error, warn, info, debug or trace is possible")]
     LogLevel(String),
@@ -269,6 +287,11 @@ impl AgentSettings {
     /// call.
     pub fn parse(text: &str) -> Result<Self, SettingsError> {
         toml::from_str::<RawSettings>(text)?.try_into()
+    }
+
+    /// Understands a desk's own settings with served ones beneath them.
+    pub fn parse_with_served(own: &str, served: &str) -> Result<Self, SettingsError> {
+        RawSettings::deserialize(merged(own, served)?)?.try_into()
     }
 }
 
@@ -296,6 +319,8 @@ struct RawSettings {
     register: Vec<RawRegister>,
     target: Vec<RawTarget>,
     outbox: RawOutbox,
+    fleet: Option<RawFleet>,
+    served: Option<RawServed>,
     evidence: RawEvidence,
     store: RawStore,
     audit: RawAudit,
@@ -438,6 +463,7 @@ impl TryFrom<RawSettings> for AgentSettings {
         if !["error", "warn", "info", "debug", "trace"].contains(&raw.log.level.as_str()) {
             return Err(SettingsError::LogLevel(raw.log.level));
         }
+        let fleet = raw.fleet.map(FleetSettings::try_from).transpose()?;
         Ok(Self {
             sites,
             pairing,
@@ -461,8 +487,11 @@ impl TryFrom<RawSettings> for AgentSettings {
             terminal: raw.terminal.try_into()?,
             profiles: raw.profiles.into(),
             registers: registers(raw.register)?,
-            targets: targets(raw.target)?,
+            targets: targets(raw.target, fleet.as_ref())?,
             outbox: raw.outbox.into(),
+            fleet,
+            served: raw.served.map(ServedSettings::try_from).transpose()?,
+            served_version: None,
             evidence: EvidenceSettings { key_file: raw.evidence.key_file },
             store: raw.store.into(),
             audit: raw.audit.try_into()?,

@@ -6,6 +6,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::fleet_settings::is_level;
+use crate::web_settings::{RawOAuth, RawWeb};
+use crate::{FleetSettings, PersonalData, WebAccess, WebSettingsError};
+
 /// Where results are delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryTarget {
@@ -32,9 +36,11 @@ pub enum DeliveryOrder {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TargetKind {
     /// Posted to a web address.
-    Webhook(WebhookTarget),
+    Webhook(Box<WebhookTarget>),
     /// Written into a folder.
     Folder(FolderTarget),
+    /// Published through the fleet's broker, encrypted to whoever takes them.
+    Broker(BrokerTarget),
 }
 
 /// A folder that another program watches.
@@ -63,13 +69,26 @@ pub enum FileFormat {
     Xml,
 }
 
+/// A topic of the fleet's broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokerTarget {
+    /// Its last part, after the desk's own.
+    pub topic: String,
+    /// Where the public key lies of whoever takes the results.
+    pub recipient_file: PathBuf,
+    /// How long one attempt may take.
+    pub within: Duration,
+}
+
 /// A web address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookTarget {
     /// Where.
     pub url: TargetUrl,
-    /// Where the secret lies that messages are signed with.
+    /// Where the secrets lie that messages are signed with.
     pub secret_file: Option<PathBuf>,
+    /// How it is reached.
+    pub access: WebAccess,
     /// How long one attempt may take.
     pub within: Duration,
 }
@@ -88,15 +107,35 @@ pub enum TargetSettingsError {
     /// The name is none, or two have it.
     #[error("target {0:?}: a name of its own of 1 to 64 small letters, digits and hyphens is needed")]
     Name(String),
-    /// Neither or both, or what belongs to the other.
-    #[error("target {0:?}: either url or folder is needed")]
+    /// Neither or both.
+    #[error("target {0:?}: either url or folder or topic is needed, and nothing that is for another of them")]
     Kind(String),
     /// An address that would tell the network of people.
     #[error("target {0:?}: url: https://, or http:// on 127.0.0.1, [::1] or localhost")]
     Url(String),
     /// A message nobody can tell from a forged one.
-    #[error("target {0:?}: secret_file is needed for an address beyond this machine")]
+    #[error(
+        "target {0:?}: secret_file, oauth or certificate is needed for an address beyond this machine: whoever takes \
+         results has to know whose they are"
+    )]
     Secret(String),
+    /// The server cannot be reached as the block says.
+    #[error("target {name:?}: {fault}")]
+    Web {
+        /// The target.
+        name: String,
+        /// What is wrong.
+        fault: WebSettingsError,
+    },
+    /// A topic that is none, or results that nobody could open.
+    #[error("target {0:?}: topic: 1 to 64 small letters, digits and hyphens, and a recipient_file beside it")]
+    Topic(String),
+    /// The operator has not said that data about people may leave this way.
+    #[error(
+        "target {0:?}: topic: needs [fleet] with personal_data = true: results are about people, and leave encrypted to \
+         recipient_file only"
+    )]
+    PersonalData(String),
     /// A time outside its range.
     #[error("target {0:?}: within_s: 1 to 300 is possible")]
     Within(String),
@@ -109,7 +148,16 @@ pub(crate) struct RawTarget {
     url: Option<String>,
     folder: Option<PathBuf>,
     format: Option<FileFormat>,
+    topic: Option<String>,
+    recipient_file: Option<PathBuf>,
     secret_file: Option<PathBuf>,
+    ca_file: Option<PathBuf>,
+    #[serde(default)]
+    ca_only: bool,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    proxy: Option<String>,
+    oauth: Option<RawOAuth>,
     within_s: Option<u64>,
     #[serde(default)]
     order: DeliveryOrder,
@@ -142,6 +190,11 @@ impl TargetUrl {
         &self.text
     }
 
+    /// Whether it is spoken to under TLS.
+    pub fn is_https(&self) -> bool {
+        self.text.starts_with("https://")
+    }
+
     /// Whether it is on this machine.
     pub fn is_loopback(&self) -> bool {
         self.loopback
@@ -149,7 +202,10 @@ impl TargetUrl {
 }
 
 /// The targets as meant.
-pub(crate) fn targets(raw: Vec<RawTarget>) -> Result<Vec<DeliveryTarget>, TargetSettingsError> {
+pub(crate) fn targets(
+    raw: Vec<RawTarget>,
+    fleet: Option<&FleetSettings>,
+) -> Result<Vec<DeliveryTarget>, TargetSettingsError> {
     let mut targets: Vec<DeliveryTarget> = Vec::new();
     for raw in raw {
         let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -161,20 +217,46 @@ pub(crate) fn targets(raw: Vec<RawTarget>) -> Result<Vec<DeliveryTarget>, Target
         if !(1..=300).contains(&within) {
             return Err(TargetSettingsError::Within(raw.name));
         }
-        let kind = match (raw.url, raw.folder) {
-            (Some(url), None) if raw.format.is_none() => {
+        let web = RawWeb {
+            ca_file: raw.ca_file,
+            ca_only: raw.ca_only,
+            certificate: raw.certificate,
+            key: raw.key,
+            proxy: raw.proxy,
+            oauth: raw.oauth,
+        };
+        let (topic, recipient_file) = (raw.topic, raw.recipient_file);
+        let is_plain = raw.secret_file.is_none() && web.is_empty();
+        let within = Duration::from_secs(within);
+        let kind = match (raw.url, raw.folder, topic) {
+            (Some(url), None, None) if recipient_file.is_none() && raw.format.is_none() => {
                 let Some(url) = TargetUrl::parse(&url) else {
                     return Err(TargetSettingsError::Url(raw.name));
                 };
-                if raw.secret_file.is_none() && !url.is_loopback() {
+                let access = match web.access(url.is_https()) {
+                    Ok(access) => access,
+                    Err(fault) => return Err(TargetSettingsError::Web { name: raw.name, fault }),
+                };
+                let is_known =
+                    raw.secret_file.is_some() || access.oauth.is_some() || access.tls.client.is_some();
+                if !is_known && !url.is_loopback() {
                     return Err(TargetSettingsError::Secret(raw.name));
                 }
-                let within = Duration::from_secs(within);
-                TargetKind::Webhook(WebhookTarget { url, secret_file: raw.secret_file, within })
+                let secret_file = raw.secret_file;
+                TargetKind::Webhook(Box::new(WebhookTarget { url, secret_file, access, within }))
             }
-            (None, Some(folder)) if raw.secret_file.is_none() && raw.within_s.is_none() => {
+            (None, Some(folder), None) if is_plain && raw.within_s.is_none() && recipient_file.is_none() => {
                 let format = raw.format.unwrap_or_default();
                 TargetKind::Folder(FolderTarget { path: folder, format })
+            }
+            (None, None, Some(topic)) if is_plain && raw.format.is_none() => {
+                let Some(recipient_file) = recipient_file.filter(|_| is_level(&topic)) else {
+                    return Err(TargetSettingsError::Topic(raw.name));
+                };
+                if fleet.is_none_or(|fleet| fleet.personal_data == PersonalData::Never) {
+                    return Err(TargetSettingsError::PersonalData(raw.name));
+                }
+                TargetKind::Broker(BrokerTarget { topic, recipient_file, within })
             }
             _ => return Err(TargetSettingsError::Kind(raw.name)),
         };
@@ -192,7 +274,7 @@ mod tests {
         struct All {
             target: Vec<RawTarget>,
         }
-        targets(toml::from_str::<All>(text).unwrap().target)
+        targets(toml::from_str::<All>(text).unwrap().target, None)
     }
 
     #[test]
@@ -222,6 +304,22 @@ mod tests {
             ("name = 'his'\nurl = 'http://a/'", "https://"),
             ("name = 'his'\nurl = 'https://a/'", "secret_file"),
             ("name = 'his'\nurl = 'http://[::1]/'\nwithin_s = 0", "within_s"),
+            ("name = 'his'\nurl = 'https://a/'\ncertificate = 'x'", "certificate and key"),
+            ("name = 'his'\nurl = 'https://a/'\nsecret_file = 'x'\nca_only = true", "ca_only"),
+            ("name = 'his'\nurl = 'http://[::1]/'\nca_file = 'x'", "for TLS only"),
+            ("name = 'his'\nurl = 'https://a/'\nsecret_file = 'x'\nproxy = 'socks://p'", "proxy"),
+            ("name = 'his'\nfolder = 'x'\nca_file = 'x'", "either url or folder"),
+            ("name = 'his'\ntopic = 'a/b'\nrecipient_file = 'x'", "topic: 1 to 64"),
+            ("name = 'his'\ntopic = 'his'", "recipient_file"),
+            ("name = 'his'\ntopic = 'his'\nrecipient_file = 'x'", "personal_data = true"),
+            (
+                "name = 'his'\nurl = 'https://a/'\noauth = {token_url = 'http://a/', client = 'c', secret_file = 'x'}",
+                "oauth.token_url",
+            ),
+            (
+                "name = 'his'\nurl = 'https://a/'\noauth = {token_url = 'https://a/', client = '', secret_file = 'x'}",
+                "oauth.client",
+            ),
             ("name = 'his'\nfolder = 'x'\n[[target]]\nname = 'his'\nfolder = 'y'", "a name of its own"),
         ] {
             let message = parse(&format!("[[target]]\n{text}")).unwrap_err().to_string();

@@ -297,6 +297,18 @@ impl Outbox {
         })
     }
 
+    /// How many messages wait, and how many are dead.
+    pub fn counts(&self) -> Result<(u64, u64), StoreError> {
+        self.database.read(|step| {
+            let count = |state: &str| -> Result<u64, StoreError> {
+                let sql = "SELECT count(*) FROM messages WHERE state = ?1";
+                let count: i64 = step.query_row(sql, [state], |row| row.get(0))?;
+                Ok(u64::try_from(count).unwrap_or_default())
+            };
+            Ok((count("waiting")?, count("dead")?))
+        })
+    }
+
     /// Tries a message again at once, dead or not. Whether there is one.
     pub fn retry(&self, id: i64, now: OffsetDateTime) -> Result<bool, StoreError> {
         self.database.write(|step| {

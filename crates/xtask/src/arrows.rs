@@ -24,7 +24,7 @@ const MAY_USE: [(&str, &[&str]); 22] = [
     ("cccd-engine", &["cccd-card", "cccd-document", "cccd-emrtd", "cccd-profiles", "cccd-qr", "cccd-trust"]),
     ("cccd-consumers", &["cccd-card", "cccd-document", "cccd-profiles", "cccd-trust"]),
     ("cccd-exports", &["cccd-consumers", "cccd-document"]),
-    ("cccd-delivery", &["cccd-consumers", "cccd-exports", "cccd-profiles", "cccd-store"]),
+    ("cccd-delivery", &["cccd-consumers", "cccd-exports", "cccd-jose", "cccd-profiles", "cccd-store"]),
     (
         "cccd-api",
         &[

@@ -28,9 +28,9 @@ cargo xtask COMMAND
   bench      commands and bytes of a whole reading, by card, access method and length form
              (bench api: what the API adds to a reading, and a thousand listeners; bench card: seconds to identity and to
              portrait with the times of a real card, --kbits N --overhead MS --card NAME; bench consumers: a roster of
-             20,000, and what each profile costs; bench outbox: 1,000 messages, their program killed 200 times; bench qr:
-             our QR decoder beside rqrr, rxing and zxing-cpp on rendered cards, and what must be reached: fails where it is
-             not; --seed N: another corpus; --frames DIR: a folder with manifest.jsonl instead)
+             20,000, and what each profile costs; bench outbox: 1,000 messages, their program killed 200 times; bench fleet:
+             2,000 desks on one mosquitto, [N] of them; bench qr: our QR decoder beside rqrr, rxing and zxing-cpp on rendered
+             cards, and what must be reached: fails where it is not; --seed N: another corpus; --frames DIR: a folder with manifest.jsonl instead)
   matrix     every combination the simulator offers, read and judged: a table with counts
              (matrix N: one in N of each row; matrix quirks: the quirks of cards, readers and certificates by number;
              matrix consumers: every consumer of the plans, and what arrives at it)
@@ -116,6 +116,7 @@ fn bench(rest: &[String]) -> Result<()> {
             build_beside("agent-under-test")?;
             ("cccd-bench-consumers", rest)
         }
+        Some((first, rest)) if first == "fleet" => ("cccd-bench-fleet", rest),
         Some((first, rest)) if first == "outbox" => {
             build_beside("outbox-under-test")?;
             ("cccd-bench-outbox", rest)

@@ -10,7 +10,7 @@ use crate::run::{run, step};
 type Package = (&'static str, &'static str);
 
 /// What everything needs.
-const PACKAGES: [Package; 15] = [
+const PACKAGES: [Package; 17] = [
     ("gcc", "links everything, builds the C parts of dependencies"),
     ("pkg-config", "finds the libraries below"),
     ("libpcsclite-dev", "the agent talks to PC/SC readers"),
@@ -23,6 +23,8 @@ const PACKAGES: [Package; 15] = [
     ("curl", "the test that runs the commands of docs/callers.md"),
     ("openssl", "the same: it signs as a site's backend would"),
     ("poppler-utils", "reads the PDFs again that records of readings are"),
+    ("mosquitto", "the MQTT broker that simulated desks report to"),
+    ("mosquitto-clients", "takes results from it, as a consumer's program does"),
     ("softhsm2", "a token that is software, for the test that keeps a station's key in one"),
     ("chromium", "the browser that tests drive, without a window"),
     ("chromium-driver", "drives it"),
@@ -33,9 +35,10 @@ const FOR_QR_BENCH: [Package; 2] =
     [("g++", "compiles the decoder in C++ that ours is measured against"), ("cmake", "builds it")];
 
 /// What the tests of the client libraries need, each in its own language.
-const FOR_CLIENTS: [Package; 11] = [
+const FOR_CLIENTS: [Package; 12] = [
     ("nodejs", "runs the JavaScript client"),
     ("python3", "runs the Python client"),
+    ("python3-jwcrypto", "opens results that were sealed, with a library that is not ours"),
     ("python3-venv", "a place of its own for schemathesis, which tries the API"),
     ("default-jdk-headless", "compiles and runs the Java client"),
     ("libgoogle-gson-java", "JSON for it"),
@@ -164,8 +167,8 @@ fn elsewhere() -> String {
         PACKAGES.iter().map(|(name, purpose)| format!("  {name:<16} {purpose}")).collect();
     format!(
         "this machine has no apt, so install the equals of these Debian packages yourself:\n{}\n\
-         Fedora: dnf install gcc pkgconf-pkg-config pcsc-lite-devel libnfc-devel clang-devel libnfc openssl-devel pcsc-lite pcsc-lite-ccid softhsm poppler-utils\n\
-         Arch:   pacman -S gcc pkgconf pcsclite libnfc clang openssl ccid softhsm poppler",
+         Fedora: dnf install gcc pkgconf-pkg-config pcsc-lite-devel libnfc-devel clang-devel libnfc openssl-devel pcsc-lite pcsc-lite-ccid softhsm poppler-utils mosquitto\n\
+         Arch:   pacman -S gcc pkgconf pcsclite libnfc clang openssl ccid softhsm poppler mosquitto",
         packages.join("\n")
     )
 }

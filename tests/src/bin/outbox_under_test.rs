@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use cccd_delivery::{Carrier, Carriers};
-use cccd_profiles::{DeliveryOrder, DeliveryTarget, TargetKind, TargetUrl, WebhookTarget};
+use cccd_delivery::{Carrier, Carriers, TargetFiles};
+use cccd_profiles::{DeliveryOrder, DeliveryTarget, TargetKind, TargetUrl, WebAccess, WebhookTarget};
 use cccd_store::{NewMessage, Outbox};
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -39,15 +39,20 @@ fn run() -> Result<()> {
     let target = DeliveryTarget {
         name: "receiver".to_owned(),
         order: DeliveryOrder::Free,
-        kind: TargetKind::Webhook(WebhookTarget {
+        kind: TargetKind::Webhook(Box::new(WebhookTarget {
             url: TargetUrl::parse(&address).context("an address")?,
             secret_file: None,
+            access: WebAccess::usual(),
             within: Duration::from_secs(10),
-        }),
+        })),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
-        let carriers = Carriers::start(&outbox, vec![Carrier::new(&target, None)?], &(Arc::new(now) as _));
+        let carriers = Carriers::start(
+            &outbox,
+            vec![Carrier::new(&target, &TargetFiles::default(), None)?],
+            &(Arc::new(now) as _),
+        );
         for number in 0..messages {
             let key = format!("message-{number}");
             let message =
