@@ -39,7 +39,7 @@ cargo xtask COMMAND
   fuzz       every parser of hostile bytes under libFuzzer; needs a nightly toolchain and cargo-fuzz
              ([TARGET]: one of them; --seconds N: how long each, 60 by default)
   schemathesis  the API against docs/openapi.json by more than 2,000 requests; brings its tool along (python3, pip)
-             (--examples N: how many for each operation; --seed N: others)
+             (--examples N: how many for each operation; --seed N: others; --short: as the tests end)
   openapi    write docs/openapi.json anew
 
 demo, test, check, bench, matrix, soak and fuzz run setup first where something is missing.";

@@ -56,6 +56,10 @@ pub(crate) fn short() -> Result<()> {
 }
 
 pub(crate) fn schemathesis(arguments: &[String]) -> Result<()> {
+    if arguments == ["--short"] {
+        step("build", || run(cargo(["test", "--workspace", "--locked", "--no-run", "--test", "clients"])))?;
+        return short();
+    }
     let wish = Wish::read(arguments)?;
     let program = tool()?;
     // As the tests are built, so that nothing is built twice: with them comes the desk.
@@ -158,7 +162,7 @@ impl Wish {
                     wish.examples = u32::try_from(number().context("--examples wants a number")?)?
                 }
                 "--seed" => wish.seed = number().context("--seed wants a number")?,
-                other => bail!("schemathesis knows --examples N and --seed N, not {other:?}"),
+                other => bail!("schemathesis knows --short, --examples N and --seed N, not {other:?}"),
             }
             arguments.next();
         }
@@ -176,7 +180,16 @@ fn tool() -> Result<PathBuf> {
             make.args(["-m", "venv"]).arg(&folder);
             run(make)?;
             let mut install = Command::new(folder.join("bin/pip"));
-            install.args(["install", "--quiet", "--disable-pip-version-check"]);
+            // Without a way to the registry it shall say so soon.
+            install.args([
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--retries",
+                "1",
+                "--timeout",
+                "20",
+            ]);
             install.arg(format!("schemathesis=={VERSION}"));
             run(install)
         })?;
