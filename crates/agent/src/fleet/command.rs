@@ -20,7 +20,7 @@ pub(crate) struct FleetArguments {
 
 #[derive(Subcommand)]
 enum FleetCommand {
-    /// Liệt kê các quầy theo broker · List the desks as the broker of [fleet] has them
+    /// Liệt kê các quầy theo broker · List the desks as the fleet's broker has them
     Status {
         /// As JSON
         #[arg(long)]
