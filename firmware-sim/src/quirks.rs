@@ -71,6 +71,8 @@ pub struct Quirk {
 pub struct Expectation {
     /// The verdict's state, or the code of the failure.
     pub outcome: String,
+    /// The code of the verdict's reason.
+    pub reason: Option<String>,
     /// Of the next reading of the same card, where it is another.
     pub again: Option<String>,
     /// What opened the chip: `pace` or `bac`.

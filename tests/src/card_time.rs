@@ -173,6 +173,8 @@ impl Subject {
         if !strategy.reader().allow_extended() {
             image.lengths = LengthOffer::Short;
         }
+        let atr_info = image.master_file.get(&FileId::AtrInfo.fid()).map_or(0, |file| file.content.len());
+        let is_first = known.is_none();
         let clock = ReadingClock::added_up();
         let card = Timed::new(Chip::new(image), timing, clock.clone());
         let mut channel = Metered::new(DirectChannel::new(card, strategy.reader())?);
@@ -181,7 +183,8 @@ impl Subject {
 
         let is_pace = matches!(evidence.access.protocol, AccessProtocol::Pace(_));
         ensure!(is_pace == (access != Access::Bac), "opened by {:?}", evidence.access.protocol);
-        let least = Least::of(&evidence, strategy.reader(), timing);
+        let must_be_asked = (is_first && strategy.reader().allow_extended()).then_some(atr_info);
+        let least = Least::of(&evidence, strategy.reader(), must_be_asked, timing);
         let milestone = |at: At, bound| Milestone { took: at.now, chip: at.chip, bound };
         let end = At::of(&clock);
         let run = Run {
@@ -219,7 +222,7 @@ fn read<C: CardChannel>(
     let (mut identity, mut portrait) = (None, None);
     let chip = LockedChip::new(channel).limited_to(strategy.limits());
     let chip = match known {
-        Some(shape) => chip.known_as(shape),
+        Some(shape) => chip.known_as([shape]),
         None => chip,
     };
     let mut chip = chip.unlock(&[key], &mut getrandom::SysRng).context("unlocking")?;
@@ -235,6 +238,11 @@ fn read<C: CardChannel>(
 
 /// What no terminal can do without: each command once, each file in as few as its length allows, and nothing asked
 /// that is not needed.
+///
+/// Every reading begins with a look for EF.CardAccess (ICAO 9303-11, 4.2), and on a chip without it that is one command
+/// too: nothing else may tell a terminal to open the chip by BAC. A card whose make was never met has to say what lengths
+/// it takes before they are used, which is one reading of EF.ATR/INFO (ICAO 9303-10, 3.6); where the make is known, that
+/// is left out.
 struct Least {
     identity: Duration,
     portrait: Duration,
@@ -249,8 +257,18 @@ const READ_ANSWER: usize = 2 + 1 + 4 + 10 + 2;
 const BARE: usize = READ_COMMAND + 4 + 10 + 2;
 
 impl Least {
-    fn of(evidence: &cccd_document::Evidence, reader: ChannelLimits, timing: Timing) -> Self {
+    fn of(
+        evidence: &cccd_document::Evidence,
+        reader: ChannelLimits,
+        atr_info: Option<usize>,
+        timing: Timing,
+    ) -> Self {
         let mut spent = Spent { timing, commands: 0, bytes: 0 };
+        // READ BINARY with a short identifier: the file, or the status that it is not there.
+        let card_access = evidence.access.card_access.as_ref().map_or(0, |file| file.len());
+        for file in [card_access].into_iter().chain(atr_info) {
+            spent.exchange(5 + file + 2);
+        }
         let cipher = match evidence.access.protocol {
             AccessProtocol::Bac => {
                 // SELECT of the application, GET CHALLENGE, EXTERNAL AUTHENTICATE.
@@ -261,9 +279,7 @@ impl Least {
             }
             AccessProtocol::ByReader => Cipher::TripleDes,
             AccessProtocol::Pace(pace) => {
-                // EF.CardAccess, MSE:Set AT, the nonce, two public keys each way, the tokens; SELECT.
-                let file = evidence.access.card_access.as_ref().map_or(0, |file| file.len());
-                spent.exchange(5 + file + 2);
+                // MSE:Set AT, the nonce, two public keys each way, the tokens; SELECT.
                 spent.exchange(5 + 15 + 2);
                 spent.exchange(8 + 20 + 2);
                 for _ in 0..2 {

@@ -248,6 +248,8 @@ fn hold(
         verdict.code(),
         verdict.decisive()
     );
+    let code = verdict.code();
+    ensure!(expect.reason.as_deref().is_none_or(|reason| reason == code), "because of {code}");
     let access = &reading.evidence.access;
     let opened = match access.protocol {
         AccessProtocol::Bac => "bac",

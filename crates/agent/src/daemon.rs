@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::grant_book::StoredGrants;
+use crate::learned_shapes::LearnedShapes;
 use crate::outbox_desk;
 use crate::profile_shelf::ProfileShelf;
 use crate::register_desk;
@@ -15,7 +16,7 @@ use anyhow::{Context as _, Result};
 use cccd_api::{Access, AgentFacts, Api, ProfileSource as _};
 use cccd_card::{ReaderSource, ScannerSource};
 use cccd_delivery::Carriers;
-use cccd_engine::{Engine, EngineOptions, Judge, Witness};
+use cccd_engine::{Engine, EngineOptions, Judge, NoMemory, Witness};
 use cccd_profiles::{AgentSettings, ReaderCatalogue, TerminalSettings, UnnamedScanners};
 use cccd_readers::{
     NetworkOptions, NetworkSource, NfcOptions, NfcSource, PcscOptions, PcscSource, SerialOptions,
@@ -73,7 +74,11 @@ impl Agent {
             .with("address", address.to_string())
             .with("callers", settings.callers.len().to_string());
         scribe.enter(started);
-        let options = EngineOptions { witness: audit::witness(scribe.clone()), ..engine_options(settings) };
+        let options = EngineOptions {
+            witness: audit::witness(scribe.clone()),
+            memory: Arc::new(LearnedShapes(scribe.store().clone())),
+            ..engine_options(settings)
+        };
         let engine = Engine::start(readers, scanners, options);
         let facts = AgentFacts { version: env!("CARGO_PKG_VERSION").to_owned(), features: Vec::new() };
         let mut api = Api::new(engine.handle(), access(settings, &scribe), facts).keeping(scribe.clone());
@@ -228,6 +233,7 @@ pub(crate) fn engine_options(settings: &AgentSettings) -> EngineOptions {
         judge: judge_by(settings),
         station: station::of(settings.terminal.clone()),
         witness: Witness::none(),
+        memory: Arc::new(NoMemory),
     }
 }
 

@@ -25,6 +25,7 @@ mod daemon;
 mod evidence_key;
 mod fleet;
 mod grant_book;
+mod learned_shapes;
 mod lodging_command;
 mod logging;
 mod outbox_command;

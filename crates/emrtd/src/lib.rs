@@ -76,7 +76,7 @@ pub use metered::{Metered, Outline, Traffic};
 pub use proof::{Proof, ProofPlan};
 pub use read::{Progress, ReadError, UnlockedChip};
 pub use secure_messaging::SmFault;
-pub use shape::{AssumedPace, CardAccessRoad, CardShape};
+pub use shape::{AssumedPace, CardAccessRoad, CardShape, FileFront, FileRoad};
 pub use terminal_authentication::{
     CvCertificate, CvCertificateError, CvRights, CvRole, FileTerminalKey, KeyFileError, SigningError,
     Terminal, TerminalError, TerminalKey, TerminalPublicKey,

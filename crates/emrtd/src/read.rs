@@ -14,7 +14,7 @@ use crate::entropy::NoEntropy;
 use crate::exchange::ExchangeError;
 use crate::proof::Proof;
 use crate::secure_messaging::{SecureMessaging, SmFault, largest_plain};
-use crate::shape::CardShape;
+use crate::shape::{CardShape, FileFront, FileRoad};
 use crate::start::is_about_length;
 
 /// Tag and length of any file: a tag of two bytes and a length of four.
@@ -118,6 +118,8 @@ enum Addressing {
     Unknown,
     /// READ BINARY with a short identifier has worked: one command less for each file.
     ShortIdentifier,
+    /// Only SELECT worked with another card of this make. It has not been tried yet with this one.
+    LearnedIdentifier,
     /// Only SELECT has worked.
     Identifier,
 }
@@ -172,16 +174,27 @@ impl<C: CardChannel> UnlockedChip<C> {
         }
     }
 
-    /// The same, with what was found out on the way.
+    /// The same, with what was found out on the way; how files are read begins with what worked before.
     pub(crate) fn shaped(self, shape: CardShape) -> Self {
-        Self { shape: Some(shape), ..self }
+        let addressing = match shape.files {
+            FileRoad::ShortIdentifier => Addressing::Unknown,
+            FileRoad::Identifier => Addressing::LearnedIdentifier,
+        };
+        let most = shape.most_at_once.unwrap_or(usize::MAX);
+        let sizes = self.sizes.up_to(most, shape.front == FileFront::Header);
+        Self { shape: Some(shape), addressing, sizes, ..self }
     }
 
     /// What the next card of this make on this reader need not be asked: for [`LockedChip::known_as`].
     ///
     /// [`LockedChip::known_as`]: crate::LockedChip::known_as
     pub fn shape(&self) -> Option<CardShape> {
-        self.shape
+        let files = match self.addressing {
+            Addressing::Unknown | Addressing::ShortIdentifier => FileRoad::ShortIdentifier,
+            Addressing::LearnedIdentifier | Addressing::Identifier => FileRoad::Identifier,
+        };
+        let front = if self.sizes.header_first { FileFront::Header } else { FileFront::Whole };
+        self.shape.map(|shape| CardShape { files, front, most_at_once: self.sizes.refused_more(), ..shape })
     }
 
     /// The same, with what access control left beside the session.
@@ -212,7 +225,7 @@ impl<C: CardChannel> UnlockedChip<C> {
     /// Goes on under new keys. What the chip refused at once before it refuses now.
     pub(crate) fn change_session(&mut self, session: SecureMessaging, our_key: Vec<u8>) {
         self.agreed_with = Some(our_key);
-        let most = self.sizes.chunk();
+        let most = self.sizes.refused_more().unwrap_or(usize::MAX);
         self.sizes = ReadSizes::new(session.cipher(), self.limits).up_to(most, self.sizes.header_first);
         self.session = Some(session);
     }
@@ -361,6 +374,15 @@ impl<C: CardChannel> UnlockedChip<C> {
                     return self.select_and_read(file, ask);
                 }
                 reply
+            }
+            (0, Addressing::LearnedIdentifier) => {
+                let piece = self.select_and_read(file, ask)?;
+                // A card of another make, or a file that is not there: both are found out by the other way.
+                if matches!(&piece, Piece::Refused(status) if !status.is_locked()) {
+                    self.addressing = Addressing::Unknown;
+                    return self.read_piece(file, offset, ask);
+                }
+                return Ok(piece);
             }
             (0, Addressing::Identifier) => return self.select_and_read(file, ask),
             (..=LAST_SHORT_OFFSET, _) => self.read_binary(file, offset, ask)?,
@@ -557,6 +579,8 @@ struct ReadSizes {
     ladder: Vec<usize>,
     /// The chip refuses an Le beyond the end of a file: ask for the header first.
     header_first: bool,
+    /// Larger ones were refused.
+    stepped_down: bool,
 }
 
 impl ReadSizes {
@@ -574,7 +598,7 @@ impl ReadSizes {
             ladder.retain(|&size| size <= short);
         }
         ladder.dedup();
-        Self { ladder, header_first: false }
+        Self { ladder, header_first: false, stepped_down: false }
     }
 
     /// The same without sizes above `most`.
@@ -583,7 +607,12 @@ impl ReadSizes {
         if self.ladder.is_empty() {
             self.ladder.push(most);
         }
-        Self { header_first, ..self }
+        Self { header_first, stepped_down: most < usize::MAX, ..self }
+    }
+
+    /// The most that comes at once, where the chip refused more.
+    fn refused_more(&self) -> Option<usize> {
+        self.stepped_down.then(|| self.chunk())
     }
 
     fn chunk(&self) -> usize {
@@ -595,6 +624,7 @@ impl ReadSizes {
     fn step_down(&mut self) -> bool {
         if self.ladder.len() > 1 {
             self.ladder.remove(0);
+            self.stepped_down = true;
             return true;
         }
         false

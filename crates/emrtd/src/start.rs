@@ -8,7 +8,7 @@ use cccd_document::{FileId, SecurityInfos};
 use zeroize::Zeroizing;
 
 use crate::pace::Variant;
-use crate::shape::CardAccessRoad;
+use crate::shape::{CardAccessRoad, CardShape};
 use crate::transport::exchange_plain;
 
 /// EF.CardAccess as several apps for the Vietnamese card carry it, for cards that let nobody read theirs:
@@ -40,6 +40,25 @@ pub(crate) enum Road {
     Identifier,
     /// READ BINARY with the short file identifier.
     ShortIdentifier,
+}
+
+/// EF.CardAccess, how it was found, and what else was learned on the way.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) card_access: CardAccess,
+    pub(crate) way: CardAccessRoad,
+    /// EF.ATR/INFO, where it was read by its short identifier.
+    atr_info: Option<SecretBytes>,
+}
+
+impl Found {
+    /// By what cards of its make are recognised.
+    pub(crate) fn hash(&self) -> Option<[u8; 32]> {
+        match &self.card_access {
+            CardAccess::Read(bytes, _) => CardShape::hash_of(Some(bytes)),
+            CardAccess::Assumed => None,
+        }
+    }
 }
 
 /// The variants of PACE in it.
@@ -87,24 +106,51 @@ impl CardAccess {
 /// Some chips answer SELECT of the master file with 6D00, 6982 and more, and let EF.CardAccess be selected
 /// all the same; so the master file comes last, and what it answers does not matter. Where a card of this make went a
 /// way before, that is the first.
+///
+/// A chip that says 6A82 to SELECT, while it gives EF.ATR/INFO out of the same directory, has no EF.CardAccess: both lie
+/// under the master file (ICAO 9303-10, 3.6), and the other ways lead to the same place.
 pub(crate) fn card_access(
     channel: &mut dyn CardChannel,
     known: Option<CardAccessRoad>,
-) -> Result<(CardAccess, CardAccessRoad), TransportError> {
+) -> Result<Found, TransportError> {
+    let (mut atr_info, mut short_was_tried) = (None, false);
     for way in CardAccessRoad::first(known) {
         let road = match way {
+            CardAccessRoad::ShortIdentifier if short_was_tried => continue,
             CardAccessRoad::ShortIdentifier => Road::ShortIdentifier,
             _ => Road::Identifier,
         };
+        let is_short = road == Road::ShortIdentifier;
         if way == CardAccessRoad::AfterMasterFile {
             exchange_plain(channel, &Command::new(0x00, 0xA4, 0x00, 0x0C).data(&[0x3F, 0x00]))?;
         }
-        let Some(first) = open(channel, FileId::CardAccess, road)? else { continue };
-        if let Some(bytes) = read_whole(channel, &first)? {
-            return Ok((CardAccess::Read(bytes, road), way));
+        let status = match open(channel, FileId::CardAccess, road)? {
+            Ok(first) => {
+                // What is selected can be read by its short identifier as well, where the chip knows those; then the
+                // next card of its make is spared the SELECT.
+                if way == CardAccessRoad::Identifier && !short_was_tried {
+                    short_was_tried = true;
+                    if let Some(bytes) = read_whole(channel, &by_short_identifier(FileId::CardAccess))? {
+                        let card_access = CardAccess::Read(bytes, Road::ShortIdentifier);
+                        return Ok(Found { card_access, way: CardAccessRoad::ShortIdentifier, atr_info });
+                    }
+                }
+                short_was_tried |= is_short;
+                if let Some(bytes) = read_whole(channel, &first)? {
+                    return Ok(Found { card_access: CardAccess::Read(bytes, road), way, atr_info });
+                }
+                continue;
+            }
+            Err(status) => status,
+        };
+        if way == CardAccessRoad::Identifier && known.is_none() && status.is_not_found() {
+            atr_info = read_atr_info(channel, &by_short_identifier(FileId::AtrInfo))?;
+            if atr_info.is_some() {
+                break;
+            }
         }
     }
-    Ok((CardAccess::Assumed, CardAccessRoad::Nowhere))
+    Ok(Found { card_access: CardAccess::Assumed, way: CardAccessRoad::Nowhere, atr_info })
 }
 
 /// What the card carries at once, as far as it says, and never more than `limits`.
@@ -114,7 +160,7 @@ pub(crate) fn card_access(
 /// under secure messaging would cost the session.
 pub(crate) fn card_limits(
     channel: &mut dyn CardChannel,
-    card_access: &CardAccess,
+    found: &Found,
     limits: ChannelLimits,
 ) -> Result<ChannelLimits, TransportError> {
     let short = limits.min(ChannelLimits::SHORT);
@@ -122,11 +168,15 @@ pub(crate) fn card_limits(
     if !limits.allow_extended() || claim == Some(false) {
         return Ok(short);
     }
-    if let Some(told) = told_limits(channel)? {
+    let told = match &found.atr_info {
+        Some(bytes) => extended_length_information(bytes),
+        None => told_limits(channel)?,
+    };
+    if let Some(told) = told {
         let both = limits.min(told);
         return Ok(if both.allow_extended() { both } else { short });
     }
-    let works = match (claim, card_access) {
+    let works = match (claim, &found.card_access) {
         (Some(true), _) => true,
         (_, CardAccess::Read(_, road)) => trial_read(channel, *road)?,
         (_, CardAccess::Assumed) => false,
@@ -137,13 +187,25 @@ pub(crate) fn card_limits(
 /// The figures of DO7F66 in EF.ATR/INFO.
 fn told_limits(channel: &mut dyn CardChannel) -> Result<Option<ChannelLimits>, TransportError> {
     for road in [Road::ShortIdentifier, Road::Identifier] {
-        let Some(first) = open(channel, FileId::AtrInfo, road)? else { continue };
-        let reply = exchange_plain(channel, &first.expect(ExpectedLength::SHORT_MAX))?;
-        if reply.status().carries_data() {
-            return Ok(extended_length_information(reply.data()));
+        let Ok(first) = open(channel, FileId::AtrInfo, road)? else { continue };
+        if let Some(bytes) = read_atr_info(channel, &first)? {
+            return Ok(extended_length_information(&bytes));
         }
     }
     Ok(None)
+}
+
+/// EF.ATR/INFO, as far as one reply holds it.
+fn read_atr_info(
+    channel: &mut dyn CardChannel,
+    first: &Command,
+) -> Result<Option<SecretBytes>, TransportError> {
+    let reply = exchange_plain(channel, &first.clone().expect(ExpectedLength::SHORT_MAX))?;
+    // Where another directory is the current one, its first file has the same short identifier: EF.DG1 of a chip
+    // without access control.
+    let is_it = reply.status().carries_data()
+        && !matches!(Header::peek(reply.data()), Err(_) | Ok(Header { tag: Tag(0x61), .. }));
+    Ok(is_it.then(|| reply.into_data()))
 }
 
 /// DO7F66: two INTEGERs, the longest command and the longest response APDU.
@@ -166,7 +228,7 @@ fn extended_length_information(atr_info: &[u8]) -> Option<ChannelLimits> {
 
 /// Reads EF.CardAccess once more, with an extended Le.
 fn trial_read(channel: &mut dyn CardChannel, road: Road) -> Result<bool, TransportError> {
-    let Some(first) = open(channel, FileId::CardAccess, road)? else { return Ok(false) };
+    let Ok(first) = open(channel, FileId::CardAccess, road)? else { return Ok(false) };
     match exchange_plain(channel, &first.expect(ExpectedLength::EXTENDED_MAX)) {
         Ok(reply) => Ok(reply.status().carries_data() && !reply.data().is_empty()),
         // The driver would not have it, or the card fell silent over it.
@@ -175,17 +237,27 @@ fn trial_read(channel: &mut dyn CardChannel, road: Road) -> Result<bool, Transpo
     }
 }
 
-/// Makes `file` the current one, or finds that it needs no making; then the command that reads its front.
-fn open(channel: &mut dyn CardChannel, file: FileId, road: Road) -> Result<Option<Command>, TransportError> {
-    match road {
+/// Makes `file` the current one, or finds that it needs no making; then the command that reads its front. Otherwise
+/// what SELECT was answered.
+fn open(
+    channel: &mut dyn CardChannel,
+    file: FileId,
+    road: Road,
+) -> Result<Result<Command, StatusWord>, TransportError> {
+    Ok(match road {
         Road::Identifier => {
             let select = Command::new(0x00, 0xA4, 0x02, 0x0C).data(&file.fid().to_be_bytes());
+            let status = exchange_plain(channel, &select)?.status();
             // 6283 is a warning too far: a file that is deactivated is as good as none.
-            let found = exchange_plain(channel, &select)?.status().is_ok();
-            Ok(found.then(|| Command::new(0x00, 0xB0, 0x00, 0x00)))
+            if status.is_ok() { Ok(Command::new(0x00, 0xB0, 0x00, 0x00)) } else { Err(status) }
         }
-        Road::ShortIdentifier => Ok(Some(Command::new(0x00, 0xB0, 0x80 | file.sfi(), 0x00))),
-    }
+        Road::ShortIdentifier => Ok(by_short_identifier(file)),
+    })
+}
+
+/// READ BINARY of a file's front, which makes it the current one.
+fn by_short_identifier(file: FileId) -> Command {
+    Command::new(0x00, 0xB0, 0x80 | file.sfi(), 0x00)
 }
 
 /// Reads a file up to the end of its outermost object.
@@ -240,14 +312,15 @@ mod tests {
     const SELECT: &str = "00A4020C02011C";
     const READ: &str = "00B0000000";
     const READ_SFI: &str = "00B09C0000";
+    const READ_ATR_INFO: &str = "00B0810000";
     const SELECT_MF: &str = "00A4000C023F00";
     const ONE_PACE: &str = "31143012060A04007F0007020204020202010202010D";
 
     fn read(steps: &[(&str, &str)]) -> CardAccess {
         let mut chip = Script::of(steps);
-        let (found, _) = card_access(&mut chip, None).unwrap();
+        let found = card_access(&mut chip, None).unwrap();
         chip.finish();
-        found
+        found.card_access
     }
 
     fn ok(data: &str) -> String {
@@ -257,14 +330,20 @@ mod tests {
     #[test]
     fn the_file_is_selected_without_the_master_file() {
         let answer = ok(ONE_PACE);
-        let CardAccess::Read(bytes, road) = read(&[(SELECT, "9000"), (READ, &answer)]) else { panic!() };
+        let chip = [(SELECT, "9000"), (READ_SFI, answer.as_str())];
+        let CardAccess::Read(bytes, road) = read(&chip) else { panic!() };
+        assert_eq!((bytes.to_vec(), road), (hex(ONE_PACE), Road::ShortIdentifier));
+        // A chip that knows no short identifiers.
+        let chip = [(SELECT, "9000"), (READ_SFI, "6A86"), (READ, answer.as_str())];
+        let CardAccess::Read(bytes, road) = read(&chip) else { panic!() };
         assert_eq!((bytes.to_vec(), road), (hex(ONE_PACE), Road::Identifier));
     }
 
     #[test]
     fn the_short_identifier_comes_second_and_the_master_file_last() {
         let answer = ok(ONE_PACE);
-        let CardAccess::Read(_, road) = read(&[(SELECT, "6A82"), (READ_SFI, &answer)]) else { panic!() };
+        let chip = [(SELECT, "6A82"), (READ_ATR_INFO, "6A82"), (READ_SFI, answer.as_str())];
+        let CardAccess::Read(_, road) = read(&chip) else { panic!() };
         assert_eq!(road, Road::ShortIdentifier);
         // Whatever the master file answers, the file may be there afterwards.
         for answer_of_mf in ["9000", "6D00", "6982", "6A81", "6A86", "6A87", "6985"] {
@@ -283,8 +362,10 @@ mod tests {
     fn a_chip_that_refuses_all_of_it_is_assumed_to_run_pace() {
         // 6283 (Malaysia) counts as absent.
         for refusal in ["6A82", "6283", "6982"] {
-            let found =
-                read(&[(SELECT, refusal), (READ_SFI, refusal), (SELECT_MF, "6D00"), (SELECT, refusal)]);
+            let asked = (refusal == "6A82").then_some((READ_ATR_INFO, "6A82"));
+            let rest = [(READ_SFI, refusal), (SELECT_MF, "6D00"), (SELECT, refusal)];
+            let steps: Vec<_> = [(SELECT, refusal)].into_iter().chain(asked).chain(rest).collect();
+            let found = read(&steps);
             let offer = found.offer();
             assert!(!offer.by_chip);
             assert_eq!(
@@ -306,19 +387,38 @@ mod tests {
             let mut chip = Script::of(steps);
             let found = card_access(&mut chip, Some(known)).unwrap();
             chip.finish();
-            found
+            (found.hash().is_some(), found.way)
         };
-        let (found, way) = read(CardAccessRoad::ShortIdentifier, &[(READ_SFI, &answer)]);
-        assert!(matches!(found, CardAccess::Read(..)) && way == CardAccessRoad::ShortIdentifier);
+        let found = read(CardAccessRoad::ShortIdentifier, &[(READ_SFI, &answer)]);
+        assert_eq!(found, (true, CardAccessRoad::ShortIdentifier));
         let steps = [(SELECT_MF, "6D00"), (SELECT, "9000"), (READ, answer.as_str())];
         assert_eq!(read(CardAccessRoad::AfterMasterFile, &steps).1, CardAccessRoad::AfterMasterFile);
         // Another card of the same answer-to-reset goes another way.
         let steps = [(READ_SFI, "6A82"), (SELECT, "9000"), (READ, answer.as_str())];
         assert_eq!(read(CardAccessRoad::ShortIdentifier, &steps).1, CardAccessRoad::Identifier);
         // One that had none is asked once all the same.
-        assert!(matches!(read(CardAccessRoad::Nowhere, &[(SELECT, "6A82")]).0, CardAccess::Assumed));
-        let (found, way) = read(CardAccessRoad::Nowhere, &[(SELECT, "9000"), (READ, &answer)]);
-        assert!(matches!(found, CardAccess::Read(..)) && way == CardAccessRoad::Identifier);
+        assert_eq!(read(CardAccessRoad::Nowhere, &[(SELECT, "6A82")]), (false, CardAccessRoad::Nowhere));
+        let found = read(CardAccessRoad::Nowhere, &[(SELECT, "9000"), (READ_SFI, &answer)]);
+        assert_eq!(found, (true, CardAccessRoad::ShortIdentifier));
+    }
+
+    #[test]
+    fn a_chip_that_shows_its_other_file_and_not_this_one_has_none() {
+        let atr_info = ok("43 01 B8 7F66 08 02 02 0400 02 02 0800");
+        let mut chip =
+            Script::of(&[(SELECT, "6A82"), (READ_ATR_INFO, &atr_info)]).with_limits(ChannelLimits::EXTENDED);
+        let found = card_access(&mut chip, None).unwrap();
+        assert_eq!((found.hash(), found.way), (None, CardAccessRoad::Nowhere));
+        // The figures in it are taken: it is not read a second time.
+        let limits = card_limits(&mut chip, &found, ChannelLimits::EXTENDED).unwrap();
+        assert_eq!(limits, ChannelLimits { max_command: 0x400, max_reply: 0x800 });
+        chip.finish();
+        // Where the application is the current directory, its first file is EF.DG1: nothing is known by that.
+        let rest = [(READ_SFI, "6A82"), (SELECT_MF, "9000"), (SELECT, "6A82")];
+        for other in [ok("61 5D 5F 1F"), ok(""), "6982".to_owned()] {
+            let steps = [&[(SELECT, "6A82"), (READ_ATR_INFO, other.as_str())][..], &rest].concat();
+            assert!(matches!(read(&steps), CardAccess::Assumed), "{other}");
+        }
     }
 
     #[test]
@@ -326,10 +426,8 @@ mod tests {
         let content = format!("3182012C{}", "AB".repeat(300));
         let (front, back) = content.split_at(512);
         let (front, back) = (ok(front), ok(&format!("{back}0000")));
-        let CardAccess::Read(bytes, _) = read(&[(SELECT, "9000"), (READ, &front), ("00B0010030", &back)])
-        else {
-            panic!()
-        };
+        let steps = [(SELECT, "9000"), (READ_SFI, front.as_str()), ("00B0010030", &back)];
+        let CardAccess::Read(bytes, _) = read(&steps) else { panic!() };
         assert_eq!(bytes.to_vec(), hex(&content));
     }
 
@@ -339,8 +437,8 @@ mod tests {
         for refusal in ["6700", "6B00", "6282"] {
             let found = read(&[
                 (SELECT, "9000"),
-                (READ, refusal),
-                ("00B0000004", &ok(head)),
+                (READ_SFI, refusal),
+                ("00B09C0004", &ok(head)),
                 ("00B0000412", &ok(rest)),
             ]);
             assert_eq!(found.into_bytes().map(|bytes| bytes.to_vec()), Some(hex(ONE_PACE)));
@@ -353,8 +451,8 @@ mod tests {
             let answer = ok(content);
             let found = read(&[
                 (SELECT, "9000"),
+                (READ_SFI, &answer),
                 (READ, &answer),
-                (READ_SFI, "6A82"),
                 (SELECT_MF, "9000"),
                 (SELECT, "6A82"),
             ]);
@@ -363,9 +461,9 @@ mod tests {
         // A file that ends before it should.
         let found = read(&[
             (SELECT, "9000"),
-            (READ, &ok("3114")),
+            (READ_SFI, &ok("3114")),
             ("00B0000214", "9000"),
-            (READ_SFI, "6A82"),
+            (READ, "6A86"),
             (SELECT_MF, "9000"),
             (SELECT, "6A82"),
         ]);
@@ -401,10 +499,14 @@ mod tests {
         assert!(offer.variants.is_empty());
     }
 
+    fn selected() -> Found {
+        let card_access = CardAccess::Read(Zeroizing::new(hex(ONE_PACE)), Road::Identifier);
+        Found { card_access, way: CardAccessRoad::Identifier, atr_info: None }
+    }
+
     fn limits_of(steps: &[(&str, &str)], atr: &str, limits: ChannelLimits) -> (ChannelLimits, usize) {
         let mut chip = Script::of(steps).with_limits(limits).with_atr(atr);
-        let access = CardAccess::Read(Zeroizing::new(hex(ONE_PACE)), Road::Identifier);
-        let found = card_limits(&mut chip, &access, limits).unwrap();
+        let found = card_limits(&mut chip, &selected(), limits).unwrap();
         chip.finish();
         (found, chip.resets)
     }
@@ -467,8 +569,7 @@ mod tests {
             _ => Ok(vec![0x6A, 0x82]),
         })
         .with_limits(ChannelLimits::EXTENDED);
-        let access = CardAccess::Read(Zeroizing::new(hex(ONE_PACE)), Road::Identifier);
-        let found = card_limits(&mut chip, &access, ChannelLimits::EXTENDED).unwrap();
+        let found = card_limits(&mut chip, &selected(), ChannelLimits::EXTENDED).unwrap();
         assert_eq!((found, chip.resets), (ChannelLimits::SHORT, 1));
     }
 }

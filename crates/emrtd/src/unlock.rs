@@ -13,7 +13,7 @@ use crate::attempt::{AccessStep, AttemptError, ProtocolFault};
 use crate::entropy::{Entropy, NoEntropy, Source};
 use crate::read::{Application, UnlockedChip};
 use crate::secure_messaging::SecureMessaging;
-use crate::shape::{AssumedPace, CardShape};
+use crate::shape::{AssumedPace, CardShape, FileFront, FileRoad};
 use crate::start::{self, Offer};
 use crate::{bac, pace};
 
@@ -86,7 +86,7 @@ fn name(kind: PasswordKind) -> &'static str {
 pub struct LockedChip<C> {
     channel: C,
     limits: ChannelLimits,
-    known: Option<CardShape>,
+    known: Vec<CardShape>,
 }
 
 impl<C> fmt::Debug for LockedChip<C> {
@@ -98,7 +98,7 @@ impl<C> fmt::Debug for LockedChip<C> {
 impl<C: CardChannel> LockedChip<C> {
     /// A card that has just been laid down or reset.
     pub fn new(channel: C) -> Self {
-        Self { limits: channel.limits(), channel, known: None }
+        Self { limits: channel.limits(), channel, known: Vec::new() }
     }
 
     /// Never sends or asks for more than this at once, whatever card and reader claim: for a second reading
@@ -107,9 +107,10 @@ impl<C: CardChannel> LockedChip<C> {
         Self { limits: self.limits.min(limits), ..self }
     }
 
-    /// Begins with what worked with a card of this make on this reader before.
-    pub fn known_as(self, shape: CardShape) -> Self {
-        Self { known: Some(shape), ..self }
+    /// Begins with what worked on this reader with cards that answered the same to reset. Of several makes the first is
+    /// the likeliest; which it is, EF.CardAccess tells, and a card of none of them is found out about anew.
+    pub fn known_as(self, shapes: impl IntoIterator<Item = CardShape>) -> Self {
+        Self { known: shapes.into_iter().collect(), ..self }
     }
 
     /// Runs PACE with each key, or BAC where that gives nothing (ICAO 9303-11, 4.2).
@@ -127,14 +128,16 @@ impl<C: CardChannel> LockedChip<C> {
     ) -> Result<UnlockedChip<C>, UnlockError> {
         let mut entropy = Source(rng);
         let lost = |source| UnlockError::CardLost { step: AccessStep::Start, source };
-        let known_way = self.known.map(|shape| shape.card_access);
-        let (card_access, way) = start::card_access(&mut self.channel, known_way).map_err(lost)?;
+        let known_way = self.known.first().map(|shape| shape.card_access);
+        let found = start::card_access(&mut self.channel, known_way).map_err(lost)?;
+        let card_access_hash = found.hash();
         // What was found out of another kind of card says nothing of this one.
-        let known = self.known.filter(|shape| shape.card_access == way);
+        let known = self.known.iter().find(|shape| shape.card_access_hash == card_access_hash).copied();
         let limits = match known {
             Some(shape) => self.limits.min(shape.limits),
-            None => start::card_limits(&mut self.channel, &card_access, self.limits).map_err(lost)?,
+            None => start::card_limits(&mut self.channel, &found, self.limits).map_err(lost)?,
         };
+        let start::Found { card_access, way, .. } = found;
 
         let mut offer = card_access.offer();
         let is_assumed = matches!(card_access, start::CardAccess::Assumed);
@@ -158,9 +161,13 @@ impl<C: CardChannel> LockedChip<C> {
         };
         let in_vain = is_assumed && matches!(access.protocol, AccessProtocol::Bac);
         let shape = CardShape {
+            card_access_hash,
             card_access: way,
             limits,
             assumed_pace: if in_vain { AssumedPace::Refused } else { AssumedPace::Possible },
+            files: known.map_or(FileRoad::ShortIdentifier, |shape| shape.files),
+            most_at_once: known.and_then(|shape| shape.most_at_once),
+            front: known.map_or(FileFront::Whole, |shape| shape.front),
         };
         let chip = UnlockedChip::new(self.channel, opened.session, access, limits, opened.application);
         Ok(chip.after_access(opened.mapping, opened.identity, opened.our_key).shaped(shape))

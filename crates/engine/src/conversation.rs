@@ -12,7 +12,7 @@ use cccd_document::{
     FileId, FileOutcome, MalformedFile, RecordNote, RecordSources, StationLack,
 };
 use cccd_emrtd::{
-    AccessStep, CardShape, Challenge, LockedChip, Metered, ProofPlan, ReadError, ReadPlan, ReadStep,
+    AccessStep, CardShape, Challenge, LockedChip, Metered, ProofPlan, ReadError, ReadPlan, ReadStep, SmFault,
     Terminal, UnlockError, UnlockedChip, read_document_as,
 };
 
@@ -185,7 +185,8 @@ struct Wish<'a> {
 
 /// Opens the chip and reads its files. A chip that ends its session over the length of an answer is opened
 /// again and asked for less: some refuse 256 bytes under secure messaging, some break off in the middle
-/// (card quirks 25, 26). So is one whose reader did not carry an exchange of extended length (card quirk 1).
+/// (card quirks 25, 26). So is one whose reader did not carry an exchange of extended length (card quirk 1), and one
+/// that has lost its session (33) or sent a wrong MAC (30).
 fn converse<C: CardChannel>(
     channel: &mut Metered<C>,
     wish: Wish<'_>,
@@ -201,8 +202,7 @@ fn converse<C: CardChannel>(
         ChannelLimits::SHORT,
         ChannelLimits { max_reply: 160, ..ChannelLimits::SHORT },
     ];
-    let mut refused = StatusWord::WRONG_LENGTH;
-    let mut untransacted = None;
+    let mut broke_off: Option<BrokeOff> = None;
     for (round, limits) in narrower.into_iter().enumerate() {
         if round > 0 {
             channel.reset().map_err(|error| ReadFailure::from(&error))?;
@@ -210,22 +210,23 @@ fn converse<C: CardChannel>(
         progress.tell(Phase::Unlocking, 5);
         let atr = channel.atr().clone();
         let known = shapes.of(&atr);
+        let was_known = !known.is_empty();
         let extended = limits.min(channel.limits()).allow_extended();
         let mut unlocked = unlock(&mut *channel, limits, known, job);
-        if let (Some(_), Err(UnlockError::AccessRefused { .. } | UnlockError::Unsupported)) =
-            (known, &unlocked)
+        if let (true, Err(UnlockError::AccessRefused { .. } | UnlockError::Unsupported)) =
+            (was_known, &unlocked)
         {
             // A card of another make may answer the same to reset: nothing is known of this one.
             shapes.forget(&atr);
             drop(unlocked);
             channel.reset().map_err(|error| ReadFailure::from(&error))?;
-            unlocked = unlock(&mut *channel, limits, None, job);
+            unlocked = unlock(&mut *channel, limits, Vec::new(), job);
         }
         let mut chip = match unlocked {
             Ok(chip) => chip,
             Err(UnlockError::CardLost { step, source }) if extended && is_untransacted(&source) => {
                 tracing::info!(%step, %source, "reader did not carry an exchange; asking for less");
-                untransacted = Some(ReadFailure::from(&source));
+                broke_off = Some(BrokeOff::Untransacted(ReadFailure::from(&source)));
                 continue;
             }
             Err(error) => {
@@ -234,9 +235,14 @@ fn converse<C: CardChannel>(
                 return Err(failure);
             }
         };
-        if let Some(shape) = chip.shape() {
-            shapes.learn(&atr, shape);
-        }
+        // What a narrower round finds is the make's only where a length was the reason: the rest befalls one card.
+        let of_its_make = broke_off.as_ref().is_none_or(|why| matches!(why, BrokeOff::Length(_)));
+        let mut learn = |chip: &UnlockedChip<_>| {
+            if let Some(shape) = chip.shape().filter(|_| of_its_make) {
+                shapes.learn(&atr, shape);
+            }
+        };
+        learn(&chip);
         progress.tell(Phase::Reading, 20);
         opened();
         let mut measure = Measure::default();
@@ -254,19 +260,27 @@ fn converse<C: CardChannel>(
         };
         let read = read_document_as(wish.station, &mut chip, &plan, &mut getrandom::SysRng, &mut told);
         match read {
-            Ok(evidence) => return Ok(evidence),
+            Ok(evidence) => {
+                learn(&chip);
+                return Ok(evidence);
+            }
             Err(ReadError::SessionEnded { file, status }) if is_about_length(status) => {
                 tracing::info!(%file, %status, "chip ended its session over a length; asking for less");
-                refused = status;
+                broke_off = Some(BrokeOff::Length(status));
             }
             Err(ReadError::SessionEnded { file, status }) if is_lost_session(status) => {
                 tracing::info!(%file, %status, "chip lost its session; opening it anew");
-                refused = status;
+                broke_off = Some(BrokeOff::Session(status));
+            }
+            // Nothing of that reply is taken. Whoever spoilt it can do no more than spoil the next one too.
+            Err(ReadError::Misbehaved { file, source: source @ SmFault::WrongMac }) => {
+                tracing::warn!(%file, %source, "opening the chip anew, and asking for less");
+                broke_off = Some(BrokeOff::Mac);
             }
             // Card and reader are there, and an exchange did not pass: a long one, in one direction or the other.
             Err(ReadError::CardLost { file, source }) if extended && is_untransacted(&source) => {
                 tracing::info!(%file, %source, "reader did not carry an exchange; asking for less");
-                untransacted = Some(ReadFailure::from(&source));
+                broke_off = Some(BrokeOff::Untransacted(ReadFailure::from(&source)));
             }
             Err(error) => {
                 let failure = read_failure(&error);
@@ -275,24 +289,35 @@ fn converse<C: CardChannel>(
             }
         }
     }
-    if let Some(failure) = untransacted {
-        return Err(failure);
+    match broke_off {
+        Some(BrokeOff::Untransacted(failure)) => return Err(failure),
+        Some(BrokeOff::Length(status) | BrokeOff::Session(status)) => {
+            tracing::warn!(%status, "chip ended every session");
+        }
+        Some(BrokeOff::Mac) | None => tracing::warn!("chip broke secure messaging in every session"),
     }
-    tracing::warn!(status = %refused, "chip ended every session");
     Err(ReadFailure::ChipMisbehaved)
+}
+
+/// Why a round ended before its reading, and another may do better.
+enum BrokeOff {
+    /// The chip would not have a length.
+    Length(StatusWord),
+    /// The chip has lost its session.
+    Session(StatusWord),
+    /// The MAC of a reply was wrong.
+    Mac,
+    /// The reader did not carry an exchange.
+    Untransacted(ReadFailure),
 }
 
 fn unlock<C: CardChannel>(
     channel: C,
     limits: ChannelLimits,
-    known: Option<CardShape>,
+    known: Vec<CardShape>,
     job: &Job,
 ) -> Result<UnlockedChip<C>, UnlockError> {
-    let chip = LockedChip::new(channel).limited_to(limits);
-    let chip = match known {
-        Some(shape) => chip.known_as(shape),
-        None => chip,
-    };
+    let chip = LockedChip::new(channel).limited_to(limits).known_as(known);
     chip.unlock(&job.access.keys, &mut getrandom::SysRng)
 }
 

@@ -18,6 +18,7 @@ use time::OffsetDateTime;
 use tokio::sync::{oneshot, watch};
 
 use crate::desk::Desk;
+use crate::learned::{Memory, NoMemory};
 use crate::owner::Job;
 use crate::scan::{Scan, ScanNotHere, ScanReach};
 use crate::{
@@ -58,6 +59,8 @@ pub struct EngineOptions {
     pub station: Station,
     /// Who is told how each reading ended.
     pub witness: Witness,
+    /// Where what is learned of readers and makes of card is kept.
+    pub memory: Arc<dyn Memory>,
 }
 
 impl Default for EngineOptions {
@@ -76,6 +79,7 @@ impl Default for EngineOptions {
             judge: Arc::new(|_, _| Verdict::of(Vec::new())),
             station: Arc::new(|_| Err(StationLack::NotSetUp)),
             witness: Witness::none(),
+            memory: Arc::new(NoMemory),
         }
     }
 }

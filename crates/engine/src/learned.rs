@@ -1,42 +1,142 @@
-//! What an owner thread has learned of its reader and of the cards that lay on it: in memory, for as long as the reader
-//! stays plugged in, and nothing of a person.
+//! What an owner thread has learned of its reader and of the cards that lay on it, and nothing of a person. A
+//! [`Memory`] keeps it beyond a restart.
+
+mod text;
 
 use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
 
-use cccd_card::{Atr, CardChannel, ChannelLimits, SecretBytes, TransportError};
+use cccd_card::{Atr, CardChannel, ChannelLimits, ReaderId, SecretBytes, TransportError};
 use cccd_emrtd::CardShape;
 
-/// How many makes of card are remembered.
-const MAKES: usize = 32;
+/// How many answers-to-reset are remembered.
+const ANSWERS: usize = 32;
+/// How many makes of card are told apart under one answer-to-reset.
+const MAKES: usize = 8;
 /// How often a reader has to fail at extended length, with no good exchange of it between, before it is spared them. A
 /// card that lies badly can look like it once.
 const REFUSALS: u32 = 2;
 
+/// Where what was learned of readers and of makes of card outlives this process.
+///
+/// Keys and texts hold the reader's name, the answer-to-reset, and the hash of EF.CardAccess, all the same for every
+/// card of a make. Nothing that is recalled is believed: a text that cannot be understood counts as none, and what
+/// does not work with a card is found out anew.
+pub trait Memory: Send + Sync {
+    /// What was kept under this key.
+    fn recall(&self, key: &[u8]) -> Option<String>;
+    /// Keeps this, in the place of what was there. Where it cannot be kept, it is found out anew.
+    fn keep(&self, key: &[u8], text: &str);
+}
+
+/// A memory that ends with the process.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoMemory;
+
+impl Memory for NoMemory {
+    fn recall(&self, _: &[u8]) -> Option<String> {
+        None
+    }
+
+    fn keep(&self, _: &[u8], _: &str) {}
+}
+
 /// All of it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Learned {
     pub(crate) reader: ReaderReach,
     pub(crate) shapes: Shapes,
+    notes: Notes,
+}
+
+/// The part of a memory that is about one reader.
+#[derive(Clone)]
+struct Notes {
+    memory: Arc<dyn Memory>,
+    reader: String,
+}
+
+impl fmt::Debug for Notes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Notes").field("reader", &self.reader).finish_non_exhaustive()
+    }
+}
+
+impl Notes {
+    fn key(&self, kind: &str, rest: &[u8]) -> Vec<u8> {
+        [kind.as_bytes(), &[0], self.reader.as_bytes(), &[0], rest].concat()
+    }
+
+    fn recall(&self, kind: &str, rest: &[u8]) -> Option<String> {
+        self.memory.recall(&self.key(kind, rest))
+    }
+
+    fn keep(&self, kind: &str, rest: &[u8], text: &str) {
+        self.memory.keep(&self.key(kind, rest), text);
+    }
+}
+
+const CARDS: &str = "cards";
+const REACH: &str = "reach";
+
+impl Learned {
+    /// What is remembered of a reader.
+    pub(crate) fn of(reader: &ReaderId, memory: Arc<dyn Memory>) -> Self {
+        let notes = Notes { memory, reader: reader.to_string() };
+        let mut reach = notes.recall(REACH, &[]).and_then(|text| text::reach(&text)).unwrap_or_default();
+        // Once for each start it may show that it carries more now: a driver is renewed, or it was a card's fault.
+        reach.refusals = reach.refusals.min(REFUSALS - 1);
+        Self { reader: reach, shapes: Shapes { known: VecDeque::new(), notes: notes.clone() }, notes }
+    }
+
+    /// Keeps what the reader was seen to carry, if it is something new.
+    pub(crate) fn keep_reach(&mut self) {
+        if std::mem::take(&mut self.reader.news) {
+            self.notes.keep(REACH, &[], &text::of_reach(&self.reader));
+        }
+    }
 }
 
 /// What worked with cards, by their answer-to-reset, the latest first.
-#[derive(Debug, Default)]
-pub(crate) struct Shapes(VecDeque<(Atr, CardShape)>);
+#[derive(Debug)]
+pub(crate) struct Shapes {
+    known: VecDeque<(Atr, Vec<CardShape>)>,
+    notes: Notes,
+}
 
 impl Shapes {
-    /// What worked with a card of this answer-to-reset. Cards of several makes may give the same one.
-    pub(crate) fn of(&self, atr: &Atr) -> Option<CardShape> {
-        self.0.iter().find(|(known, _)| known == atr).map(|(_, shape)| *shape)
+    /// What worked with cards of this answer-to-reset, the latest make first.
+    pub(crate) fn of(&mut self, atr: &Atr) -> Vec<CardShape> {
+        if let Some((_, shapes)) = self.known.iter().find(|(known, _)| known == atr) {
+            return shapes.clone();
+        }
+        let kept =
+            self.notes.recall(CARDS, atr.as_bytes()).map(|text| text::shapes(&text)).unwrap_or_default();
+        self.put(atr, kept.clone());
+        kept
     }
 
     pub(crate) fn learn(&mut self, atr: &Atr, shape: CardShape) {
-        self.forget(atr);
-        self.0.push_front((atr.clone(), shape));
-        self.0.truncate(MAKES);
+        let before = self.of(atr);
+        let others = before.iter().filter(|other| other.card_access_hash != shape.card_access_hash);
+        let mut now: Vec<_> = std::iter::once(shape).chain(others.copied()).collect();
+        now.truncate(MAKES);
+        if now != before {
+            self.notes.keep(CARDS, atr.as_bytes(), &text::of_shapes(&now));
+        }
+        self.put(atr, now);
     }
 
     pub(crate) fn forget(&mut self, atr: &Atr) {
-        self.0.retain(|(known, _)| known != atr);
+        self.notes.keep(CARDS, atr.as_bytes(), "");
+        self.put(atr, Vec::new());
+    }
+
+    fn put(&mut self, atr: &Atr, shapes: Vec<CardShape>) {
+        self.known.retain(|(known, _)| known != atr);
+        self.known.push_front((atr.clone(), shapes));
+        self.known.truncate(ANSWERS);
     }
 }
 
@@ -45,11 +145,15 @@ impl Shapes {
 /// A profile and a driver say what they say; this is what came of it. The first card decides: its chip is asked with
 /// an extended length before any session depends on it (`emrtd`: `start.rs`), and what the reader makes of that is
 /// remembered.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct ReaderReach {
+    /// The longest command APDU that passed.
     longest_command: usize,
+    /// The longest response APDU that passed.
     longest_reply: usize,
     refusals: u32,
+    /// Something of it is not kept yet.
+    news: bool,
 }
 
 impl ReaderReach {
@@ -66,9 +170,11 @@ impl ReaderReach {
     fn note(&mut self, command: &[u8], answer: Result<usize, &TransportError>) {
         match answer {
             Ok(reply) => {
-                if is_extended(command) {
+                if is_extended(command) && self.refusals > 0 {
                     self.refusals = 0;
+                    self.news = true;
                 }
+                self.news |= command.len() > self.longest_command || reply > self.longest_reply;
                 self.longest_command = self.longest_command.max(command.len());
                 self.longest_reply = self.longest_reply.max(reply);
             }
@@ -76,6 +182,7 @@ impl ReaderReach {
                 if is_extended(command) && !self.is_short() =>
             {
                 self.refusals += 1;
+                self.news = true;
                 if self.is_short() {
                     tracing::info!(
                         longest_command = self.longest_command,
@@ -123,12 +230,48 @@ impl<C: CardChannel> CardChannel for Watched<'_, C> {
 
 #[cfg(test)]
 mod tests {
-    use cccd_emrtd::{AssumedPace, CardAccessRoad};
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+
+    use cccd_emrtd::{AssumedPace, CardAccessRoad, FileFront, FileRoad};
 
     use super::*;
 
     const EXTENDED: [u8; 7] = [0x00, 0xB0, 0x00, 0x00, 0x00, 0x00, 0x00];
     const SHORT: [u8; 5] = [0x00, 0xB0, 0x00, 0x00, 0x00];
+
+    const SHAPE: CardShape = CardShape {
+        card_access_hash: None,
+        card_access: CardAccessRoad::Nowhere,
+        limits: ChannelLimits::SHORT,
+        assumed_pace: AssumedPace::Refused,
+        files: FileRoad::ShortIdentifier,
+        most_at_once: None,
+        front: FileFront::Whole,
+    };
+
+    #[derive(Default)]
+    struct Book(Mutex<BTreeMap<Vec<u8>, String>>, Mutex<usize>);
+
+    impl Memory for Book {
+        fn recall(&self, key: &[u8]) -> Option<String> {
+            self.0.lock().unwrap().get(key).cloned()
+        }
+
+        fn keep(&self, key: &[u8], text: &str) {
+            *self.1.lock().unwrap() += 1;
+            self.0.lock().unwrap().insert(key.to_vec(), text.to_owned());
+        }
+    }
+
+    fn atr(byte: u8) -> Atr {
+        Atr::new(&[0x3B, 0x80, byte]).unwrap()
+    }
+
+    fn learned(book: &Arc<Book>, reader: &str) -> Learned {
+        let book: Arc<dyn Memory> = Arc::<Book>::clone(book);
+        Learned::of(&ReaderId::from_name(reader), book)
+    }
 
     #[test]
     fn a_reader_that_fails_twice_at_extended_length_is_spared_them() {
@@ -158,18 +301,45 @@ mod tests {
 
     #[test]
     fn the_latest_makes_are_remembered_and_a_wrong_one_is_forgotten() {
-        let atr = |byte: u8| Atr::new(&[0x3B, 0x80, byte]).unwrap();
-        let shape = CardShape {
-            card_access: CardAccessRoad::Nowhere,
-            limits: ChannelLimits::SHORT,
-            assumed_pace: AssumedPace::Refused,
-        };
-        let mut shapes = Shapes::default();
+        let mut learned = Learned::of(&ReaderId::from_name("R"), Arc::new(NoMemory));
+        let shapes = &mut learned.shapes;
         for byte in 0..40 {
-            shapes.learn(&atr(byte), shape);
+            shapes.learn(&atr(byte), SHAPE);
         }
-        assert_eq!((shapes.of(&atr(39)), shapes.of(&atr(0))), (Some(shape), None));
+        assert_eq!((shapes.of(&atr(39)), shapes.of(&atr(0))), (vec![SHAPE], vec![]));
         shapes.forget(&atr(39));
-        assert_eq!(shapes.of(&atr(39)), None);
+        assert_eq!(shapes.of(&atr(39)), []);
+    }
+
+    #[test]
+    fn what_was_learned_outlives_the_process_by_reader_and_answer_to_reset() {
+        let book = Arc::new(Book::default());
+        let two = CardShape { card_access_hash: Some([7; 32]), ..SHAPE };
+        let mut first = learned(&book, "R");
+        first.shapes.learn(&atr(1), SHAPE);
+        first.shapes.learn(&atr(1), two);
+        let written = *book.1.lock().unwrap();
+        first.shapes.learn(&atr(1), two);
+        assert_eq!(*book.1.lock().unwrap(), written, "nothing new is not written again");
+        for _ in 0..2 {
+            first.reader.note(&EXTENDED, Err(&TransportError::NotTransacted));
+        }
+        first.keep_reach();
+
+        let mut second = learned(&book, "R");
+        assert_eq!(second.shapes.of(&atr(1)), [two, SHAPE]);
+        assert_eq!(second.shapes.of(&atr(2)), []);
+        assert!(!second.reader.is_short());
+        second.reader.note(&EXTENDED, Err(&TransportError::NotTransacted));
+        assert!(second.reader.is_short(), "one failure is enough where there were two before");
+        let mut other = learned(&book, "another reader");
+        assert!(other.shapes.of(&atr(1)).is_empty() && !other.reader.is_short());
+        // What nobody can read is nothing.
+        for text in book.0.lock().unwrap().values_mut() {
+            *text = "\u{1F4A5} what".to_owned();
+        }
+        let mut third = learned(&book, "R");
+        third.reader.note(&EXTENDED, Err(&TransportError::NotTransacted));
+        assert!(third.shapes.of(&atr(1)).is_empty() && !third.reader.is_short());
     }
 }

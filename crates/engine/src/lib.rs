@@ -59,6 +59,7 @@ pub use engine::{Clock, Engine, EngineHandle, EngineOptions, Judge, NotHere, Rea
 pub use errand::{Errand, ReadEnd, Witness};
 pub use event::{Audience, Event, EventKind, Subscription};
 pub use failure::ReadFailure;
+pub use learned::{Memory, NoMemory};
 pub use lease::{LEASE_SECONDS, LeaseEnd, LeaseView, NoLease};
 pub use parts::Part;
 pub use picture::{PictureCode, codes_in_picture};

@@ -60,7 +60,7 @@ impl Owner {
     ) -> Self {
         let (jobs, queue) = mpsc::channel::<Box<Job>>();
         let thread = std::thread::spawn(move || {
-            let mut learned = Learned::default();
+            let mut learned = Learned::of(&reader, Arc::clone(&options.memory));
             for mut job in queue {
                 // A fault in a decoder ends this reading; the reader goes on. The card is connected anew
                 // for every job, so nothing half-done outlives the unwinding.
@@ -75,6 +75,7 @@ impl Owner {
                     )
                 }))
                 .unwrap_or(Err(ReadFailure::AgentFault));
+                learned.keep_reach();
                 let finished = Message::Finished { job, outcome: Box::new(outcome) };
                 if inbox.send(finished).is_err() {
                     break;

@@ -51,8 +51,9 @@ fn table() -> Result<bool> {
     println!(
         "{card} at {} kbit/s, {} ms for each command. The chip is taken to need {} ms for each step of key agreement \
          and {} ms to sign: assumed, on no card measured. `least` is bytes over the bit rate and commands times \
-         their overhead, as few as the protocols allow on that reader; `x` is how many times that the reading took \
-         beside the chip's computing, and {ALLOWED} is allowed where the agent chooses.\n",
+         their overhead, as few as the protocols allow on that reader: with one look for EF.CardAccess, and on a card \
+         whose make is new one for the lengths it takes; `x` is how many times that the reading took beside the chip's \
+         computing, and {ALLOWED} is allowed where the agent chooses.\n",
         timing.bit_rate.kilobits(),
         timing.per_command.as_millis(),
         timing.chip.agreement.as_millis(),
@@ -74,12 +75,9 @@ fn table() -> Result<bool> {
             };
             let worst =
                 [run.identity, run.portrait, run.proofs].iter().map(Milestone::ratio).fold(0.0, f64::max);
-            // A chip without PACE is looked through for it, once for each make of card.
-            let looks = access == Access::Bac && card == First::OfItsMake;
             let word = match (strategy.is_agents(), worst <= ALLOWED) {
                 (false, _) => "",
                 (true, true) => "kept",
-                (true, false) if looks => "looks for PACE first",
                 (true, false) => "TOO SLOW",
             };
             kept &= word != "TOO SLOW";
