@@ -12,6 +12,7 @@ pub mod consumers;
 pub mod cutting_proxy;
 pub mod fleet;
 pub mod held_card;
+pub mod hil;
 pub mod judged;
 pub mod manual;
 pub mod matrix;

@@ -36,13 +36,15 @@ cargo xtask COMMAND
              matrix consumers: every consumer of the plans, and what arrives at it)
   soak       ten thousand readings in one process, and the memory they leave behind (soak crowd [N [SEED]]: five hundred
              on six readers of every kind at once, with cards pulled out)
+  hil        a reader or scanner on a bench, tried out with a real card: --bench FILE (hil/benches has some), --out FOLDER for
+             the report and the proposed device profile
   fuzz       every parser of hostile bytes under libFuzzer; needs a nightly toolchain and cargo-fuzz
              ([TARGET]: one of them; --seconds N: how long each, 60 by default)
   schemathesis  the API against docs/openapi.json by more than 2,000 requests; brings its tool along (python3, pip)
              (--examples N: how many for each operation; --seed N: others; --short: as the tests end)
   openapi    write docs/openapi.json anew
 
-demo, test, check, bench, matrix, soak and fuzz run setup first where something is missing.";
+demo, test, check, bench, matrix, soak, hil and fuzz run setup first where something is missing.";
 
 /// A workspace of its own, so that nothing else builds the decoders that ours is measured against.
 const QR_BENCH: &str = "tests/qr-bench/Cargo.toml";
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         },
         "matrix" => setup::setup_if_needed().and_then(|()| matrix(rest)),
         "soak" => setup::setup_if_needed().and_then(|()| soak(rest)),
+        "hil" => setup::setup_if_needed().and_then(|()| hil(rest)),
         "fuzz" => setup::setup_if_needed().and_then(|()| fuzz::fuzz(rest)),
         "schemathesis" => setup::setup_for_tests().and_then(|()| schemathesis::schemathesis(rest)),
         "openapi" => setup::setup_if_needed().and_then(|()| openapi()),
@@ -174,6 +177,15 @@ fn soak(rest: &[String]) -> Result<()> {
         cargo(["run", "--release", "--locked", "--package", "cccd-tests", "--bin", "cccd-soak", "--"]);
     soak.args(rest);
     run::run(soak)
+}
+
+fn hil(rest: &[String]) -> Result<()> {
+    let mut hil =
+        cargo(["run", "--locked", "--package", "cccd-tests", "--bin", "cccd-hil", "--manifest-path"]);
+    hil.arg(run::root().join("Cargo.toml")).arg("--").args(rest);
+    // Names in `rest` are meant from where the command was given.
+    hil.current_dir(std::env::current_dir()?);
+    run::run(hil)
 }
 
 fn openapi() -> Result<()> {

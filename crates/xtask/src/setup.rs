@@ -10,7 +10,7 @@ use crate::run::{run, step};
 type Package = (&'static str, &'static str);
 
 /// What everything needs.
-const PACKAGES: [Package; 17] = [
+const PACKAGES: [Package; 18] = [
     ("gcc", "links everything, builds the C parts of dependencies"),
     ("pkg-config", "finds the libraries below"),
     ("libpcsclite-dev", "the agent talks to PC/SC readers"),
@@ -20,6 +20,7 @@ const PACKAGES: [Package; 17] = [
     ("libssl-dev", "the simulated chip's cryptography"),
     ("pcscd", "the smart-card service that tests and demo drive"),
     ("libccid", "the reader driver in it"),
+    ("vsmartcard-vpcd", "another reader driver in it, whose reader is software and carries long APDUs"),
     ("curl", "the test that runs the commands of docs/callers.md"),
     ("openssl", "the same: it signs as a site's backend would"),
     ("poppler-utils", "reads the PDFs again that records of readings are"),

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -19,9 +20,14 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use super::Card;
 use super::gempc::GemPcTwin;
 use super::pty::poll_for;
+use super::vpcd::VpcdSlot;
 
 /// The real serial CCID driver.
 const DRIVER: &str = "/usr/lib/pcsc/drivers/serial/libccidtwin.so";
+/// The driver of vsmartcard's virtual reader.
+const VPCD: &str = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so";
+/// What keeps it on the loopback.
+const PRELOAD: &str = "vpcd_on_loopback.so";
 /// Where the service may lie.
 const SERVICE: [&str; 2] = ["/usr/sbin/pcscd", "/usr/bin/pcscd"];
 /// The folder that `pcscd` was compiled to keep its pid in; without it, it does not start.
@@ -81,6 +87,12 @@ pub enum BenchError {
     /// The service runs and does not answer on the socket it was handed.
     #[error("pcscd does not serve the socket it was handed: this build knows no socket activation")]
     NotActivated,
+    /// What keeps vpcd on the loopback could not be compiled.
+    #[error("gcc: {}", said.trim())]
+    Compiler {
+        /// What it said.
+        said: Box<str>,
+    },
     /// A call to the operating system failed.
     #[error("cannot set up the simulated readers")]
     Io(#[from] io::Error),
@@ -110,6 +122,16 @@ pub struct PcscBench {
     folder: Folder,
     socket: PathBuf,
     program: &'static str,
+    /// A library that is loaded into the service before all others.
+    preload: Option<PathBuf>,
+}
+
+/// What a service is to be started with.
+struct Started {
+    program: &'static str,
+    configuration: String,
+    readers: Vec<NamedReader>,
+    preload: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -164,21 +186,32 @@ impl PcscBench {
         Self::build(Folder::Given(folder.to_owned()), names, cards)
     }
 
+    /// Starts it in a folder that is there, with vsmartcard's vpcd instead of readers of ours: two slots, "Virtual PCD 00
+    /// 00" and "00 01", that are also handed out. They listen on the loopback alone.
+    pub fn start_vpcd_in(folder: &Path) -> Result<(Self, [VpcdSlot; 2]), BenchError> {
+        if !Path::new(VPCD).exists() {
+            return Err(BenchError::Missing { what: "vsmartcard-vpcd" });
+        }
+        let [first, second] = two_free_ports()?;
+        let configuration = format!(
+            "FRIENDLYNAME \"Virtual PCD\"\nDEVICENAME /dev/null:{first}\nLIBPATH {VPCD}\nCHANNELID {first}\n"
+        );
+        let preload = compile_preload(folder)?;
+        let started =
+            Started { program: find_service()?, configuration, readers: Vec::new(), preload: Some(preload) };
+        let bench = Self::begin(Folder::Given(folder.to_owned()), started)?;
+        Ok((bench, [VpcdSlot::new(first), VpcdSlot::new(second)]))
+    }
+
     fn build(folder: Folder, names: &[&str], cards: Vec<Box<dyn Card>>) -> Result<Self, BenchError> {
         let program = find_service()?;
         check_names(names)?;
         if cards.len() > names.len() {
             return Err(BenchError::TooManyCards { cards: cards.len(), readers: names.len() });
         }
-        let socket = folder.path().join("sock");
-        let length = socket.as_os_str().len();
-        if length > MAX_SOCKET_PATH {
-            return Err(BenchError::SocketPathTooLong { length });
-        }
-        let (conf, run) = (folder.path().join("conf"), folder.path().join("run"));
-        std::fs::create_dir_all(&conf)?;
+        socket_in(&folder)?;
+        let run = folder.path().join("run");
         std::fs::create_dir_all(&run)?;
-
         let mut readers = Vec::new();
         let mut cards = cards.into_iter();
         let mut configuration = String::new();
@@ -196,10 +229,17 @@ impl PcscBench {
             );
             readers.push(NamedReader { name: name.into(), device });
         }
-        std::fs::write(conf.join("readers"), configuration)?;
+        Self::begin(folder, Started { program, configuration, readers, preload: None })
+    }
 
-        let bench =
-            Self { service: Mutex::new(None), readers, keeper: Keeper::new()?, folder, socket, program };
+    fn begin(folder: Folder, started: Started) -> Result<Self, BenchError> {
+        let Started { program, configuration, readers, preload } = started;
+        let socket = socket_in(&folder)?;
+        let conf = folder.path().join("conf");
+        std::fs::create_dir_all(&conf)?;
+        std::fs::write(conf.join("readers"), configuration)?;
+        let service = Mutex::new(None);
+        let bench = Self { service, readers, keeper: Keeper::new()?, folder, socket, program, preload };
         bench.restart_service()?;
         Ok(bench)
     }
@@ -268,7 +308,10 @@ impl PcscBench {
         let listener = UnixListener::bind(&self.socket)?;
         let log = File::options().create(true).append(true).open(self.log_path())?;
         let conf = self.folder.path().join("conf");
-        let command = service_command(self.program, &conf, listener, &log)?;
+        let mut command = service_command(self.program, &conf, listener, &log)?;
+        if let Some(library) = &self.preload {
+            command.env("LD_PRELOAD", library);
+        }
         let mut started = Service { child: self.keeper.spawn(command)? };
         // While the service is down a client is refused, not queued: nobody but it holds the listener.
         if let Err(error) = started.wait_until_it_answers(&self.socket, &self.log_path(), PATIENCE) {
@@ -305,7 +348,7 @@ impl Drop for PcscBench {
         }
         self.readers.clear();
         if let Folder::Given(folder) = &self.folder {
-            for file in ["sock", "pcscd.log"] {
+            for file in ["sock", "pcscd.log", PRELOAD] {
                 let _ = std::fs::remove_file(folder.join(file));
             }
             for dir in ["conf", "run"] {
@@ -421,6 +464,46 @@ fn service_command(
     // One mapping cannot collide.
     command.fd_mappings(vec![listener]).map_err(io::Error::other)?;
     Ok(command)
+}
+
+/// Where the service's socket is to be.
+fn socket_in(folder: &Folder) -> Result<PathBuf, BenchError> {
+    let socket = folder.path().join("sock");
+    let length = socket.as_os_str().len();
+    if length > MAX_SOCKET_PATH {
+        return Err(BenchError::SocketPathTooLong { length });
+    }
+    Ok(socket)
+}
+
+/// Two ports in a row that nobody listens on. Another program may take them before vpcd does; then no card gets in, and
+/// that is said.
+fn two_free_ports() -> io::Result<[u16; 2]> {
+    for _ in 0..50 {
+        let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let port = first.local_addr()?.port();
+        let Some(next) = port.checked_add(1) else { continue };
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, next)).is_ok() {
+            return Ok([port, next]);
+        }
+    }
+    Err(io::ErrorKind::AddrInUse.into())
+}
+
+/// Compiles what keeps vpcd on the loopback.
+fn compile_preload(folder: &Path) -> Result<PathBuf, BenchError> {
+    let library = folder.join(PRELOAD);
+    let mut compiler = Command::new("gcc");
+    compiler.args(["-shared", "-fPIC", "-x", "c", "-", "-o"]).arg(&library).arg("-ldl");
+    let mut child = compiler.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    if let Some(mut source) = child.stdin.take() {
+        source.write_all(include_bytes!("vpcd_on_loopback.c"))?;
+    }
+    let done = child.wait_with_output()?;
+    if !done.status.success() {
+        return Err(BenchError::Compiler { said: String::from_utf8_lossy(&done.stderr).into() });
+    }
+    Ok(library)
 }
 
 fn find_service() -> Result<&'static str, BenchError> {

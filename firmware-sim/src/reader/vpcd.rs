@@ -1,7 +1,10 @@
 //! A card behind vpcd, the virtual reader of vsmartcard: the second road to a `pcscd`.
 //!
-//! For those who have only that. vpcd is no part of this bench: it runs elsewhere, and it listens on every
-//! address of its machine, so keep it in a network namespace of its own.
+//! vpcd itself is no part of this crate. Where Debian's package has installed it, [`PcscBench`] starts a service with it,
+//! kept on the loopback; one that runs elsewhere listens on every address of its machine: keep it in a network namespace
+//! of its own.
+//!
+//! [`PcscBench`]: super::pcscd::PcscBench::start_vpcd_in
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
