@@ -12,6 +12,7 @@ use cccd_firmware_sim::personalise::{CardDescription, Issuer, personalise};
 use cccd_firmware_sim::reader::in_process::InProcessReader;
 use cccd_firmware_sim::reader::scanner::InProcessScanner;
 use cccd_profiles::{AgentSettings, TokenHash};
+use cccd_store::Store;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -29,12 +30,17 @@ pub struct OpenDesk {
     with_card: ReaderId,
     empty: ReaderId,
     scanner: ScannerId,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl OpenDesk {
     /// Starts it with the callers `clinic` (every scope but biometrics), `notary` (none) and `page`.
     pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// The same with these tables behind everything else.
+    pub fn start_with(tables: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let mut text = format!(
             "[api]\nlisten = '127.0.0.1:0'\n[evidence]\nkey_file = '{}'\n[trust]\ndirectory = '{}'\n[store]\nfolder = '{}'\n",
@@ -50,6 +56,7 @@ impl OpenDesk {
             let hash = TokenHash::of(token).to_hex();
             text += &format!("[[caller]]\nname = '{name}'\ntoken_sha256 = '{hash}'\n{more}\n");
         }
+        text += tables;
         let settings = AgentSettings::parse(&text).unwrap();
 
         let readers = InProcessReader::new();
@@ -62,12 +69,25 @@ impl OpenDesk {
         let agent =
             Agent::start(&settings, vec![Arc::new(readers.clone())], vec![Arc::new(scanners.clone())])
                 .unwrap();
-        Self { agent: Some(agent), readers, scanners, with_card, empty, scanner, _folder: folder }
+        Self { agent: Some(agent), readers, scanners, with_card, empty, scanner, folder }
     }
 
     /// `127.0.0.1:PORT`.
     pub fn address(&self) -> String {
         self.agent.as_ref().unwrap().address().to_string()
+    }
+
+    /// Where its doors listen.
+    pub fn doors(&self) -> Vec<std::net::SocketAddr> {
+        self.agent.as_ref().unwrap().doors()
+    }
+
+    /// Stops it, and gives every entry of its audit chain as text.
+    pub fn audit(mut self) -> Vec<String> {
+        self.agent.take().unwrap().stop();
+        let chain = Store::look_at_audit(&self.folder.path().join("store")).unwrap();
+        let entries = chain.after(0, 1000).unwrap();
+        entries.into_iter().map(|recorded| format!("{:?}", recorded.entry)).collect()
     }
 
     /// `http://127.0.0.1:PORT`.

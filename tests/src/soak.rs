@@ -232,7 +232,11 @@ pub fn crowd(folder: &Path, total: usize, seed: u64) -> Result<Endings> {
         catalogue: ReaderCatalogue::shipped(),
     });
     let networks = NetworkSource::new(NetworkOptions {
-        readers: vec![DeskNetworkReader { name: "Network 0".to_owned(), address: network.address() }],
+        readers: vec![DeskNetworkReader {
+            name: "Network 0".to_owned(),
+            address: network.address(),
+            token_file: None,
+        }],
         files_within: Duration::from_secs(2),
         keep: PATIENCE,
     });

@@ -247,3 +247,181 @@ fn leases_and_expectations_are_kept_as_on_any_other_reader() {
         (json!("network"), json!(0))
     );
 }
+
+/// What the door's tests are about.
+mod doors {
+    use std::io::{Read as _, Write as _};
+    use std::net::{SocketAddr, TcpListener};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use cccd_document::{AccessKey, Biometrics, Can, FieldSet, FileId};
+    use cccd_engine::{CallerId, Engine, EngineOptions, EventKind, ReadRequest, ReadState, every_group};
+    use cccd_profiles::DeskNetworkReader;
+    use cccd_readers::{NetworkOptions, NetworkSource};
+    use cccd_tests::{CALLER_TOKEN, OTHER_TOKEN, OpenDesk, PAGE_ORIGIN, open_desk};
+    use reqwest::blocking::{Client, RequestBuilder};
+    use serde_json::Value;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+    const DOOR: &str =
+        "[[door]]\nkind = 'hn212'\ncaller = 'clinic'\nreader = 'lane-0'\nlisten = '127.0.0.1:0'\n";
+
+    /// An engine whose one reader is the door.
+    fn client_of(door: SocketAddr, token: &str) -> (Engine, tempfile::NamedTempFile) {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        writeln!(file, "{token}").unwrap();
+        let reader = DeskNetworkReader {
+            name: "Door".to_owned(),
+            address: door,
+            token_file: Some(file.path().to_owned()),
+        };
+        let options = NetworkOptions { readers: vec![reader], files_within: PATIENCE, keep: PATIENCE };
+        let source = Arc::new(NetworkSource::new(options));
+        let options = EngineOptions { wait_for_card: PATIENCE, ..EngineOptions::default() };
+        (Engine::start(vec![source], Vec::new(), options), file)
+    }
+
+    #[test]
+    fn our_own_driver_gets_the_card_through_our_own_door() {
+        let desk = OpenDesk::start_with(DOOR);
+        let door = desk.doors()[0];
+        let (engine, _token) = client_of(door, CALLER_TOKEN);
+        let handle = engine.handle();
+        assert!(handle.settled().blocking_recv().unwrap());
+        assert_eq!(handle.readers().blocking_recv().unwrap().len(), 1, "the door let it in");
+        let card = open_desk::card();
+        let owner = CallerId::new("legacy");
+        let request = ReadRequest {
+            owner: owner.clone(),
+            reader: None,
+            access: AccessKey::Can(Can::new(card.can().unwrap()).unwrap()).into(),
+            groups: every_group(),
+            fields: FieldSet::ALL,
+            biometrics: Biometrics::NONE,
+            nonce: None,
+            expect: None,
+            wait_for_card: None,
+            under: None,
+        };
+        let read = handle.submit(request).blocking_recv().unwrap().unwrap().id;
+        desk.scan(card.qr_text().unwrap().as_bytes());
+        let mut views = handle.watch(owner.clone(), read).blocking_recv().unwrap().unwrap();
+        let over = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        over.block_on(async {
+            let over = views.wait_for(|view| view.state.is_over());
+            tokio::time::timeout(PATIENCE, over).await.unwrap().unwrap();
+        });
+        assert_eq!(views.borrow().state, ReadState::Completed);
+        let reading = handle.result(owner, read).blocking_recv().unwrap().unwrap();
+        assert_eq!(reading.record.personal_number.as_ref().unwrap().value.expose(), "000090123456");
+        assert_eq!(reading.portrait.as_ref().unwrap().bytes.expose(), card.portrait().bytes());
+        for file in [FileId::EfSod, FileId::DG1, FileId::DG2, FileId::DG13, FileId::DG14, FileId::DG15] {
+            assert!(reading.evidence.bytes(file).is_some(), "{file}");
+        }
+        // The agent behind the door wrote down who read.
+        let log = desk.audit();
+        let entry = log.iter().find(|entry| entry.contains("\"door\"")).expect("an entry of the door");
+        assert!(entry.contains("clinic") && !entry.contains("000090123456"), "{entry}");
+    }
+
+    #[test]
+    fn a_wrong_token_is_not_let_in_and_hears_nothing() {
+        let desk = OpenDesk::start_with(DOOR);
+        for token in ["wrong", OTHER_TOKEN] {
+            let (engine, _token) = client_of(desk.doors()[0], token);
+            let handle = engine.handle();
+            assert!(handle.settled().blocking_recv().unwrap());
+            assert!(handle.readers().blocking_recv().unwrap().is_empty(), "{token}");
+            let events = handle.subscribe(CallerId::new("legacy"), Some(0)).blocking_recv().unwrap();
+            assert!(
+                !events.missed.iter().any(|event| matches!(event.kind, EventKind::ReaderAttached { .. }))
+            );
+        }
+    }
+
+    #[test]
+    fn refusals_are_problems_and_the_gate_is_that_of_the_api() {
+        let desk = OpenDesk::start_with(DOOR);
+        let door = desk.doors()[0];
+        let client = Client::builder().no_proxy().build().unwrap();
+        let knock = |query: &str| {
+            client
+                .get(format!("http://{door}/socket.io/?{query}"))
+                .header("Connection", "Upgrade")
+                .header("Upgrade", "websocket")
+                .header("Sec-WebSocket-Version", "13")
+                .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+        };
+        let code = |request: RequestBuilder| {
+            let response = request.send().unwrap();
+            let status = response.status().as_u16();
+            let body: Value = response.json().unwrap_or_default();
+            (status, body["code"].as_str().unwrap_or_default().to_owned())
+        };
+        let whole = "EIO=4&transport=websocket";
+        let said = |status: u16, code: &str| (status, code.to_owned());
+        assert_eq!(code(knock(whole).bearer_auth("wrong")), said(401, "token-wrong"));
+        assert_eq!(code(knock(whole).bearer_auth(OTHER_TOKEN)), said(403, "door-not-granted"));
+        assert_eq!(code(knock(whole).header("Host", "evil.example")), said(421, "host-not-allowed"));
+        assert_eq!(
+            code(knock(whole).header("Origin", "https://evil.example").bearer_auth(CALLER_TOKEN)),
+            said(403, "origin-not-allowed")
+        );
+        // A page of another caller, with the token of this one.
+        assert_eq!(
+            code(knock(whole).header("Origin", PAGE_ORIGIN).bearer_auth(CALLER_TOKEN)),
+            said(403, "origin-not-allowed")
+        );
+        assert_eq!(
+            code(knock("EIO=4&transport=polling").bearer_auth(CALLER_TOKEN)),
+            said(400, "parameter-invalid")
+        );
+        assert_eq!(
+            code(client.get(format!("http://{door}/v1/readers")).bearer_auth(CALLER_TOKEN)),
+            said(404, "not-found")
+        );
+        assert_eq!(knock(whole).bearer_auth(CALLER_TOKEN).send().unwrap().status().as_u16(), 101);
+        assert!(desk.audit().iter().any(|entry| entry.contains("door-not-granted")));
+    }
+
+    #[test]
+    fn without_a_door_there_is_no_port() {
+        assert!(OpenDesk::start().doors().is_empty());
+    }
+
+    #[test]
+    fn a_reading_is_posted_in_the_names_of_the_jth_program() {
+        let program = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = program.local_addr().unwrap();
+        let desk = OpenDesk::start_with(&format!(
+            "[[door]]\nkind = 'jth'\ncaller = 'clinic'\nreader = 'lane-0'\npost_to = 'http://{address}/in'\n"
+        ));
+        desk.scan(open_desk::card().qr_text().unwrap().as_bytes());
+        let (mut stream, _) = program.accept().unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut bytes = Vec::new();
+        let body = loop {
+            let mut piece = [0; 4096];
+            let read = stream.read(&mut piece).unwrap();
+            assert!(read > 0, "the whole request comes");
+            bytes.extend_from_slice(&piece[..read]);
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+            let length = head.lines().find_map(|line| {
+                line.to_lowercase()
+                    .strip_prefix("content-length:")
+                    .map(|n| n.trim().parse::<usize>().unwrap())
+            });
+            assert!(head.starts_with("POST /in HTTP/1.1\r\n"), "{head}");
+            if body.len() >= length.unwrap() {
+                break serde_json::from_str::<Value>(body).unwrap();
+            }
+        };
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
+        assert_eq!(body["id_card"], "000090123456");
+        assert_eq!(body["gender"], "Nam");
+        assert_eq!(body.as_object().unwrap().len(), 17);
+        assert!(body["id_img"].as_str().unwrap().len() > 1000);
+    }
+}

@@ -43,6 +43,7 @@ pub struct Agent {
     /// The doors that are no port.
     #[cfg(unix)]
     sockets: Vec<crate::socket::Served>,
+    doors: Vec<crate::doors::OpenDoor>,
     scribe: Scribe,
 }
 
@@ -118,6 +119,7 @@ impl Agent {
         #[cfg(unix)]
         let sockets = runtime.block_on(async { crate::socket::serve(&settings.local, &api) })?;
         let tls = runtime.block_on(TlsServer::start(&settings.api.tls, api.clone()))?;
+        let doors = runtime.block_on(crate::doors::open(&settings.doors, &api))?;
         let (stop, stopped) = oneshot::channel();
         let server = runtime.spawn(async move {
             let shutdown = async {
@@ -138,6 +140,7 @@ impl Agent {
             tls,
             stop,
             engine,
+            doors,
             scribe,
             carriers,
             reporter,
@@ -156,6 +159,16 @@ impl Agent {
         self.tls.as_ref().map(|tls| tls.address)
     }
 
+    /// Where its doors listen, in the order of the settings.
+    pub fn doors(&self) -> Vec<SocketAddr> {
+        self.doors.iter().filter_map(|door| door.address).collect()
+    }
+
+    /// Waits for an interrupt or a request to terminate.
+    pub fn wait_for_signal(&self) -> Result<()> {
+        self.runtime.block_on(signal()).context("cannot wait for signals")
+    }
+
     /// Stops taking requests, calls readings off, and waits for everything to end.
     pub fn stop(self) {
         let Self {
@@ -164,6 +177,7 @@ impl Agent {
             tls,
             stop,
             engine,
+            doors,
             scribe,
             carriers,
             reporter,
@@ -177,6 +191,9 @@ impl Agent {
         let _ = runtime.block_on(server);
         if let Some(tls) = tls {
             runtime.block_on(tls.stop());
+        }
+        for door in doors {
+            runtime.block_on(door.close());
         }
         #[cfg(unix)]
         for socket in sockets {

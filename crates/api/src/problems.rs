@@ -105,6 +105,7 @@ pub(crate) enum Fault {
     PairingNotFound,
     PairingCodeWrong,
     ProgramNotAllowed,
+    DoorNotGranted,
     HandoffNotAllowed,
     IdentityUnavailable,
     OriginNotAllowed,
@@ -145,7 +146,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 53] = [
+    pub(crate) const ALL: [Self; 54] = [
         Self::TokenMissing,
         Self::TokenWrong,
         Self::SessionRequired,
@@ -163,6 +164,7 @@ impl Fault {
         Self::PairingNotFound,
         Self::PairingCodeWrong,
         Self::ProgramNotAllowed,
+        Self::DoorNotGranted,
         Self::HandoffNotAllowed,
         Self::IdentityUnavailable,
         Self::OriginNotAllowed,
@@ -220,6 +222,7 @@ impl Fault {
             Self::PairingNotFound => "pairing-not-found",
             Self::PairingCodeWrong => "pairing-code-wrong",
             Self::ProgramNotAllowed => "program-not-allowed",
+            Self::DoorNotGranted => "door-not-granted",
             Self::HandoffNotAllowed => "handoff-not-allowed",
             Self::IdentityUnavailable => "identity-unavailable",
             Self::OriginNotAllowed => "origin-not-allowed",
@@ -1336,6 +1339,23 @@ pub static PROBLEMS: &[Problem] = &[
         remedy: Text {
             vi: "Thêm người dùng hoặc nhóm đó vào một mục `[[local_program]]` rồi khởi động lại.",
             en: "Add that user or group to a `[[local_program]]` of the settings, and restart.",
+        },
+    },
+    Problem {
+        code: "door-not-granted",
+        status: 403,
+        actor: Actor::Admin,
+        retry: Retry::Useless,
+        title: Text {
+            vi: "Cửa này dành cho chương trình khác", en: "This door is another program's"
+        },
+        cause: Text {
+            vi: "Mã truy cập đúng, nhưng mục `[[door]]` của cửa này ghi tên chương trình gọi khác.",
+            en: "The token is right, and the `[[door]]` of the settings names another caller.",
+        },
+        remedy: Text {
+            vi: "Dùng mã truy cập của chương trình ghi ở `[[door]]`, hoặc sửa mục đó rồi khởi động lại.",
+            en: "Show the token of the caller that the `[[door]]` names, or change that and restart.",
         },
     },
     Problem {

@@ -172,6 +172,53 @@ pub(crate) async fn serve_door<D: Door>(
     while connections.join_next().await.is_some() {}
 }
 
+/// The same where a connection may turn into a WebSocket: whoever holds one ends it when the server closes.
+pub(crate) async fn serve_upgrading<D: Door>(
+    door: D,
+    handler: Handler,
+    closing: &watch::Sender<bool>,
+    shutdown: impl Future<Output = ()> + Send,
+    limits: Limits,
+) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(limits.head_within).max_buf_size(limits.buffer);
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let mut connections = JoinSet::new();
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        let accepted = async {
+            let place = Arc::clone(&places).acquire_owned().await.ok()?;
+            Some((place, accept(&door).await))
+        };
+        let Some((place, stream)) = (tokio::select! {
+            accepted = accepted => accepted,
+            () = &mut shutdown => None,
+        }) else {
+            break;
+        };
+        let connection = http.serve_connection(TokioIo::new(stream), handler.clone()).with_upgrades();
+        let mut told = closing.subscribe();
+        connections.spawn(async move {
+            let mut connection = std::pin::pin!(connection);
+            tokio::select! {
+                _ = &mut connection => {}
+                () = async { drop(told.wait_for(|closing| *closing).await) } => {
+                    connection.as_mut().graceful_shutdown();
+                    let _ = connection.await;
+                }
+            }
+            drop(place);
+        });
+        while connections.try_join_next().is_some() {}
+    }
+    drop(door);
+    closing.send_replace(true);
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(limits.close_within, ended).await.is_err() {
+        connections.abort_all();
+    }
+}
+
 /// The next connection, whatever goes wrong with those before it.
 async fn accept<D: Door>(door: &D) -> D::Stream {
     loop {

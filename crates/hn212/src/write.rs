@@ -72,7 +72,7 @@ pub fn failed(message: &str) -> Written {
 }
 
 /// The text of a card, in the names of the 3T G2. What is not to be had is empty.
-#[derive(Debug, Default, Serialize)]
+#[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names are the reader's; the table stands in docs/network-readers.md")]
 pub struct Text<'a> {

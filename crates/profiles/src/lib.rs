@@ -21,6 +21,7 @@
 mod audit_settings;
 mod code_encoding;
 pub mod consumer;
+mod door_settings;
 mod fleet_settings;
 mod handoff_settings;
 mod local_settings;
@@ -52,6 +53,7 @@ pub use audit_settings::{
 };
 pub use code_encoding::CodeEncoding;
 pub use consumer::{ConsumerCatalogue, ConsumerProfile, ConsumerProfileError};
+pub use door_settings::{Door, DoorKind, DoorSettingsError};
 pub use fleet_settings::{BrokerLogin, BrokerUrl, FleetSettings, FleetSettingsError, PersonalData};
 pub use handoff_settings::{Handoff, HandoffSettingsError};
 pub use local_settings::{LocalProgram, LocalSettings, LocalSettingsError};

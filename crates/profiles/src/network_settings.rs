@@ -1,6 +1,7 @@
 //! `[[network_reader]]` of `config/agent.toml`: the readers of one desk that have a network of their own.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use cccd_card::ReaderId;
 use serde::Deserialize;
@@ -14,6 +15,8 @@ pub struct DeskNetworkReader {
     pub name: String,
     /// Where it is dialled. Nothing else ever is.
     pub address: SocketAddr,
+    /// The token to show there, in a file: where it is another agent's door and no reader.
+    pub token_file: Option<PathBuf>,
 }
 
 impl DeskNetworkReader {
@@ -53,6 +56,8 @@ pub enum NetworkSettingsError {
 pub(crate) struct RawNetworkReader {
     name: String,
     address: String,
+    #[serde(default)]
+    token_file: Option<PathBuf>,
 }
 
 pub(crate) fn meant(
@@ -60,14 +65,14 @@ pub(crate) fn meant(
     nfc: &[DeskNfcReader],
 ) -> Result<Vec<DeskNetworkReader>, NetworkSettingsError> {
     let mut readers: Vec<DeskNetworkReader> = Vec::new();
-    for RawNetworkReader { name, address } in raw {
+    for RawNetworkReader { name, address, token_file } in raw {
         let plain = name.chars().count() <= 64 && !name.chars().any(char::is_control);
         if !plain || ReaderId::from_name(&name).as_str().is_empty() {
             return Err(NetworkSettingsError::Name(name));
         }
         let parsed = address.parse().ok().filter(|at: &SocketAddr| at.port() != 0 && is_near(at.ip()));
         let Some(parsed) = parsed else { return Err(NetworkSettingsError::Address { name, address }) };
-        let reader = DeskNetworkReader { name, address: parsed };
+        let reader = DeskNetworkReader { name, address: parsed, token_file };
         let id = reader.id();
         if readers.iter().any(|known| known.id() == id) || nfc.iter().any(|known| known.id() == id) {
             return Err(NetworkSettingsError::Twice(reader.name));

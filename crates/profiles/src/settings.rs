@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::audit_settings::{RawAudit, RawStore};
+use crate::door_settings::{self, RawDoor};
 use crate::fleet_settings::RawFleet;
 use crate::handoff_settings::{RawHandoff, handoffs};
 use crate::local_settings::{RawAdmin, RawLocal, RawLocalProgram};
@@ -23,13 +24,13 @@ use crate::terminal_settings::RawTerminal;
 use crate::tls_settings::RawTls;
 use crate::trust_settings::RawTrust;
 use crate::{
-    AuditSettings, AuditSettingsError, DeliveryTarget, DeskNetworkReader, DeskNfcReader, FleetSettings,
-    FleetSettingsError, Handoff, HandoffSettingsError, LocalSettings, LocalSettingsError, MergeError,
-    NetworkSettingsError, NfcSettingsError, NotATokenHash, NotAnOrigin, Origin, OutboxSettings,
-    PairingSettings, PairingSettingsError, ProfileSettings, RegisterSettings, RegisterSettingsError, Results,
-    ScannerSettings, ScannerSettingsError, Scope, ScopeSet, ServedSettings, ServedSettingsError, Site,
-    SiteSettingsError, StoreSettings, TargetSettingsError, TerminalSettings, TerminalSettingsError,
-    TlsSettings, TlsSettingsError, TokenHash, TrustSettings, TrustSettingsError,
+    AuditSettings, AuditSettingsError, DeliveryTarget, DeskNetworkReader, DeskNfcReader, Door,
+    DoorSettingsError, FleetSettings, FleetSettingsError, Handoff, HandoffSettingsError, LocalSettings,
+    LocalSettingsError, MergeError, NetworkSettingsError, NfcSettingsError, NotATokenHash, NotAnOrigin,
+    Origin, OutboxSettings, PairingSettings, PairingSettingsError, ProfileSettings, RegisterSettings,
+    RegisterSettingsError, Results, ScannerSettings, ScannerSettingsError, Scope, ScopeSet, ServedSettings,
+    ServedSettingsError, Site, SiteSettingsError, StoreSettings, TargetSettingsError, TerminalSettings,
+    TerminalSettingsError, TlsSettings, TlsSettingsError, TokenHash, TrustSettings, TrustSettingsError,
 };
 
 /// The settings as meant.
@@ -45,6 +46,8 @@ pub struct AgentSettings {
     pub pairing: PairingSettings,
     /// Pages that cannot call, for which the agent's own window reads.
     pub handoffs: Vec<Handoff>,
+    /// Doors for programs that know another reader's messages.
+    pub doors: Vec<Door>,
     /// The sockets of this machine, and its programs that call through them.
     pub local: LocalSettings,
     /// How readings run.
@@ -226,6 +229,9 @@ pub enum SettingsError {
     /// A hand-off is set up wrongly.
     #[error(transparent)]
     Handoff(#[from] HandoffSettingsError),
+    /// A door is set up wrongly.
+    #[error(transparent)]
+    Door(#[from] DoorSettingsError),
     /// The sockets are set up wrongly.
     #[error(transparent)]
     Local(#[from] LocalSettingsError),
@@ -303,6 +309,7 @@ struct RawSettings {
     site: Vec<RawSite>,
     pairing: RawPairing,
     handoff: Vec<RawHandoff>,
+    door: Vec<RawDoor>,
     local: RawLocal,
     local_program: Vec<RawLocalProgram>,
     admin: RawAdmin,
@@ -459,6 +466,7 @@ impl TryFrom<RawSettings> for AgentSettings {
         let pairing = raw.pairing.understood(local.admin_socket.is_some())?;
         let handoffs = handoffs(raw.handoff, local.admin_socket.is_some())?;
         let readings = raw.readings.try_into()?;
+        let doors = door_settings::meant(raw.door, &callers, raw.api.listen)?;
         let nfc = nfc_settings::meant(raw.nfc)?;
         if !["error", "warn", "info", "debug", "trace"].contains(&raw.log.level.as_str()) {
             return Err(SettingsError::LogLevel(raw.log.level));
@@ -468,6 +476,7 @@ impl TryFrom<RawSettings> for AgentSettings {
             sites,
             pairing,
             handoffs,
+            doors,
             local,
             api: ApiSettings {
                 listen: raw.api.listen,

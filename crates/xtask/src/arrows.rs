@@ -33,6 +33,7 @@ const MAY_USE: [(&str, &[&str]); 22] = [
             "cccd-document",
             "cccd-engine",
             "cccd-evidence",
+            "cccd-hn212",
             "cccd-jose",
             "cccd-profiles",
             "cccd-store",

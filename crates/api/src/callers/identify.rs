@@ -119,6 +119,31 @@ fn counted(desk: &Desk, origin: Option<&HeaderValue>, refusal: Refusal) -> Refus
     }
 }
 
+/// The token that a request shows, if it shows anything.
+pub(crate) fn shown_token(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    if !headers.contains_key(header::ORIGIN) && is_from_elsewhere(headers) {
+        return Err(Fault::OriginNotAllowed.into());
+    }
+    if !headers.contains_key(header::AUTHORIZATION) && !headers.contains_key(DPOP) {
+        return Ok(None);
+    }
+    match credentials(headers)? {
+        Credentials::Token(token) => Ok(Some(token)),
+        Credentials::Proof => Err(Fault::TokenMissing.into()),
+    }
+}
+
+/// The caller of the settings whose token this is, from where it may be used.
+pub(crate) fn known_caller(
+    desk: &Desk,
+    token: &str,
+    origin: Option<&HeaderValue>,
+) -> Result<Caller, Refusal> {
+    let found = known::caller_of(&desk.access.callers, token, origin);
+    let caller = found.map_err(|fault| counted(desk, origin, fault.into()))?;
+    within_limits(desk, caller)
+}
+
 /// Opens a session for the page whose backend signed the token of this request.
 pub(crate) fn open_session(desk: &Desk, headers: &HeaderMap) -> Result<Opened, Refusal> {
     let origin = headers.get(header::ORIGIN);

@@ -41,7 +41,7 @@ use tokio::time::Instant;
 
 pub use access::{Access, Clock};
 pub(crate) use gate::{Hosts, Scheme, admit};
-pub(crate) use identify::{end_session, identify, open_session};
+pub(crate) use identify::{end_session, identify, known_caller, open_session, shown_token};
 pub(crate) use introduced::Introduced;
 pub(crate) use limits::Limits;
 pub(crate) use pages::{Pages, own_grant};
@@ -99,6 +99,8 @@ pub enum CallerKind {
     Paired,
     /// A program at the local socket.
     LocalProgram,
+    /// What a door of the settings reads for.
+    Door,
 }
 
 impl CallerKind {
@@ -110,6 +112,7 @@ impl CallerKind {
             Self::Site => "site",
             Self::Paired => "paired",
             Self::LocalProgram => "local-program",
+            Self::Door => "door",
         }
     }
 }

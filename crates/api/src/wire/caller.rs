@@ -44,6 +44,8 @@ pub(crate) enum CallerKindJson {
     Paired,
     /// A program at the local socket.
     LocalProgram,
+    /// What a door of the settings reads for.
+    Door,
 }
 
 impl From<CallerKind> for CallerKindJson {
@@ -54,6 +56,7 @@ impl From<CallerKind> for CallerKindJson {
             CallerKind::Site => Self::Site,
             CallerKind::Paired => Self::Paired,
             CallerKind::LocalProgram => Self::LocalProgram,
+            CallerKind::Door => Self::Door,
         }
     }
 }

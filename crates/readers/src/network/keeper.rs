@@ -1,10 +1,12 @@
 //! One reader's keeper: dials it, listens for as long as it is there, and dials again for ever.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use cccd_card::{ReaderEvent, ReaderInfo, StopSignal};
 use cccd_hn212::write;
+use zeroize::Zeroizing;
 
 use super::line::{Line, Lost};
 use super::place::Place;
@@ -18,6 +20,7 @@ const TURN: Duration = Duration::from_millis(100);
 pub(super) struct Keeper<'a> {
     pub(super) info: ReaderInfo,
     pub(super) address: SocketAddr,
+    pub(super) token_file: Option<&'a Path>,
     pub(super) place: &'a Place,
     pub(super) stop: &'a StopSignal,
 }
@@ -30,7 +33,7 @@ impl Keeper<'_> {
         let mut has_looked = false;
         while !self.stop.is_raised() {
             let since = Instant::now();
-            let opened = Line::open(self.address);
+            let opened = self.open();
             if let Ok(mut line) = opened {
                 told_missing = false;
                 self.place.plugged(ReaderEvent::Attached(self.info.clone()));
@@ -55,6 +58,13 @@ impl Keeper<'_> {
         }
         self.look(&mut has_looked);
         self.place.closed();
+    }
+
+    /// Dials it, with the token as it is in its file now, where there is one to show.
+    fn open(&self) -> Result<Line, Lost> {
+        let token = self.token_file.map(std::fs::read_to_string).transpose();
+        let token = token.map_err(|_| Lost("the file with the token cannot be read"))?.map(Zeroizing::new);
+        Line::open(self.address, token.as_deref().map(|token| token.trim()))
     }
 
     fn look(&self, has_looked: &mut bool) {

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use cccd_hn212::{EVENT, LONGEST_MESSAGE, NotUnderstood, PATH_AND_QUERY, Packet, ReaderMessage, write};
 use tungstenite::client::{IntoClientRequest, client_with_config};
 use tungstenite::handshake::HandshakeError;
+use tungstenite::http::HeaderValue;
+use tungstenite::http::header::AUTHORIZATION;
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, Message, WebSocket};
 
@@ -71,13 +73,13 @@ pub(super) struct Line {
 
 impl Line {
     /// Dials the reader and waits until it lets us in.
-    pub(super) fn open(address: SocketAddr) -> Result<Self, Lost> {
+    pub(super) fn open(address: SocketAddr, token: Option<&str>) -> Result<Self, Lost> {
         let stream = TcpStream::connect_timeout(&address, CONNECT_WITHIN)
             .map_err(|_| Lost("nobody answers at its address"))?;
         let set_up = stream.set_nodelay(true).and_then(|()| stream.set_write_timeout(Some(WRITE_WITHIN)));
         set_up.map_err(|_| Lost("the connection cannot be set up"))?;
         let until = Instant::now() + ADMIT_WITHIN;
-        let socket = shake_hands(address, Wire { stream, until }, until)?;
+        let socket = shake_hands(address, token, Wire { stream, until }, until)?;
         let mut line = Self { socket, alive_within: ADMIT_WITHIN, heard: Instant::now() };
         let mut opened = None;
         loop {
@@ -143,9 +145,20 @@ impl Line {
     }
 }
 
-fn shake_hands(address: SocketAddr, wire: Wire, until: Instant) -> Result<WebSocket<Wire>, Lost> {
+fn shake_hands(
+    address: SocketAddr,
+    token: Option<&str>,
+    wire: Wire,
+    until: Instant,
+) -> Result<WebSocket<Wire>, Lost> {
     let request = format!("ws://{address}{PATH_AND_QUERY}");
-    let request = request.into_client_request().map_err(|_| Lost("its address makes no URL"))?;
+    let mut request = request.into_client_request().map_err(|_| Lost("its address makes no URL"))?;
+    if let Some(token) = token {
+        let shown = HeaderValue::try_from(format!("Bearer {token}"));
+        let mut shown = shown.map_err(|_| Lost("its token is none"))?;
+        shown.set_sensitive(true);
+        request.headers_mut().insert(AUTHORIZATION, shown);
+    }
     // A face and its files fit many times; what is longer is never held whole.
     let config = WebSocketConfig::default()
         .max_message_size(Some(LONGEST_MESSAGE))

@@ -73,7 +73,8 @@ impl ReaderSource for NetworkSource {
                     // It carries no command at all.
                     limits: ChannelLimits { max_command: 0, max_reply: 0 },
                 };
-                let keeper = Keeper { info, address: reader.address, place, stop };
+                let token_file = reader.token_file.as_deref();
+                let keeper = Keeper { info, address: reader.address, token_file, place, stop };
                 scope.spawn(move || keeper.keep());
             }
             drop(telling);

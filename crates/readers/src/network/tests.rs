@@ -31,7 +31,11 @@ impl Bench {
 
     fn with(files_within: Duration, keep: Duration) -> Self {
         let reader = Hn212::plugged().unwrap();
-        let readers = vec![DeskNetworkReader { name: "Desk 3".to_owned(), address: reader.address() }];
+        let readers = vec![DeskNetworkReader {
+            name: "Desk 3".to_owned(),
+            address: reader.address(),
+            token_file: None,
+        }];
         let source = Arc::new(NetworkSource::new(NetworkOptions { readers, files_within, keep }));
         let (telling, events) = mpsc::channel();
         let stop = StopSignal::default();
@@ -226,7 +230,7 @@ fn whoever_is_no_such_reader_is_not_listened_to() {
         }
     });
     for _ in 0..4 {
-        assert!(line::Line::open(address).is_err());
+        assert!(line::Line::open(address, None).is_err());
     }
     server.join().unwrap();
 }
