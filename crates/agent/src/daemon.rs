@@ -164,11 +164,6 @@ impl Agent {
         self.doors.iter().filter_map(|door| door.address).collect()
     }
 
-    /// Waits for an interrupt or a request to terminate.
-    pub fn wait_for_signal(&self) -> Result<()> {
-        self.runtime.block_on(signal()).context("cannot wait for signals")
-    }
-
     /// Stops taking requests, calls readings off, and waits for everything to end.
     pub fn stop(self) {
         let Self {
