@@ -89,11 +89,11 @@ pub fn soak(settled: usize, total: usize, mut tell: impl FnMut(usize, u64)) -> R
     Ok(Soaked { readings: total, before, after: resident()? })
 }
 
-/// An engine that keeps results no longer than they are looked at, and waits for no card to come back.
+/// An engine that waits for no card to come back. Results are dismissed once they are looked at, however long that takes.
 fn engine(sources: Vec<Arc<dyn ReaderSource>>) -> Engine {
     let options = EngineOptions {
         wait_for_return: Duration::ZERO,
-        keep_result: Duration::from_millis(500),
+        keep_result: PATIENCE,
         wait_for_card: PATIENCE,
         queue: 64,
         ..EngineOptions::default()
@@ -180,8 +180,10 @@ fn read_while(
     let state = views.borrow().state;
     match state {
         ReadState::Completed => {
-            let result = handle.result(caller, view.id).blocking_recv()?;
-            Ok(Ok(result.map_err(|_| gone())?))
+            let result = handle.result(caller.clone(), view.id).blocking_recv()?;
+            let result = result.map_err(|_| gone())?;
+            let _ = handle.dismiss(caller, view.id).blocking_recv()?;
+            Ok(Ok(result))
         }
         ReadState::Failed(failure) => Ok(Err(failure)),
         other => bail!("a reading ended {other:?}"),
