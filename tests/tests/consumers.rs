@@ -52,6 +52,8 @@ fn a_passenger_has_one_pseudonym_and_another_passenger_another() {
 fn ticketing_costs_less_than_a_full_reading() {
     let desk = desk();
     let card = people::card("cccd-2021");
+    // The first card of its make is asked more than the next ones.
+    let _ = desk.read("notary", &card).unwrap();
     let (tap, full) = (desk.read("ticketing", &card).unwrap(), desk.read("notary", &card).unwrap());
     assert!(tap.commands < full.commands, "{} against {}", tap.commands, full.commands);
     assert!(tap.files.is_subset(&full.files) && tap.files.len() < full.files.len());
