@@ -213,6 +213,10 @@ impl Consumer {
         // A session that stays for an hour while its program is away (`-c`, `-x`).
         command.args(["-i", id, "-c", "-x", "3600", "-q", "1", "-t", "$share/his/cccd/desks/+/results/his"]);
         command.args(["-F", "%t|%C|%P|%p"]);
+        // One that comes back subscribes once more.
+        let subscribed = format!("{id} 1 $share/his/");
+        let subscriptions = || mosquitto.log().matches(&subscribed).count();
+        let before = subscriptions();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (send, lines) = channel();
@@ -223,9 +227,8 @@ impl Consumer {
                 }
             }
         });
-        let subscribed = format!("{id} 1 $share/his/");
         let end = std::time::Instant::now() + PATIENCE;
-        while !mosquitto.log().contains(&subscribed) {
+        while subscriptions() == before {
             assert!(std::time::Instant::now() < end, "{}", mosquitto.log());
             std::thread::yield_now();
         }
