@@ -6,7 +6,7 @@
 //! use cccd_firmware_sim::reader::hn212::Hn212;
 //!
 //! let reader = Hn212::plugged()?;
-//! let card = shipped_card("cccd-2021")?.description()?;
+//! let card = shipped_card("cccd-2021").ok_or("no such card")?.description()?;
 //! reader.insert(&card, Chip::new(personalise(&card, &Issuer::new()?)?));
 //! println!("a program connects to {}", reader.address());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
