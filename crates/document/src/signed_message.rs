@@ -18,11 +18,11 @@ const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.1135
 const OCTETS: Tag = Tag(0x04);
 /// An OCTET STRING in pieces (X.690, 8.7.3).
 const OCTETS_IN_PIECES: Tag = Tag(0x24);
-/// [0] constructed: ContentInfo's content, eContent, certificates, signedAttrs.
+/// `[0]` constructed: ContentInfo's content, eContent, certificates, signedAttrs.
 const CONTEXT_0: Tag = Tag(0xA0);
-/// [1] constructed: crls, unsignedAttrs.
+/// `[1]` constructed: crls, unsignedAttrs.
 const CONTEXT_1: Tag = Tag(0xA1);
-/// [0] primitive: subjectKeyIdentifier of a signer.
+/// `[0]` primitive: subjectKeyIdentifier of a signer.
 const KEY_IDENTIFIER: Tag = Tag(0x80);
 
 /// Most signers that are kept. Documents have one.
@@ -75,7 +75,7 @@ pub enum SignerIdentifier {
 /// Signed attributes (RFC 5652, 5.3 and 11).
 #[derive(Clone, PartialEq, Eq)]
 pub struct SignedAttributes {
-    /// What is hashed: the bytes as they came, with the tag of a SET OF in place of [0] (RFC 5652, 5.4).
+    /// What is hashed: the bytes as they came, with the tag of a SET OF in place of `[0]` (RFC 5652, 5.4).
     pub encoded: Vec<u8>,
     /// Each attribute's type, and its values as they came, tags included.
     pub attributes: Vec<(ObjectIdentifier, Vec<Vec<u8>>)>,

@@ -2,7 +2,7 @@
 //!
 //! Such a reader converses with chips by itself and is a Socket.IO server: packets ([`Packet`]) over one WebSocket, in them
 //! events, and in those its messages ([`ReaderMessage`]). What programs send such a reader is [`ProgramMessage`]; what the
-//! agent says where it stands in for one is written by [`write`].
+//! agent says where it stands in for one is written by [`mod@write`].
 //!
 //! ```
 //! use cccd_hn212::{Packet, ReaderMessage};
