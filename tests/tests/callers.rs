@@ -156,7 +156,8 @@ fn the_commands_of_the_manual_open_a_session() {
         if told["token"].is_string() {
             break told;
         }
-        assert_eq!(told["code"], "token-replayed", "{told}");
+        // A quick machine asks so often meanwhile that its wrong tokens become too many.
+        assert!(told["code"] == "token-replayed" || told["code"] == "rate-limited", "{told}");
         assert!(Instant::now() < deadline);
     };
     assert_eq!(told["caller"]["label"], "site:his");
