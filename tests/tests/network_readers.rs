@@ -397,8 +397,11 @@ mod doors {
         let desk = OpenDesk::start_with(&format!(
             "[[door]]\nkind = 'jth'\ncaller = 'clinic'\nreader = 'lane-0'\npost_to = 'http://{address}/in'\n"
         ));
+        // At once: an agent that has started misses no scan.
         desk.scan(open_desk::card().qr_text().unwrap().as_bytes());
-        let (mut stream, _) = program.accept().unwrap();
+        let (accepted, posted) = std::sync::mpsc::channel();
+        std::thread::spawn(move || accepted.send(program.accept().unwrap().0));
+        let mut stream = posted.recv_timeout(PATIENCE).expect("the reading is posted");
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut bytes = Vec::new();
         let body = loop {

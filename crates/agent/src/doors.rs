@@ -33,7 +33,7 @@ pub(crate) async fn open(doors: &[Door], api: &Api) -> Result<Vec<OpenDoor>> {
         let shutdown = async {
             let _ = stopped.await;
         };
-        let (door, api) = (door.clone(), api.clone());
+        let api = api.clone();
         let (address, serving) = match &door.kind {
             DoorKind::Hn212 { listen } => {
                 let listener = TcpListener::bind(listen).await.with_context(|| {
@@ -41,15 +41,12 @@ pub(crate) async fn open(doors: &[Door], api: &Api) -> Result<Vec<OpenDoor>> {
                 })?;
                 let address = listener.local_addr().context("cannot tell the address")?;
                 tracing::info!(%address, caller = %door.caller, "a door with the HN212's messages is open");
-                let serving =
-                    tokio::spawn(
-                        async move { cccd_api::serve_reader_door(listener, api, &door, shutdown).await },
-                    );
-                (Some(address), serving)
+                let door = cccd_api::open_reader_door(listener, api, door, shutdown).await;
+                (Some(address), tokio::spawn(door))
             }
             DoorKind::Jth { address, .. } => {
                 tracing::info!(%address, caller = %door.caller, "readings are posted in the JTH program's fields");
-                (None, tokio::spawn(async move { cccd_api::run_webhook(api, &door, shutdown).await }))
+                (None, tokio::spawn(cccd_api::open_webhook(api, door, shutdown).await))
             }
         };
         open.push(OpenDoor { address, stop, serving });

@@ -61,7 +61,7 @@ mod wire;
 pub use api::{AgentFacts, Api, Deliveries, NotKept, ProfileSource};
 pub use asyncapi::{asyncapi, asyncapi_json};
 pub use callers::{Access, Caller, CallerKind};
-pub use doors::{run_webhook, serve_reader_door};
+pub use doors::{open_reader_door, open_webhook};
 pub use examples::examples;
 pub use openapi::{openapi, openapi_json};
 pub use problems::{Actor, PROBLEMS, Problem, Retry, Text};

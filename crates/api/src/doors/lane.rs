@@ -27,9 +27,15 @@ pub(super) enum Told {
 
 /// One door's.
 pub(super) struct Lane {
-    pub(super) desk: Desk,
-    pub(super) caller: Caller,
-    pub(super) reader: Option<ReaderId>,
+    desk: Desk,
+    caller: Caller,
+    reader: Option<ReaderId>,
+}
+
+/// One that misses no scan from here on, also before it runs.
+pub(super) struct OpenLane {
+    lane: Lane,
+    events: broadcast::Receiver<Event>,
 }
 
 enum Trigger {
@@ -37,7 +43,13 @@ enum Trigger {
     Order(AccessPlan),
 }
 
-impl Lane {
+impl OpenLane {
+    /// `None` where the engine has gone.
+    pub(super) async fn open(desk: Desk, caller: Caller, reader: Option<ReaderId>) -> Option<Self> {
+        let subscription = desk.engine.subscribe(caller.id.clone(), None).await.ok()?;
+        Some(Self { lane: Lane { desk, caller, reader }, events: subscription.coming })
+    }
+
     /// Reads for as long as the server runs: with what was scanned, where the caller may have scans, and with what is
     /// ordered. Of two the later counts. Nothing is read while nobody `listens`.
     pub(super) async fn run(
@@ -46,20 +58,18 @@ impl Lane {
         listens: impl Fn() -> bool,
         mut tell: impl FnMut(Told),
     ) {
-        let subscribed = self.desk.engine.subscribe(self.caller.id.clone(), None).await;
-        let Ok(subscription) = subscribed else { return };
-        let mut events = subscription.coming;
+        let Self { lane, mut events } = self;
         let mut next = None;
         loop {
             let trigger = match next.take() {
                 Some(trigger) => trigger,
                 None => {
                     tokio::select! {
-                        trigger = self.trigger(&mut events, &mut orders) => match trigger {
+                        trigger = lane.trigger(&mut events, &mut orders) => match trigger {
                             Some(trigger) => trigger,
                             None => return,
                         },
-                        () = self.desk.closed() => return,
+                        () = lane.desk.closed() => return,
                     }
                 }
             };
@@ -67,16 +77,18 @@ impl Lane {
                 continue;
             }
             tokio::select! {
-                () = self.follow(trigger, &mut tell) => {}
-                later = self.trigger(&mut events, &mut orders) => match later {
+                () = lane.follow(trigger, &mut tell) => {}
+                later = lane.trigger(&mut events, &mut orders) => match later {
                     Some(later) => next = Some(later),
                     None => return,
                 },
-                () = self.desk.closed() => return,
+                () = lane.desk.closed() => return,
             }
         }
     }
+}
 
+impl Lane {
     /// The next thing to read with; `None` once the engine has gone.
     async fn trigger(
         &self,

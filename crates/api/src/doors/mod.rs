@@ -18,8 +18,8 @@ mod words;
 use cccd_engine::CallerId;
 use cccd_profiles::Door;
 
-pub use self::reader::serve_reader_door;
-pub use self::webhook::run_webhook;
+pub use self::reader::open_reader_door;
+pub use self::webhook::open_webhook;
 use crate::api::Desk;
 use crate::callers::{Caller, CallerKind};
 

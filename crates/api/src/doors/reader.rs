@@ -27,7 +27,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::caller_of;
-use super::lane::{Lane, Told};
+use super::lane::{OpenLane, Told};
 use super::words::{Words, files, picture};
 use crate::Api;
 use crate::api::Desk;
@@ -61,43 +61,52 @@ struct Shared {
     orders: mpsc::Sender<AccessPlan>,
 }
 
-/// Serves programs that know the HN212's messages, until `shutdown` is done.
-pub async fn serve_reader_door(
+/// Misses no scan once it has returned. What it returns serves programs that know the HN212's messages, until `shutdown`
+/// is done.
+pub async fn open_reader_door<S: Future<Output = ()> + Send>(
     listener: TcpListener,
     api: Api,
     door: &Door,
-    shutdown: impl Future<Output = ()> + Send,
-) {
+    shutdown: S,
+) -> impl Future<Output = ()> + Send + use<S> {
     let closing = watch::Sender::new(false);
     let port = listener.local_addr().map_or(0, |address| address.port());
     let desk = api.desk(callers::Scheme::Http, port, closing.subscribe());
-    let Some(caller) = caller_of(&desk, door) else { return };
-    let (told, _) = broadcast::channel(BEHIND);
-    let (orders, ordered) = mpsc::channel(4);
-    let reader = door.reader.as_deref().map(ReaderId::from_name);
-    let lane = Lane { desk: desk.clone(), caller: caller.clone(), reader };
-    let shared = ReaderDoor(Arc::new(Shared {
-        desk: desk.clone(),
-        caller: caller.clone(),
-        told: told.clone(),
-        orders,
-    }));
-    let router = Router::new()
-        .route("/socket.io/", get(connect))
-        .fallback(|| async { Refusal::from(Fault::NotFound) })
-        .layer(from_fn_with_state(desk.clone(), callers::admit))
-        .layer(from_fn_with_state(desk, trace::in_its_trace))
-        .with_state(shared);
-    let telling = told.clone();
-    let tell = move |news: Told| {
-        for message in messages(&news, &caller) {
-            // Nobody listens any more.
-            let _ = telling.send(Arc::new(message));
+    let lane = match caller_of(&desk, door) {
+        Some(caller) => {
+            let reader = door.reader.as_deref().map(ReaderId::from_name);
+            let lane = OpenLane::open(desk.clone(), caller.clone(), reader).await;
+            lane.map(|lane| (lane, caller))
         }
+        None => None,
     };
-    let reading = tokio::spawn(lane.run(ordered, move || told.receiver_count() > 0, tell));
-    serve_upgrading(listener, Handler::to(&router, None), &closing, shutdown, DOOR_LIMITS).await;
-    let _ = reading.await;
+    async move {
+        let Some((lane, caller)) = lane else { return };
+        let (told, _) = broadcast::channel(BEHIND);
+        let (orders, ordered) = mpsc::channel(4);
+        let shared = ReaderDoor(Arc::new(Shared {
+            desk: desk.clone(),
+            caller: caller.clone(),
+            told: told.clone(),
+            orders,
+        }));
+        let router = Router::new()
+            .route("/socket.io/", get(connect))
+            .fallback(|| async { Refusal::from(Fault::NotFound) })
+            .layer(from_fn_with_state(desk.clone(), callers::admit))
+            .layer(from_fn_with_state(desk, trace::in_its_trace))
+            .with_state(shared);
+        let telling = told.clone();
+        let tell = move |news: Told| {
+            for message in messages(&news, &caller) {
+                // Nobody listens any more.
+                let _ = telling.send(Arc::new(message));
+            }
+        };
+        let reading = tokio::spawn(lane.run(ordered, move || told.receiver_count() > 0, tell));
+        serve_upgrading(listener, Handler::to(&router, None), &closing, shutdown, DOOR_LIMITS).await;
+        let _ = reading.await;
+    }
 }
 
 /// What is said of it.

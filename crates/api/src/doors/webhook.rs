@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
 
 use super::caller_of;
-use super::lane::{Lane, Told};
+use super::lane::{OpenLane, Told};
 use super::words::{Words, picture};
 use crate::Api;
 use crate::callers::Caller;
@@ -50,42 +50,72 @@ struct Fields<'a> {
     id_img: &'a str,
 }
 
-/// Posts what is read on behalf of the door's caller, until `shutdown` is done. Only a reading that went well is posted.
-pub async fn run_webhook(api: Api, door: &Door, shutdown: impl Future<Output = ()> + Send) {
-    let DoorKind::Jth { address, path } = &door.kind else { return };
-    let closing = watch::Sender::new(false);
-    let desk = api.desk(crate::callers::Scheme::Http, 0, closing.subscribe());
-    let Some(caller) = caller_of(&desk, door) else { return };
-    let reader = door.reader.as_deref().map(ReaderId::from_name);
-    let (telling, mut readings) = mpsc::channel::<Zeroizing<Vec<u8>>>(WAITING);
-    let (_nobody_orders, orders) = mpsc::channel(1);
-    let lane = Lane { desk, caller: caller.clone(), reader };
-    let tell = |told: Told| {
-        if let Told::Read(reading) = told
-            && telling.try_send(body(&reading, &caller)).is_err()
-        {
-            tracing::warn!("the program behind a door takes nothing; a reading was not posted");
+/// The program behind the door, and what reads for it.
+struct Webhook {
+    lane: OpenLane,
+    caller: Caller,
+    address: SocketAddr,
+    path: String,
+    closing: watch::Sender<bool>,
+}
+
+/// Misses no scan once it has returned. What it returns posts what is read on behalf of the door's caller, until `shutdown`
+/// is done. Only a reading that went well is posted.
+pub async fn open_webhook<S: Future<Output = ()> + Send>(
+    api: Api,
+    door: &Door,
+    shutdown: S,
+) -> impl Future<Output = ()> + Send + use<S> {
+    let webhook = Webhook::open(api, door).await;
+    async move {
+        if let Some(webhook) = webhook {
+            webhook.run(shutdown).await;
         }
-    };
-    let posting = async {
-        while let Some(body) = readings.recv().await {
-            let posted = tokio::time::timeout(TAKE_WITHIN, post(*address, path, body)).await;
-            match posted {
-                Ok(Ok(status)) if status.is_success() => tracing::debug!("a reading was posted"),
-                Ok(Ok(status)) => {
-                    tracing::warn!(status = status.as_u16(), "the program behind a door refused")
-                }
-                Ok(Err(error)) => tracing::warn!(%error, "the program behind a door cannot be reached"),
-                Err(_) => tracing::warn!("the program behind a door does not answer"),
-            }
-        }
-    };
-    tokio::select! {
-        () = lane.run(orders, || true, tell) => {}
-        () = posting => {}
-        () = shutdown => {}
     }
-    closing.send_replace(true);
+}
+
+impl Webhook {
+    async fn open(api: Api, door: &Door) -> Option<Self> {
+        let DoorKind::Jth { address, path } = &door.kind else { return None };
+        let closing = watch::Sender::new(false);
+        let desk = api.desk(crate::callers::Scheme::Http, 0, closing.subscribe());
+        let caller = caller_of(&desk, door)?;
+        let reader = door.reader.as_deref().map(ReaderId::from_name);
+        let lane = OpenLane::open(desk, caller.clone(), reader).await?;
+        Some(Self { lane, caller, address: *address, path: path.clone(), closing })
+    }
+
+    async fn run(self, shutdown: impl Future<Output = ()> + Send) {
+        let Self { lane, caller, address, path, closing } = self;
+        let (telling, mut readings) = mpsc::channel::<Zeroizing<Vec<u8>>>(WAITING);
+        let (_nobody_orders, orders) = mpsc::channel(1);
+        let tell = |told: Told| {
+            if let Told::Read(reading) = told
+                && telling.try_send(body(&reading, &caller)).is_err()
+            {
+                tracing::warn!("the program behind a door takes nothing; a reading was not posted");
+            }
+        };
+        let posting = async {
+            while let Some(body) = readings.recv().await {
+                let posted = tokio::time::timeout(TAKE_WITHIN, post(address, &path, body)).await;
+                match posted {
+                    Ok(Ok(status)) if status.is_success() => tracing::debug!("a reading was posted"),
+                    Ok(Ok(status)) => {
+                        tracing::warn!(status = status.as_u16(), "the program behind a door refused")
+                    }
+                    Ok(Err(error)) => tracing::warn!(%error, "the program behind a door cannot be reached"),
+                    Err(_) => tracing::warn!("the program behind a door does not answer"),
+                }
+            }
+        };
+        tokio::select! {
+            () = lane.run(orders, || true, tell) => {}
+            () = posting => {}
+            () = shutdown => {}
+        }
+        closing.send_replace(true);
+    }
 }
 
 fn body(reading: &Reading, caller: &Caller) -> Zeroizing<Vec<u8>> {
