@@ -10,12 +10,15 @@ mod licences;
 mod run;
 mod schemathesis;
 mod setup;
+mod watch;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::run::{cargo, step};
+use crate::watch::Limits;
 
 const HELP: &str = "\
 cargo xtask COMMAND
@@ -23,7 +26,7 @@ cargo xtask COMMAND
   setup      install what the machine lacks (apt on Debian and Ubuntu; elsewhere it says what to install)
   demo       start a simulated reader with a card and the agent, read once, stay up until Ctrl-C
              (--once: stop after the reading; --card NAME: another of the simulated cards)
-  test       every test, and a short run of schemathesis
+  test       every test, and a short run of schemathesis; a test that hangs for ten minutes is named, and ends it
   check      format, clippy, docs, arrows between the rooms, licences, the committed API contract, tests
   bench      commands and bytes of a whole reading, by card, access method and length form
              (bench api: what the API adds to a reading, and a thousand listeners; bench card: seconds to identity and to
@@ -85,6 +88,9 @@ fn main() -> ExitCode {
     }
 }
 
+/// Tests that print nothing for so long hang.
+const TESTS: Limits = Limits { silence: Duration::from_secs(10 * 60), whole: Duration::from_secs(60 * 60) };
+
 fn test() -> Result<()> {
     // A workspace of its own, which no other command of this list would find out of step with the packages of this one.
     step("lock file of the QR bench", || {
@@ -92,8 +98,14 @@ fn test() -> Result<()> {
         update.arg(run::root().join(QR_BENCH));
         run::run(update)
     })?;
-    step("test", || run::run(cargo(["test", "--workspace", "--locked"])))?;
+    build_tests()?;
+    step("test", || watch::tests(cargo(["test", "--workspace", "--locked"]), TESTS))?;
     step("the API against its description, in short", schemathesis::short)
+}
+
+/// Builds all tests before they are watched: linking the last of them may be silent for longer than a test.
+fn build_tests() -> Result<()> {
+    step("build", || run::run(cargo(["test", "--workspace", "--locked", "--no-run"])))
 }
 
 fn check() -> Result<()> {
@@ -169,7 +181,8 @@ fn matrix(rest: &[String]) -> Result<()> {
     let names = run::output(matrix(&["quirks-tests".to_owned()]))?;
     let mut tests = cargo(["test", "--workspace", "--locked", "--quiet", "--"]);
     tests.args(names.lines());
-    step("the tests of these rows", || run::run(tests))
+    build_tests()?;
+    step("the tests of these rows", || watch::tests(tests, TESTS))
 }
 
 fn soak(rest: &[String]) -> Result<()> {

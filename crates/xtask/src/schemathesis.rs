@@ -3,11 +3,15 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::run::{cargo, root, run, step, target};
+use crate::watch::{Limits, Lines, pass_on, watched};
 
 /// The version the figures were made with: a newer one thinks up other requests.
 const VERSION: &str = "4.32.5";
@@ -21,6 +25,12 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
 
 /// The least number of requests a whole run has to make.
 const LEAST: usize = 2000;
+
+/// How long a run may take before it is taken for one that hangs. It is silent for as long as a phase lasts.
+const LIMITS: Limits = Limits { silence: Duration::from_secs(30 * 60), whole: Duration::from_secs(60 * 60) };
+
+/// How long the desk may take to come up, and to stop.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What was asked for.
 #[derive(Clone, Copy)]
@@ -131,17 +141,12 @@ impl Run<'_> {
         ]);
         command.args(["--continue-on-failure", "--warnings", "off", "--no-color"]);
         // Its memory of earlier runs would make this one another.
-        command.current_dir(target().join("schemathesis")).stdout(Stdio::piped());
-        let mut child = command.spawn().context("cannot start schemathesis")?;
-        let mut requests = None;
-        if let Some(output) = child.stdout.take() {
-            for line in BufReader::new(output).lines() {
-                let line = line.context("schemathesis printed no UTF-8")?;
-                requests = requests.or_else(|| generated(&line));
-                println!("{line}");
-            }
-        }
-        let status = child.wait().context("schemathesis cannot be waited for")?;
+        command.current_dir(target().join("schemathesis"));
+        let (mut lines, mut requests) = (Lines::default(), None);
+        let status = watched(command, LIMITS, |printed| {
+            requests = requests.or_else(|| lines.hear(printed).iter().find_map(|line| generated(line)));
+            pass_on(printed)
+        })?;
         // 1: it found something. Anything else is no run at all.
         ensure!(matches!(status.code(), Some(0 | 1)), "schemathesis ended with {status}");
         Ok(Outcome { kept: status.success(), requests })
@@ -211,8 +216,13 @@ impl Desk {
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("cannot start the desk")?;
         let mut desk = Self { url: String::new(), token: String::new(), child };
         let output = desk.child.stdout.take().context("the desk has no output")?;
+        let (tell, told) = mpsc::channel();
         // An empty line ends what it says of itself.
-        for line in BufReader::new(output).lines().map_while(Result::ok).take_while(|line| !line.is_empty()) {
+        thread::spawn(move || {
+            let lines = BufReader::new(output).lines().map_while(Result::ok);
+            tell.send(lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>())
+        });
+        for line in told.recv_timeout(PATIENCE).context("the desk says nothing of itself")? {
             match line.split_once('=') {
                 Some(("CCCD_AGENT_URL", url)) => url.clone_into(&mut desk.url),
                 Some(("CCCD_AGENT_TOKEN", token)) => token.clone_into(&mut desk.token),
@@ -228,6 +238,11 @@ impl Drop for Desk {
     /// It stops when its input ends.
     fn drop(&mut self) {
         drop(self.child.stdin.take());
+        let deadline = Instant::now() + PATIENCE;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(20));
+        }
+        let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
