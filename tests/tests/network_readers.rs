@@ -373,16 +373,59 @@ mod doors {
             code(knock(whole).header("Origin", PAGE_ORIGIN).bearer_auth(CALLER_TOKEN)),
             said(403, "origin-not-allowed")
         );
-        assert_eq!(
-            code(knock("EIO=4&transport=polling").bearer_auth(CALLER_TOKEN)),
-            said(400, "parameter-invalid")
-        );
+        for query in [
+            "",
+            "EIO=4",
+            "EIO=4&transport=flashsocket",
+            // Socket.IO 2 and older.
+            "EIO=3&transport=websocket",
+            "EIO=4&transport=polling&sid=0123456789abcdef0123456789abcdef",
+            "EIO=4&transport=websocket&sid=0123456789abcdef0123456789abcdef",
+        ] {
+            let request = knock(query).bearer_auth(CALLER_TOKEN);
+            assert_eq!(code(request), said(400, "parameter-invalid"), "{query}");
+        }
         assert_eq!(
             code(client.get(format!("http://{door}/v1/readers")).bearer_auth(CALLER_TOKEN)),
             said(404, "not-found")
         );
         assert_eq!(knock(whole).bearer_auth(CALLER_TOKEN).send().unwrap().status().as_u16(), 101);
         assert!(desk.audit().iter().any(|entry| entry.contains("door-not-granted")));
+    }
+
+    /// What a session that is asked for its packets says, without the answers of a client.
+    #[test]
+    fn a_session_is_its_programs_alone_and_takes_no_more_than_orders() {
+        let desk = OpenDesk::start_with(DOOR);
+        let address = format!("http://{}/socket.io/?EIO=4&transport=polling", desk.doors()[0]);
+        let client = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        let open = || {
+            let text = client.get(&address).bearer_auth(CALLER_TOKEN).send().unwrap().text().unwrap();
+            let opening: Value = serde_json::from_str(text.strip_prefix('0').unwrap()).unwrap();
+            assert_eq!(opening["upgrades"], serde_json::json!(["websocket"]));
+            format!("{address}&sid={}", opening["sid"].as_str().unwrap())
+        };
+        let status = |request: RequestBuilder| request.send().unwrap().status().as_u16();
+        let session = open();
+        assert_eq!(status(client.post(&session).body("40")), 200);
+        let heard = client.get(&session).send().unwrap().text().unwrap();
+        assert!(heard.starts_with("40{") && heard.contains("/info"), "{heard}");
+        // From a page, under a token that is wrong, over another way than it began.
+        assert_eq!(status(client.get(&session).header("Origin", PAGE_ORIGIN)), 400);
+        assert_eq!(status(client.get(&session).bearer_auth("wrong")), 401);
+        assert_eq!(status(client.post(&session).bearer_auth(OTHER_TOKEN).body("2")), 403);
+        // A ping is answered; what is too long, or none, ends it.
+        assert_eq!(status(client.post(&session).body("2\u{1e}2")), 200);
+        assert_eq!(client.get(&session).send().unwrap().text().unwrap(), "3\u{1e}3");
+        assert_eq!(status(client.post(&session).body("x".repeat(17 * 1024))), 413);
+        assert_eq!(status(client.post(&session).body(vec![0xFF, 0xFE])), 400);
+        assert_eq!(status(client.post(open()).body("2\u{1e}".repeat(100))), 400);
+        // No packet of Socket.IO: the last that is heard is that it is over.
+        let other = open();
+        assert_eq!(status(client.post(&other).body("40")), 200);
+        client.get(&other).send().unwrap();
+        assert_eq!(status(client.post(&other).body("what is this")), 200);
+        assert_eq!(client.get(&other).send().unwrap().text().unwrap(), "1");
     }
 
     #[test]

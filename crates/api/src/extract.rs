@@ -301,7 +301,7 @@ fn is_utf8(headers: &HeaderMap) -> bool {
 
 /// Gathers the body into a buffer of our own, so that no copy of a key is left behind unwiped. (The HTTP library
 /// has its own buffers, which are not ours to wipe.) It grows with what arrives, not with what is announced.
-async fn whole_body(request: Request, longest: usize) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+pub(crate) async fn whole_body(request: Request, longest: usize) -> Result<Zeroizing<Vec<u8>>, Refusal> {
     let whole = async {
         let mut whole = WipedBuffer::new();
         let mut chunks = request.into_body().into_data_stream();

@@ -1,5 +1,7 @@
 //! Packets and messages as they are written: to such a reader, and in its place.
 
+use std::time::Duration;
+
 use base64ct::{Base64, Encoding as _};
 use cccd_card::{FilesGiven, SecretBytes};
 use serde::Serialize;
@@ -32,13 +34,70 @@ pub fn get_aa(challenge: [u8; 8]) -> Written {
     event(GET_AA, &json!({ "clientId": "cccd-agent", "challenge": Base64::encode_string(&challenge) }))
 }
 
-/// A connection is taken, under this name.
-pub fn opening(sid: &str, ping_interval_ms: u64, ping_timeout_ms: u64) -> Written {
+/// What goes between two packets that travel in one payload of HTTP long-polling.
+pub const SEPARATOR: char = '\u{1e}';
+/// What a client that asks for its packets sends first over the WebSocket it may go over to.
+pub const PROBE: &str = "2probe";
+/// What it sends once it has stopped asking.
+pub const UPGRADE: &str = "5";
+
+/// The answer to [`PROBE`].
+pub fn probed() -> Written {
+    Zeroizing::new("3probe".to_owned())
+}
+
+/// Nothing: for a client that waits for a packet and shall stop.
+pub fn noop() -> Written {
+    Zeroizing::new("6".to_owned())
+}
+
+/// The connection ends.
+pub fn close() -> Written {
+    Zeroizing::new("1".to_owned())
+}
+
+/// Packets in one payload of HTTP long-polling.
+pub fn payload<P: AsRef<Written>>(packets: &[P]) -> Written {
+    let packets = || packets.iter().map(AsRef::as_ref);
+    let room = packets().map(|packet: &Written| packet.len() + SEPARATOR.len_utf8()).sum();
+    let mut payload = Zeroizing::new(String::with_capacity(room));
+    for packet in packets() {
+        if !payload.is_empty() {
+            payload.push(SEPARATOR);
+        }
+        payload.push_str(packet);
+    }
+    payload
+}
+
+/// What a server says as it takes a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Handshake<'a> {
+    /// The session's name.
+    pub sid: &'a str,
+    /// What else the connection may go over to.
+    pub upgrades: &'a [&'a str],
+    /// How often the client is pinged.
+    pub ping_interval: Duration,
+    /// How soon it answers.
+    pub ping_timeout: Duration,
+    /// The longest payload it may send, in bytes.
+    pub max_payload: usize,
+}
+
+/// A connection is taken.
+pub fn opening(handshake: &Handshake<'_>) -> Written {
     let text = json!({
-        "sid": sid, "upgrades": [], "pingInterval": ping_interval_ms, "pingTimeout": ping_timeout_ms,
-        "maxPayload": 1_000_000,
+        "sid": handshake.sid, "upgrades": handshake.upgrades,
+        "pingInterval": milliseconds(handshake.ping_interval),
+        "pingTimeout": milliseconds(handshake.ping_timeout),
+        "maxPayload": handshake.max_payload,
     });
     Zeroizing::new(format!("0{text}"))
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A client is let into the main namespace.
@@ -172,6 +231,8 @@ fn member_of(fid: u16) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::{Packet, ProgramMessage, ReaderMessage};
 
@@ -194,9 +255,26 @@ mod tests {
         let Ok(Packet::Event { name, argument }) = Packet::parse(&order) else { panic!() };
         let Ok(ProgramMessage::Sign { challenge }) = ProgramMessage::parse(&name, argument) else { panic!() };
         assert_eq!(challenge, [7; 8]);
-        assert!(matches!(Packet::parse(&opening("x", 1, 2)), Ok(Packet::Open(_))));
+        let handshake = Handshake {
+            sid: "x",
+            upgrades: &["websocket"],
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+            max_payload: 16_384,
+        };
+        let Ok(Packet::Open(opened)) = Packet::parse(&opening(&handshake)) else { panic!() };
+        assert_eq!(opened.alive_within, Duration::from_secs(45));
         assert!(matches!(Packet::parse(&connected("x")), Ok(Packet::Connect { .. })));
         assert!(matches!(Packet::parse(&refused("x", &1)), Ok(Packet::Refused)));
+    }
+
+    #[test]
+    fn packets_of_one_payload_are_told_apart() {
+        let packets = [Arc::new(ping()), Arc::new(new_card()), Arc::new(noop())];
+        let payload = payload(&packets);
+        assert_eq!(payload.capacity(), payload.len() + 1, "nothing was left behind by one that grew");
+        let apart: Vec<&str> = payload.split(SEPARATOR).collect();
+        assert_eq!(apart, packets.iter().map(|packet| packet.as_str()).collect::<Vec<_>>());
     }
 
     #[test]

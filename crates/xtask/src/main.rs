@@ -10,6 +10,7 @@ mod licences;
 mod run;
 mod schemathesis;
 mod setup;
+mod socket_io;
 mod watch;
 
 use std::process::ExitCode;

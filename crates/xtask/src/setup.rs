@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Result, bail};
 
 use crate::run::{run, step};
+use crate::socket_io;
 
 /// A Debian or Ubuntu package, and what it is for.
 type Package = (&'static str, &'static str);
@@ -51,17 +52,21 @@ const FOR_CLIENTS: [Package; 12] = [
     ("curl", "runs the guide of the API by hand"),
 ];
 
+/// Brings Socket.IO's own client and server. A nodejs from elsewhere than Debian has it in it.
+const NPM: Package = ("npm", "installs the library that programs speak to network readers with");
+
 /// Installs what is missing.
 pub(crate) fn setup() -> Result<()> {
     let mut missing = missing()?;
     if has_apt() {
-        missing.extend(not_installed(&FOR_CLIENTS));
+        missing.extend(not_installed_for_clients());
     }
     if missing.is_empty() {
-        println!("nothing to install");
-        return Ok(());
+        println!("no package to install");
+    } else {
+        install(&missing)?;
     }
-    install(&missing)
+    socket_io::install()
 }
 
 /// The same, without a word where nothing is missing.
@@ -74,15 +79,18 @@ pub(crate) fn setup_if_needed() -> Result<()> {
 pub(crate) fn setup_for_tests() -> Result<()> {
     setup_if_needed()?;
     if has_apt() {
-        let missing = not_installed(&FOR_CLIENTS);
-        return if missing.is_empty() { Ok(()) } else { install(&missing) };
+        let missing = not_installed_for_clients();
+        if !missing.is_empty() {
+            install(&missing)?;
+        }
+        return socket_io::install();
     }
-    let absent: Vec<&str> = ["node", "python3", "javac", "mcs", "mono", "curl"]
+    let absent: Vec<&str> = ["node", "npm", "python3", "javac", "mcs", "mono", "curl"]
         .into_iter()
         .filter(|program| !has(program))
         .collect();
     if absent.is_empty() {
-        return Ok(());
+        return socket_io::install();
     }
     bail!("the tests of the clients need {}; without apt, install them yourself", absent.join(", "))
 }
@@ -119,6 +127,11 @@ fn has_apt() -> bool {
 
 fn not_installed(packages: &[Package]) -> Vec<&'static str> {
     packages.iter().map(|(name, _)| *name).filter(|name| !is_installed(name)).collect()
+}
+
+fn not_installed_for_clients() -> Vec<&'static str> {
+    let npm = Some(NPM.0).filter(|_| !has("npm"));
+    not_installed(&FOR_CLIENTS).into_iter().chain(npm).collect()
 }
 
 fn install(missing: &[&str]) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
@@ -153,7 +154,13 @@ impl Seeds {
         let files = image.emrtd.iter().filter(|(fid, _)| **fid != FileId::DG2.fid());
         let files = files.map(|(fid, file)| (*fid, file.content.clone().into())).collect();
         for packet in [
-            write::opening("x", 25_000, 20_000),
+            write::opening(&write::Handshake {
+                sid: "x",
+                upgrades: &["websocket"],
+                ping_interval: Duration::from_secs(25),
+                ping_timeout: Duration::from_secs(20),
+                max_payload: 16_384,
+            }),
             write::connected("x"),
             write::ping(),
             write::new_card(),

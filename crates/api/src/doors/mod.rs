@@ -5,13 +5,16 @@
 //!
 //! | door | who is served | file |
 //! | --- | --- | --- |
-//! | the HN212's | programs that connect, under the same rules of Host, Origin and token as the API | `reader.rs` |
+//! | the HN212's | programs that connect, under the same rules of Host, Origin and token as the API | `reader.rs`, `conversation.rs`, `carriers.rs`, `sessions.rs` |
 //! | the JTH program's | the one program of this machine that the settings name: it is posted to | `webhook.rs` |
 //!
 //! Both read when a code is scanned: the scan opens the card (`lane.rs`).
 
+mod carriers;
+mod conversation;
 mod lane;
 mod reader;
+mod sessions;
 mod webhook;
 mod words;
 
