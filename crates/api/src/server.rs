@@ -12,7 +12,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -127,7 +126,7 @@ impl Service<Request<Incoming>> for Handler {
 }
 
 /// Serves whoever comes through `door` until `shutdown` is done. `greet` tells who answers a connection; none is, where
-/// it gives nothing.
+/// it gives nothing. Whoever makes a WebSocket of a connection ends it when `closing` says so.
 pub(crate) async fn serve_door<D: Door>(
     door: D,
     greet: impl Fn(&D::Stream) -> Option<Handler> + Send,
@@ -139,7 +138,6 @@ pub(crate) async fn serve_door<D: Door>(
     http.timer(TokioTimer::new()).header_read_timeout(limits.head_within).max_buf_size(limits.buffer);
 
     let places = Arc::new(Semaphore::new(limits.connections));
-    let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
@@ -155,57 +153,19 @@ pub(crate) async fn serve_door<D: Door>(
             break;
         };
         let Some(handler) = greet(&stream) else { continue };
-        let watched = graceful.watch(http.serve_connection(TokioIo::new(stream), handler));
-        connections.spawn(async move {
-            if let Err(error) = watched.await {
-                tracing::debug!(%error, "connection ended");
-            }
-            drop(place);
-        });
-        while connections.try_join_next().is_some() {}
-    }
-    drop(door);
-    closing.send_replace(true);
-    if tokio::time::timeout(limits.close_within, graceful.shutdown()).await.is_err() {
-        connections.abort_all();
-    }
-    while connections.join_next().await.is_some() {}
-}
-
-/// The same where a connection may turn into a WebSocket: whoever holds one ends it when the server closes.
-pub(crate) async fn serve_upgrading<D: Door>(
-    door: D,
-    handler: Handler,
-    closing: &watch::Sender<bool>,
-    shutdown: impl Future<Output = ()> + Send,
-    limits: Limits,
-) {
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(limits.head_within).max_buf_size(limits.buffer);
-    let places = Arc::new(Semaphore::new(limits.connections));
-    let mut connections = JoinSet::new();
-    let mut shutdown = std::pin::pin!(shutdown);
-    loop {
-        let accepted = async {
-            let place = Arc::clone(&places).acquire_owned().await.ok()?;
-            Some((place, accept(&door).await))
-        };
-        let Some((place, stream)) = (tokio::select! {
-            accepted = accepted => accepted,
-            () = &mut shutdown => None,
-        }) else {
-            break;
-        };
-        let connection = http.serve_connection(TokioIo::new(stream), handler.clone()).with_upgrades();
+        let connection = http.serve_connection(TokioIo::new(stream), handler).with_upgrades();
         let mut told = closing.subscribe();
         connections.spawn(async move {
             let mut connection = std::pin::pin!(connection);
-            tokio::select! {
-                _ = &mut connection => {}
+            let ended = tokio::select! {
+                ended = &mut connection => ended,
                 () = async { drop(told.wait_for(|closing| *closing).await) } => {
                     connection.as_mut().graceful_shutdown();
-                    let _ = connection.await;
+                    connection.await
                 }
+            };
+            if let Err(error) = ended {
+                tracing::debug!(%error, "connection ended");
             }
             drop(place);
         });
@@ -215,7 +175,7 @@ pub(crate) async fn serve_upgrading<D: Door>(
     closing.send_replace(true);
     let ended = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(limits.close_within, ended).await.is_err() {
-        connections.abort_all();
+        connections.shutdown().await;
     }
 }
 

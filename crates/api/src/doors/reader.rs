@@ -15,7 +15,7 @@ use cccd_hn212::write;
 use cccd_profiles::Door;
 use cccd_store::{Entry, EntryKind};
 use http::{HeaderMap, HeaderValue, header};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{broadcast, mpsc, watch};
 
 use super::caller_of;
@@ -29,7 +29,7 @@ use crate::api::Desk;
 use crate::callers::{self, Caller};
 use crate::problems::{Fault, Problem};
 use crate::refusal::Refusal;
-use crate::server::{Handler, LIMITS, Limits, serve_upgrading};
+use crate::server::{Handler, LIMITS, Limits, serve_door};
 use crate::trace;
 
 /// What one door bears. A program that asks for its packets has a request that waits, one that says something, and a
@@ -94,7 +94,8 @@ pub async fn open_reader_door<S: Future<Output = ()> + Send>(
             }
         };
         let reading = tokio::spawn(lane.run(ordered, move || told.receiver_count() > 0, tell));
-        serve_upgrading(listener, Handler::to(&router, None), &closing, shutdown, DOOR_LIMITS).await;
+        let greet = |_: &TcpStream| Some(Handler::to(&router, None));
+        serve_door(listener, greet, &closing, shutdown, DOOR_LIMITS).await;
         let _ = reading.await;
     }
 }
