@@ -9,7 +9,7 @@ use crate::{Atr, CardChannel, CardFiles, ChannelLimits, TransportError};
 /// A reader's name for programs: lower-case letters, digits and hyphens, stable while it stays plugged in
 /// where it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ReaderId(String);
+pub struct ReaderId(Arc<str>);
 
 impl ReaderId {
     /// Makes an id of the name a driver gave: `GemPC Twin 00 00` becomes `gempc-twin-00-00`.
@@ -23,7 +23,7 @@ impl ReaderId {
             }
         }
         id.truncate(id.trim_end_matches('-').len());
-        Self(id)
+        Self(id.into())
     }
 
     /// The id as text.

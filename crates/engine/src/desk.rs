@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use cccd_card::{ReaderEvent, ReaderId, ReaderInfo, ReaderSource, ScannerEvent, ScannerId, ScannerInfo};
 use cccd_document::QrPayload;
@@ -15,6 +15,7 @@ use crate::engine::{EngineOptions, Message, NotHere, ReaderView, Refused, Scanne
 use crate::errand::{Errand, ReadEnd};
 use crate::event::{Audience, EventKind, Journal, Subscription};
 use crate::lease::{Lease, LeaseEnd};
+use crate::over::Over;
 use crate::owner::{CallOff, Job, Owner};
 use crate::scan::{Scan, Scans};
 use crate::{
@@ -22,11 +23,8 @@ use crate::{
     Reading, ScanId,
 };
 
-/// How long the name of a reading that is over is remembered, so that its owner hears "expired" and not
-/// "unknown".
-const REMEMBER: Duration = Duration::from_secs(600);
-/// How many such names at most.
-const REMEMBER_AT_MOST: usize = 4096;
+/// How many results are kept at most, however young the oldest is.
+const MOST_RESULTS: usize = 4096;
 /// How often one reading waits for its card to be laid down again. Whoever moves it more often holds it badly.
 const PAUSES: u8 = 3;
 
@@ -36,11 +34,13 @@ pub(crate) struct Desk {
     pub(crate) readers: BTreeMap<ReaderId, Reader>,
     scanners: BTreeMap<ScannerId, ScannerInfo>,
     pub(crate) scans: Scans,
+    /// Those that are not over, or have a result.
     reads: HashMap<ReadId, Read>,
     /// Accepted and not started, oldest first.
     waiting: VecDeque<ReadId>,
-    /// Over, oldest first.
-    over: VecDeque<(Instant, ReadId)>,
+    /// Done, oldest first; some of them are wiped by now.
+    results: VecDeque<ReadId>,
+    over: Over,
     journal: Journal,
     /// Who waits for the first look of every source.
     unsettled: Vec<oneshot::Sender<bool>>,
@@ -125,7 +125,8 @@ impl Desk {
             scans: Scans::kept_for(options.keep_scan),
             reads: HashMap::new(),
             waiting: VecDeque::new(),
-            over: VecDeque::new(),
+            results: VecDeque::new(),
+            over: Over::default(),
             journal: Journal::after(events_before(&options)),
             unsettled: Vec::new(),
             inbox,
@@ -616,9 +617,6 @@ impl Desk {
             self.settle(occasion, *insertion, &outcome);
         }
         let Some(read) = self.reads.get_mut(&id) else { return };
-        if outcome.is_err() {
-            read.partial = None;
-        }
         let (state, kind) = match outcome {
             Ok(reading) => {
                 read.result = Some(Arc::new(reading));
@@ -632,18 +630,27 @@ impl Desk {
             view.percent = 100;
             view.ahead = 0;
         });
-        self.over.push_back((Instant::now(), id));
+        if state == ReadState::Completed {
+            self.results.push_back(id);
+            self.bound_results();
+        } else {
+            self.leave(id);
+        }
         self.tell(Audience::Owner(owner), kind);
     }
 
     pub(crate) fn watch(&self, caller: &CallerId, id: ReadId) -> Result<watch::Receiver<ReadView>, NotHere> {
-        self.owned(caller, id).map(|read| read.view.subscribe())
+        let view = self.owned(caller, id)?;
+        // Nothing changes any more in one that has ended.
+        Ok(self
+            .reads
+            .get(&id)
+            .map_or_else(|| watch::Sender::new(view).subscribe(), |read| read.view.subscribe()))
     }
 
     pub(crate) fn result(&self, caller: &CallerId, id: ReadId) -> Result<Arc<Reading>, NotHere> {
-        let read = self.owned(caller, id)?;
-        let state = read.view.borrow().state;
-        match (state, &read.result) {
+        let state = self.owned(caller, id)?.state;
+        match (state, self.reads.get(&id).and_then(|read| read.result.as_ref())) {
             (ReadState::Waiting | ReadState::Running | ReadState::Paused(_), _) => Err(NotHere::NotYet),
             (ReadState::Failed(failure), _) => Err(NotHere::Failed(failure)),
             (ReadState::Completed, Some(result)) => Ok(Arc::clone(result)),
@@ -656,9 +663,8 @@ impl Desk {
         caller: &CallerId,
         id: ReadId,
     ) -> Result<Arc<PartialReading>, NotHere> {
-        let read = self.owned(caller, id)?;
-        let state = read.view.borrow().state;
-        match (state, &read.partial) {
+        let state = self.owned(caller, id)?.state;
+        match (state, self.reads.get(&id).and_then(|read| read.partial.as_ref())) {
             (ReadState::Failed(failure), _) => Err(NotHere::Failed(failure)),
             (ReadState::Expired, _) => Err(NotHere::Expired),
             (_, Some(partial)) => Ok(Arc::clone(partial)),
@@ -667,7 +673,7 @@ impl Desk {
     }
 
     pub(crate) fn dismiss(&mut self, caller: &CallerId, id: ReadId) -> Result<ReadView, NotHere> {
-        if self.owned(caller, id)?.view.borrow().state == ReadState::Completed {
+        if self.owned(caller, id)?.state == ReadState::Completed {
             self.wipe(id);
         }
         self.call_off(id);
@@ -697,18 +703,19 @@ impl Desk {
     }
 
     /// Another caller's reading is as unknown as one that never was.
-    fn owned(&self, caller: &CallerId, id: ReadId) -> Result<&Read, NotHere> {
-        self.reads.get(&id).filter(|read| read.view.borrow().owner == *caller).ok_or(NotHere::Unknown)
+    fn owned(&self, caller: &CallerId, id: ReadId) -> Result<ReadView, NotHere> {
+        self.view(id).filter(|view| view.owner == *caller).ok_or(NotHere::Unknown)
     }
 
     /// What of a reading was handed out.
     pub(crate) fn parts_of(&mut self, caller: &CallerId, id: ReadId) -> Result<&mut BTreeSet<Part>, NotHere> {
-        let read = self.reads.get_mut(&id).filter(|read| read.view.borrow().owner == *caller);
-        read.map(|read| &mut read.handed_out).ok_or(NotHere::Unknown)
+        self.owned(caller, id)?;
+        self.reads.get_mut(&id).map(|read| &mut read.handed_out).ok_or(NotHere::Expired)
     }
 
     fn view(&self, id: ReadId) -> Option<ReadView> {
-        self.reads.get(&id).map(|read| read.view.borrow().clone())
+        let live = self.reads.get(&id).map(|read| read.view.borrow().clone());
+        live.or_else(|| self.over.get(id).cloned())
     }
 
     /// Lets the owner thread stop at its next exchange; the reading ends when it has.
@@ -720,11 +727,29 @@ impl Desk {
     }
 
     fn wipe(&mut self, id: ReadId) {
-        if let Some(read) = self.reads.get_mut(&id) {
-            // Whoever is sending it out at this moment holds the last copy; it is wiped with that.
-            read.result = None;
-            read.partial = None;
+        if let Some(read) = self.reads.get(&id) {
             read.view.send_modify(|view| view.state = ReadState::Expired);
+        }
+        self.leave(id);
+    }
+
+    /// Keeps of a reading no more than how it ended. Whoever is sending its result out at this moment holds the last
+    /// copy; it is wiped with that.
+    fn leave(&mut self, id: ReadId) {
+        if let Some(read) = self.reads.remove(&id) {
+            let view = read.view.borrow().clone();
+            self.over.note(view, Instant::now());
+        }
+    }
+
+    /// Wipes the oldest results of too many.
+    fn bound_results(&mut self) {
+        while let Some(oldest) = self.results.front().copied() {
+            if self.reads.contains_key(&oldest) && self.results.len() <= MOST_RESULTS {
+                break;
+            }
+            self.results.pop_front();
+            self.wipe(oldest);
         }
     }
 
@@ -773,13 +798,7 @@ impl Desk {
             }
         }
         self.scans.keep_deadlines(now);
-        while let Some((since, id)) = self.over.front().copied() {
-            if now.duration_since(since) < REMEMBER && self.over.len() <= REMEMBER_AT_MOST {
-                break;
-            }
-            self.over.pop_front();
-            self.reads.remove(&id);
-        }
+        self.over.forget_old(now);
     }
 
     // Telling.

@@ -45,6 +45,7 @@ mod forget;
 mod handed_out;
 mod learned;
 mod lease;
+mod over;
 mod owner;
 mod parts;
 mod picture;
