@@ -237,6 +237,7 @@ pub fn crowd(folder: &Path, total: usize, seed: u64) -> Result<Endings> {
         readers: vec![DeskNetworkReader {
             name: "Network 0".to_owned(),
             address: network.address(),
+            tls: None,
             token_file: None,
         }],
         files_within: Duration::from_secs(2),

@@ -4,6 +4,7 @@ use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::image::ChipImage;
 use cccd_firmware_sim::personalise::{CardDescription, Issuer, personalise};
 use cccd_firmware_sim::reader::hn212::{Hn212, Hn212Fault};
+use cccd_firmware_sim::reader::own_certificate::{Made, OwnCertificate};
 use cccd_firmware_sim::reader::pcscd::PcscBench;
 use cccd_tests::{AgentUnderTest, Answer, OTHER_TOKEN, people};
 use reqwest::Method;
@@ -14,7 +15,7 @@ const CARD: &str = "cccd-2021";
 const READER: &str = "network-0";
 
 fn table(reader: &Hn212) -> String {
-    format!("[[network_reader]]\nname = 'Network 0'\naddress = '{}'\n", reader.address())
+    format!("[[network_reader]]\nname = 'Network 0'\naddress = 'http://{}'\n", reader.address())
 }
 
 fn image(card: &CardDescription) -> ChipImage {
@@ -248,6 +249,59 @@ fn leases_and_expectations_are_kept_as_on_any_other_reader() {
     );
 }
 
+#[test]
+fn a_reader_under_https_is_read_once_the_settings_have_its_certificate() {
+    let certificate = OwnCertificate::make(Made::Today).unwrap();
+    let reader = Hn212::plugged_over_tls(&certificate).unwrap();
+    let hash = certificate.sha256().unwrap();
+    let card = people::card(CARD);
+    let body = json!({ "access": can(), "reader": READER, "wait_for_card_s": 60 });
+    let settings = |address: String, more: String| {
+        format!("[[network_reader]]\nname = 'Network 0'\naddress = '{address}'\n{more}\n")
+    };
+    let https = format!("https://{}", reader.address());
+    let another = OwnCertificate::make(Made::Today).unwrap().sha256().unwrap();
+    for (address, more, code, command_says) in [
+        (https.clone(), String::new(), "reader-certificate-wrong", hash.as_str()),
+        (https.clone(), format!("certificate_sha256 = '{another}'"), "reader-certificate-wrong", &hash),
+        (https.replace("https", "http"), String::new(), "reader-scheme-wrong", &hash),
+    ] {
+        let agent = AgentUnderTest::start_with_tables(PROGRAM, None, "", &settings(address, more));
+        let answer = agent.read(&body);
+        assert_eq!(answer.code(), code);
+        assert!(answer.body["detail"].as_str().unwrap().contains(&hash), "{}", answer.body);
+        assert!(agent.readers().is_empty());
+        let logged = agent.wait_for_log(code);
+        assert!(logged.contains(&hash), "{logged}");
+        let config = agent.folder().join("agent.toml");
+        let listed = std::process::Command::new(PROGRAM).args(["readers", "--config"]).arg(config).output().unwrap();
+        let said = String::from_utf8_lossy(&listed.stderr).into_owned();
+        assert!(said.contains(code) && said.contains(command_says), "{said}");
+    }
+    assert_eq!(reader.asked(), 0, "something was said to a reader that nobody knows");
+
+    // What the operator was shown, put into the settings.
+    let right = settings(https, format!("certificate_sha256 = '{hash}'"));
+    let agent = AgentUnderTest::start_with_tables(PROGRAM, None, "", &right);
+    agent.wait_for_card("Network 0", false);
+    let result = read_as_it_comes(&agent, &body, || reader.insert(&card, chip())).result();
+    assert_eq!(result["record"]["number"]["value"], "000090123456");
+    assert_eq!(state(&result, "active-authentication").0, "passed");
+
+    // Somebody else answers at its address, and then it does again.
+    let address = reader.address();
+    drop(reader);
+    agent.wait_for("the reader to go", || agent.readers().is_empty());
+    let stranger = Hn212::over_tls_at(address, &OwnCertificate::make(Made::Today).unwrap()).unwrap();
+    agent.wait_for_log("reader-certificate-wrong");
+    agent.wait_for("the refusal", || agent.read(&body).code() == "reader-certificate-wrong");
+    assert_eq!(stranger.asked(), 0);
+    drop(stranger);
+    let reader = Hn212::over_tls_at(address, &certificate).unwrap();
+    agent.wait_for_card("Network 0", false);
+    read_as_it_comes(&agent, &body, || reader.insert(&card, chip())).result();
+}
+
 /// What the door's tests are about.
 mod doors {
     use std::io::{Read as _, Write as _};
@@ -274,6 +328,7 @@ mod doors {
         let reader = DeskNetworkReader {
             name: "Door".to_owned(),
             address: door,
+            tls: None,
             token_file: Some(file.path().to_owned()),
         };
         let options = NetworkOptions { readers: vec![reader], files_within: PATIENCE, keep: PATIENCE };

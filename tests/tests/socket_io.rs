@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::personalise::{CardDescription, Issuer, personalise};
+use cccd_firmware_sim::reader::own_certificate::{Made, OwnCertificate};
 use cccd_tests::{AgentUnderTest, CALLER_TOKEN, OTHER_TOKEN, OpenDesk, manual, open_desk, people};
 use openssl::base64::{decode_block, encode_block};
 use serde_json::{Value, json};
@@ -264,5 +265,32 @@ fn reads_on(reader: &mut Script, settings: &str) {
 fn our_driver_reads_on_a_reader_that_is_made_with_socket_io() {
     let mut reader = Script::start("reader.js", &[]);
     let port = reader.hear("its port", |line| line["port"].as_u64());
-    reads_on(&mut reader, &format!("[[network_reader]]\nname = 'Network 0'\naddress = '127.0.0.1:{port}'\n"));
+    reads_on(&mut reader, &format!("[[network_reader]]\nname = 'Network 0'\naddress = 'http://127.0.0.1:{port}'\n"));
+}
+
+#[test]
+fn and_over_https_with_the_certificate_that_it_made_itself() {
+    let certificate = OwnCertificate::make(Made::Formerly).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("reader.pem");
+    std::fs::write(&file, certificate.with_key().unwrap()).unwrap();
+    let mut reader = Script::start("reader.js", &[("CCCD_TLS", file.to_str().unwrap())]);
+    let port = reader.hear("its port", |line| line["port"].as_u64());
+    let hash = certificate.sha256().unwrap();
+    let settings = |scheme: &str, more: &str| {
+        format!("[[network_reader]]\nname = 'Network 0'\naddress = '{scheme}://127.0.0.1:{port}'\n{more}\n")
+    };
+    reads_on(&mut reader, &settings("https", &format!("certificate_sha256 = '{hash}'")));
+    // The wrong scheme is told, and told apart from a reader that is not there.
+    let agent = AgentUnderTest::start_with_tables(PROGRAM, None, "", &settings("http", ""));
+    assert!(agent.wait_for_log("reader-scheme-wrong").contains(&hash));
+}
+
+#[test]
+fn a_reader_in_the_open_is_not_taken_for_one_under_https() {
+    let mut reader = Script::start("reader.js", &[]);
+    let port = reader.hear("its port", |line| line["port"].as_u64());
+    let settings = format!("[[network_reader]]\nname = 'Network 0'\naddress = 'https://127.0.0.1:{port}'\n");
+    let agent = AgentUnderTest::start_with_tables(PROGRAM, None, "", &settings);
+    agent.wait_for_log("reader-scheme-wrong");
 }

@@ -105,7 +105,13 @@ pub(crate) fn list_readers(settings: &AgentSettings) -> Result<ExitCode> {
         return refuse(failure);
     }
     let readers = handle.readers().blocking_recv().context("the engine has stopped")?;
-    say(&table::of_readers(&readers))
+    say(&table::of_readers(&readers))?;
+    // One that is there and not used is not in the table.
+    for (reader, why) in handle.refused().blocking_recv().context("the engine has stopped")? {
+        writeln!(std::io::stderr(), "{reader}:").context("cannot print")?;
+        refuse(why.into())?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Why there is no reader to read on, once it is known.
@@ -114,7 +120,11 @@ fn why_no_reader(engine: &EngineHandle) -> Result<Option<ReadFailure>> {
         return Ok(Some(ReadFailure::ServiceUnavailable));
     }
     let readers = engine.readers().blocking_recv().context("the engine has stopped")?;
-    Ok(readers.is_empty().then_some(ReadFailure::NoReader))
+    if !readers.is_empty() {
+        return Ok(None);
+    }
+    let refused = engine.refused().blocking_recv().context("the engine has stopped")?;
+    Ok(Some(refused.first().map_or(ReadFailure::NoReader, |(_, why)| ReadFailure::from(*why))))
 }
 
 pub(crate) fn terminal() -> CallerId {
@@ -176,13 +186,16 @@ fn words(phase: Phase) -> &'static str {
 
 /// Says why there is no result.
 fn refuse(failure: ReadFailure) -> Result<ExitCode> {
-    let tries = match failure {
+    let more = match failure {
         ReadFailure::AccessKeyWrong { tries_left: Some(left) } => {
             Some(format!("Còn {left} lần thử · tries left: {left}"))
         }
+        ReadFailure::ReaderCertificateWrong { seen } | ReadFailure::ReaderSchemeWrong { seen: Some(seen) } => {
+            Some(format!("SHA-256: {seen}"))
+        }
         _ => None,
     };
-    tell(Problem::of(failure), tries)
+    tell(Problem::of(failure), more)
 }
 
 /// Says what is wrong, in the words of the problem pages.

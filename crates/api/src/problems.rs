@@ -564,6 +564,42 @@ pub static PROBLEMS: &[Problem] = &[
             en: "Lay the card on the middle of the reader and leave it. If it comes back, raise `read_within_s` in the settings.",
         },
     },
+    Problem {
+        code: "reader-certificate-wrong",
+        status: 503,
+        actor: Actor::Admin,
+        retry: Retry::Worthwhile,
+        title: Text {
+            vi: "Chứng thư của đầu đọc không đúng với cấu hình",
+            en: "Reader's certificate is not the one of the settings",
+        },
+        cause: Text {
+            vi: "Đầu đọc qua mạng trả lời bằng `https` với một chứng thư khác chứng thư đã ghi trong cấu hình, hoặc cấu hình chưa ghi chứng thư nào. Chưa có gì được gửi tới nó.",
+            en: "The network reader answers by `https` with another certificate than the settings have, or they have none. Nothing was sent to it.",
+        },
+        remedy: Text {
+            vi: "So SHA-256 mà chương trình thấy (trong `detail`, trong nhật ký, hoặc chạy `cccd-agent readers`) với chứng thư của chính đầu đọc; đúng thì ghi vào `certificate_sha256`. Nếu đầu đọc không bị thay, hãy tìm xem ai trả lời ở địa chỉ đó.",
+            en: "Compare the SHA-256 that was seen (in `detail`, in the log, or by `cccd-agent readers`) with the reader's own certificate, and put it into `certificate_sha256` if it is that. If nobody changed the reader, find out who answers at its address.",
+        },
+    },
+    Problem {
+        code: "reader-scheme-wrong",
+        status: 503,
+        actor: Actor::Admin,
+        retry: Retry::Worthwhile,
+        title: Text {
+            vi: "Đầu đọc dùng https mà cấu hình ghi http, hoặc ngược lại",
+            en: "Reader speaks https where the settings say http, or the reverse",
+        },
+        cause: Text {
+            vi: "Đầu đọc qua mạng trả lời theo cách khác với cách ghi trong `address`.",
+            en: "The network reader answers otherwise than its `address` says.",
+        },
+        remedy: Text {
+            vi: "Sửa `http://` hay `https://` trong `address` của đầu đọc; với `https`, ghi thêm `certificate_sha256`.",
+            en: "Put right `http://` or `https://` in the reader's `address`; with `https`, `certificate_sha256` as well.",
+        },
+    },
     // The chip, or whoever made it.
     Problem {
         code: "access-refused",

@@ -73,7 +73,14 @@ impl From<ReadFailure> for Refusal {
             ReadFailure::AccessKeyWrong { tries_left } => tries_left,
             _ => None,
         };
-        Self { tries_left, ..Problem::of(failure).into() }
+        let detail = match failure {
+            ReadFailure::ReaderCertificateWrong { seen } | ReadFailure::ReaderSchemeWrong { seen: Some(seen) } => {
+                Some(format!("the reader shows the certificate whose SHA-256 is {seen}").into())
+            }
+            ReadFailure::ReaderSchemeWrong { seen: None } => Some("the reader speaks no TLS".into()),
+            _ => None,
+        };
+        Self { tries_left, detail, ..Problem::of(failure).into() }
     }
 }
 

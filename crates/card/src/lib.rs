@@ -25,6 +25,7 @@
 mod apdu;
 mod atr;
 mod bytes;
+mod certificate;
 mod channel;
 mod files;
 mod reader;
@@ -37,7 +38,8 @@ pub use atr::{Atr, AtrTooLong};
 pub use bytes::{ByteReader, Truncated};
 pub use channel::{CardChannel, ChannelLimits, MAX_COMMAND, MAX_REPLY, TransportError};
 pub use files::{CardFiles, FilesGiven};
-pub use reader::{ReaderEvent, ReaderId, ReaderInfo, ReaderSource, StopSignal, Transport};
+pub use certificate::{CertificateHash, NotACertificateHash};
+pub use reader::{ReaderEvent, ReaderId, ReaderInfo, ReaderRefusal, ReaderSource, StopSignal, Transport};
 pub use scanner::{ScannerEvent, ScannerId, ScannerInfo, ScannerSource};
 pub use status::StatusWord;
 

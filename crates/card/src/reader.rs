@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::{Atr, CardChannel, CardFiles, ChannelLimits, TransportError};
+use crate::{Atr, CardChannel, CardFiles, CertificateHash, ChannelLimits, TransportError};
 
 /// A reader's name for programs: lower-case letters, digits and hyphens, stable while it stays plugged in
 /// where it is.
@@ -65,14 +65,34 @@ pub struct ReaderInfo {
     pub limits: ChannelLimits,
 }
 
+/// Why a reader that answers is not used: it is not shown to be the one of the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReaderRefusal {
+    /// Its certificate is not the one of the settings, or they name none. Nothing was sent to it.
+    Certificate {
+        /// Which it showed.
+        seen: CertificateHash,
+    },
+    /// It speaks TLS, and the settings say that it does not.
+    SpeaksTls {
+        /// Which certificate it showed.
+        seen: CertificateHash,
+    },
+    /// It speaks no TLS, and the settings say that it does. Nothing was sent to it.
+    SpeaksNoTls,
+}
+
 /// Something happened at a reader. Events of one reader arrive in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReaderEvent {
     /// A reader was plugged in, or was there at the start.
     Attached(ReaderInfo),
-    /// A reader went away; so did its card.
+    /// A reader went away; so did its card. Likewise one that was not used.
     Detached(ReaderId),
+    /// A reader is there and is not used.
+    Refused(ReaderId, ReaderRefusal),
     /// A card was laid on it. `atr` is `None` for a card that does not answer to reset.
     CardInserted {
         /// Where.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Instant;
 
-use cccd_card::{ReaderEvent, ReaderId, ReaderInfo, ReaderSource, ScannerEvent, ScannerId, ScannerInfo};
+use cccd_card::{ReaderEvent, ReaderId, ReaderInfo, ReaderRefusal, ReaderSource, ScannerEvent, ScannerId, ScannerInfo};
 use cccd_document::QrPayload;
 use time::OffsetDateTime;
 use tokio::sync::{oneshot, watch};
@@ -32,6 +32,8 @@ const PAUSES: u8 = 3;
 pub(crate) struct Desk {
     sources: Vec<(Arc<dyn ReaderSource>, SourceState)>,
     pub(crate) readers: BTreeMap<ReaderId, Reader>,
+    /// Those that are there and not used.
+    refused: BTreeMap<ReaderId, ReaderRefusal>,
     scanners: BTreeMap<ScannerId, ScannerInfo>,
     pub(crate) scans: Scans,
     /// Those that are not over, or have a result.
@@ -121,6 +123,7 @@ impl Desk {
         Self {
             sources: sources.into_iter().map(|source| (source, SourceState::Starting)).collect(),
             readers: BTreeMap::new(),
+            refused: BTreeMap::new(),
             scanners: BTreeMap::new(),
             scans: Scans::kept_for(options.keep_scan),
             reads: HashMap::new(),
@@ -139,7 +142,14 @@ impl Desk {
     pub(crate) fn reader_event(&mut self, source: usize, event: ReaderEvent) {
         match event {
             ReaderEvent::Attached(info) => self.attach(source, info),
-            ReaderEvent::Detached(reader) => self.detach(&reader),
+            ReaderEvent::Detached(reader) => {
+                self.refused.remove(&reader);
+                self.detach(&reader);
+            }
+            ReaderEvent::Refused(reader, why) => {
+                self.refused.insert(reader, why);
+                self.refuse_what_waits_in_vain();
+            }
             ReaderEvent::CardInserted { reader, .. } => {
                 if let Some(known) = self.readers.get_mut(&reader) {
                     known.has_card = true;
@@ -203,6 +213,7 @@ impl Desk {
     fn attach(&mut self, source: usize, info: ReaderInfo) {
         let Some((source, _)) = self.sources.get(source) else { return };
         let reader = info.id.clone();
+        self.refused.remove(&reader);
         let owner =
             Owner::start(reader.clone(), Arc::clone(source), self.inbox.clone(), self.options.clone());
         let name = info.name.clone();
@@ -250,6 +261,10 @@ impl Desk {
                 is_reading: self.reading_on(reader).is_some(),
             })
             .collect()
+    }
+
+    pub(crate) fn refused(&self) -> Vec<(ReaderId, ReaderRefusal)> {
+        self.refused.iter().map(|(reader, why)| (reader.clone(), *why)).collect()
     }
 
     pub(crate) fn ready(&self) -> bool {
@@ -424,6 +439,9 @@ impl Desk {
         }
         match named {
             Some(named) if self.readers.contains_key(named) => None,
+            Some(named) if self.refused.contains_key(named) => {
+                self.refused.get(named).map(|why| ReadFailure::from(*why))
+            }
             Some(_) if !self.readers.is_empty() => Some(ReadFailure::ReaderNotFound),
             None if !self.readers.is_empty() => None,
             _ => Some(self.why_no_reader()),
@@ -458,6 +476,8 @@ impl Desk {
     fn why_no_reader(&self) -> ReadFailure {
         if self.sources.iter().any(|(_, state)| *state == SourceState::Lost) {
             ReadFailure::ServiceUnavailable
+        } else if let Some(why) = self.refused.values().next() {
+            ReadFailure::from(*why)
         } else {
             ReadFailure::NoReader
         }

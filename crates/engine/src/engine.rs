@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use cccd_card::{
-    ReaderEvent, ReaderId, ReaderInfo, ReaderSource, ScannerEvent, ScannerInfo, ScannerSource, SecretBytes,
+    ReaderEvent, ReaderId, ReaderInfo, ReaderRefusal, ReaderSource, ScannerEvent, ScannerInfo, ScannerSource, SecretBytes,
     StopSignal,
 };
 use cccd_document::{AccessPlan, Evidence, QrPayload, StationLack};
@@ -215,6 +215,9 @@ pub(crate) enum Message {
     Readers {
         reply: oneshot::Sender<Vec<ReaderView>>,
     },
+    Refused {
+        reply: oneshot::Sender<Vec<(ReaderId, ReaderRefusal)>>,
+    },
     Post {
         poster: CallerId,
         payloads: Vec<QrPayload>,
@@ -344,6 +347,11 @@ impl EngineHandle {
     /// Lists the readers, by name.
     pub fn readers(&self) -> oneshot::Receiver<Vec<ReaderView>> {
         self.ask(|reply| Message::Readers { reply })
+    }
+
+    /// The readers that are there and are not used, and why.
+    pub fn refused(&self) -> oneshot::Receiver<Vec<(ReaderId, ReaderRefusal)>> {
+        self.ask(|reply| Message::Refused { reply })
     }
 
     /// Keeps codes that a caller has read from a picture or was typed, in their order. They are the caller's, who
@@ -543,6 +551,7 @@ impl Desk {
                 let _ = reply.send(());
             }
             Message::Readers { reply } => drop(reply.send(self.readers())),
+            Message::Refused { reply } => drop(reply.send(self.refused())),
             Message::Post { poster, payloads, reply } => drop(reply.send(self.post_scans(&poster, payloads))),
             Message::Fetch { caller, reach, scan, reply } => {
                 drop(reply.send(self.scans.fetch(&caller, reach, scan)));

@@ -1,6 +1,6 @@
 //! Why a reading did not come to its end.
 
-use cccd_card::TransportError;
+use cccd_card::{CertificateHash, ReaderRefusal, TransportError};
 
 /// Why there is no result. Sorted by whose move it is next; [`ReadFailure::code`] is the name every
 /// program, page and manual knows it by.
@@ -69,6 +69,18 @@ pub enum ReadFailure {
     /// The reading took longer than it may.
     #[error("reading took too long")]
     TookTooLong,
+    /// The reader's certificate is not the one of the settings.
+    #[error("the reader's certificate is not the one of the settings")]
+    ReaderCertificateWrong {
+        /// Which it showed.
+        seen: CertificateHash,
+    },
+    /// The reader speaks TLS where the settings say that it does not, or the reverse.
+    #[error("the reader is spoken to under the wrong scheme")]
+    ReaderSchemeWrong {
+        /// Which certificate it showed, if it speaks TLS.
+        seen: Option<CertificateHash>,
+    },
 
     // The chip, or whoever made it.
     /// The chip offers no access control we speak, or refuses it.
@@ -92,7 +104,7 @@ pub enum ReadFailure {
 
 impl ReadFailure {
     /// Every failure there is, for the tests and tables that must know them all.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::NoCard,
         Self::CardRemoved,
         Self::CardChanged,
@@ -111,6 +123,8 @@ impl ReadFailure {
         Self::CardReset,
         Self::ServiceUnavailable,
         Self::TookTooLong,
+        Self::ReaderCertificateWrong { seen: CertificateHash([0; 32]) },
+        Self::ReaderSchemeWrong { seen: None },
         Self::AccessRefused,
         Self::ChipMisbehaved,
         Self::DocumentUnreadable,
@@ -144,11 +158,25 @@ impl ReadFailure {
             Self::CardReset => "card-reset",
             Self::ServiceUnavailable => "service-unavailable",
             Self::TookTooLong => "read-timeout",
+            Self::ReaderCertificateWrong { .. } => "reader-certificate-wrong",
+            Self::ReaderSchemeWrong { .. } => "reader-scheme-wrong",
             Self::AccessRefused => "access-refused",
             Self::ChipMisbehaved => "chip-protocol",
             Self::DocumentUnreadable => "document-unreadable",
             Self::AgentFault => "agent-fault",
             Self::AgentStopping => "agent-stopping",
+        }
+    }
+}
+
+impl From<ReaderRefusal> for ReadFailure {
+    fn from(refusal: ReaderRefusal) -> Self {
+        match refusal {
+            ReaderRefusal::Certificate { seen } => Self::ReaderCertificateWrong { seen },
+            ReaderRefusal::SpeaksTls { seen } => Self::ReaderSchemeWrong { seen: Some(seen) },
+            ReaderRefusal::SpeaksNoTls => Self::ReaderSchemeWrong { seen: None },
+            // One that is not used, whatever the reason.
+            _ => Self::ReaderLost,
         }
     }
 }

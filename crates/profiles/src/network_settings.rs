@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use cccd_card::ReaderId;
+use cccd_card::{CertificateHash, NotACertificateHash, ReaderId};
 use serde::Deserialize;
 
 use crate::DeskNfcReader;
@@ -15,8 +15,24 @@ pub struct DeskNetworkReader {
     pub name: String,
     /// Where it is dialled. Nothing else ever is.
     pub address: SocketAddr,
+    /// Whom to believe there, where it is spoken to under TLS (`https`); without it, it is not (`http`).
+    pub tls: Option<ReaderTrust>,
     /// The token to show there, in a file: where it is another agent's door and no reader.
     pub token_file: Option<PathBuf>,
+}
+
+/// By what a reader under TLS is known. Such a reader has made its certificate itself, so that no authority of the machine
+/// knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReaderTrust {
+    /// By nothing yet: it is dialled, its certificate is named, and it is not used.
+    Nobody,
+    /// By its certificate, whatever that says of names and times. It is the SHA-256 over the whole certificate and not over
+    /// its key, as that is what browsers, `openssl x509 -fingerprint` and this agent show; who renews a certificate that
+    /// an authority signed has the other way.
+    Certificate(CertificateHash),
+    /// By an authority in this file (PEM), and by no other.
+    Authority(PathBuf),
 }
 
 impl DeskNetworkReader {
@@ -41,7 +57,7 @@ pub enum NetworkSettingsError {
     SamePlace(String),
     /// No address of a reader on this machine's own networks.
     #[error(
-        "network reader {name:?}: address = {address:?}: an address and a port of this machine or of a private network is possible, such as 192.168.5.1:8000, and no name"
+        "network reader {name:?}: address = {address:?}: http:// or https://, then an address and a port of this machine or of a private network, such as http://192.168.5.1:8000, and no name"
     )]
     Address {
         /// Whose.
@@ -49,6 +65,19 @@ pub enum NetworkSettingsError {
         /// As written.
         address: String,
     },
+    /// A certificate that is none.
+    #[error("network reader {name:?}: certificate_sha256: {source}")]
+    Certificate {
+        /// Whose.
+        name: String,
+        /// Why.
+        source: NotACertificateHash,
+    },
+    /// Two ways to know it, or one where it is not looked at.
+    #[error(
+        "network reader {0:?}: certificate_sha256 or ca_file, one of them, and with an address that begins with https://"
+    )]
+    Trust(String),
 }
 
 #[derive(Deserialize)]
@@ -56,6 +85,10 @@ pub enum NetworkSettingsError {
 pub(crate) struct RawNetworkReader {
     name: String,
     address: String,
+    #[serde(default)]
+    certificate_sha256: Option<String>,
+    #[serde(default)]
+    ca_file: Option<PathBuf>,
     #[serde(default)]
     token_file: Option<PathBuf>,
 }
@@ -65,14 +98,25 @@ pub(crate) fn meant(
     nfc: &[DeskNfcReader],
 ) -> Result<Vec<DeskNetworkReader>, NetworkSettingsError> {
     let mut readers: Vec<DeskNetworkReader> = Vec::new();
-    for RawNetworkReader { name, address, token_file } in raw {
+    for RawNetworkReader { name, address, certificate_sha256, ca_file, token_file } in raw {
         let plain = name.chars().count() <= 64 && !name.chars().any(char::is_control);
         if !plain || ReaderId::from_name(&name).as_str().is_empty() {
             return Err(NetworkSettingsError::Name(name));
         }
-        let parsed = address.parse().ok().filter(|at: &SocketAddr| at.port() != 0 && is_near(at.ip()));
-        let Some(parsed) = parsed else { return Err(NetworkSettingsError::Address { name, address }) };
-        let reader = DeskNetworkReader { name, address: parsed, token_file };
+        let Some((is_tls, parsed)) = place(&address) else {
+            return Err(NetworkSettingsError::Address { name, address });
+        };
+        let tls = match (is_tls, certificate_sha256, ca_file) {
+            (false, None, None) => None,
+            (true, None, None) => Some(ReaderTrust::Nobody),
+            (true, Some(hash), None) => match hash.parse() {
+                Ok(hash) => Some(ReaderTrust::Certificate(hash)),
+                Err(source) => return Err(NetworkSettingsError::Certificate { name, source }),
+            },
+            (true, None, Some(file)) => Some(ReaderTrust::Authority(file)),
+            _ => return Err(NetworkSettingsError::Trust(name)),
+        };
+        let reader = DeskNetworkReader { name, address: parsed, tls, token_file };
         let id = reader.id();
         if readers.iter().any(|known| known.id() == id) || nfc.iter().any(|known| known.id() == id) {
             return Err(NetworkSettingsError::Twice(reader.name));
@@ -83,6 +127,18 @@ pub(crate) fn meant(
         readers.push(reader);
     }
     Ok(readers)
+}
+
+/// Whether it is spoken to under TLS, and where it is.
+fn place(address: &str) -> Option<(bool, SocketAddr)> {
+    let (scheme, rest) = address.split_once("://")?;
+    let is_tls = match scheme {
+        "http" => false,
+        "https" => true,
+        _ => return None,
+    };
+    let at: SocketAddr = rest.strip_suffix('/').unwrap_or(rest).parse().ok()?;
+    (at.port() != 0 && is_near(at.ip())).then_some((is_tls, at))
 }
 
 /// Whether it can be a reader that stands here: on this machine, or on a network that is not routed (RFC 1918, 3927, 4193,
@@ -96,6 +152,9 @@ fn is_near(ip: IpAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use cccd_card::CertificateHash;
+
+    use super::ReaderTrust;
     use crate::AgentSettings;
 
     fn readers(text: &str) -> Result<Vec<super::DeskNetworkReader>, String> {
@@ -105,17 +164,41 @@ mod tests {
     #[test]
     fn a_desk_has_the_network_readers_that_are_named() {
         assert_eq!(readers("").unwrap(), []);
-        let one = "[[network_reader]]\nname = 'Quầy 3'\naddress = '192.168.5.1:8000'";
+        let one = "[[network_reader]]\nname = 'Quầy 3'\naddress = 'http://192.168.5.1:8000'";
         let found = readers(one).unwrap();
         assert_eq!((found[0].id().as_str(), found[0].address.port()), ("qu-y-3", 8000));
+        assert_eq!(found[0].tls, None);
         for near in ["127.0.0.1:1", "[::1]:8000", "10.0.0.7:8000", "169.254.1.1:80", "[fd00::1]:8000"] {
             assert!(readers(&one.replace("192.168.5.1:8000", near)).is_ok(), "{near}");
         }
     }
 
     #[test]
+    fn a_reader_under_tls_is_known_by_its_certificate_or_by_an_authority() {
+        let one = "[[network_reader]]\nname = 'Desk 1'\naddress = 'https://192.168.5.1:8000/'\n";
+        let trust = |more: &str| readers(&format!("{one}{more}")).map(|found| found[0].tls.clone());
+        assert_eq!(trust(""), Ok(Some(ReaderTrust::Nobody)));
+        let hash = "ab:".repeat(32);
+        let known = trust(&format!("certificate_sha256 = '{}'", hash.trim_end_matches(':')));
+        assert_eq!(known, Ok(Some(ReaderTrust::Certificate(CertificateHash([0xAB; 32])))));
+        assert_eq!(trust("ca_file = 'a.pem'"), Ok(Some(ReaderTrust::Authority("a.pem".into()))));
+        for (more, told) in [
+            ("certificate_sha256 = 'ab'".to_owned(), "64 hexadecimal digits"),
+            (format!("ca_file = 'a.pem'\ncertificate_sha256 = '{hash}'"), "one of them"),
+        ] {
+            let message = trust(&more).unwrap_err();
+            assert!(message.contains(told), "{message}");
+        }
+        let plain = one.replace("https", "http");
+        for more in ["ca_file = 'a.pem'".to_owned(), format!("certificate_sha256 = '{hash}'")] {
+            let message = readers(&format!("{plain}{more}")).unwrap_err();
+            assert!(message.contains("begins with https://"), "{message}");
+        }
+    }
+
+    #[test]
     fn mistakes_name_their_place() {
-        let one = "[[network_reader]]\nname = 'Desk 1'\naddress = '192.168.5.1:8000'\n";
+        let one = "[[network_reader]]\nname = 'Desk 1'\naddress = 'http://192.168.5.1:8000'\n";
         let at = |address: &str| one.replace("192.168.5.1:8000", address);
         for (text, told) in [
             (one.replace("Desk 1", "..."), "with a letter or digit"),
@@ -123,7 +206,9 @@ mod tests {
             (at("reader.example.vn:8000"), "and no name"),
             (at("192.168.5.1"), "an address and a port"),
             (at("192.168.5.1:0"), "an address and a port"),
-            (at("http://192.168.5.1:8000"), "such as 192.168.5.1:8000"),
+            (one.replace("http://", ""), "http:// or https://"),
+            (one.replace("http://", "ws://"), "http:// or https://"),
+            (at("192.168.5.1:8000/socket.io"), "such as http://192.168.5.1:8000"),
             (at("203.0.113.7:8000"), "of a private network"),
             (at("0.0.0.0:8000"), "of a private network"),
             (format!("{one}tls = true"), "unknown field `tls`"),

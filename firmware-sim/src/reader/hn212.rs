@@ -16,7 +16,7 @@
 //! the other. Its shape is that of the two public descriptions; where they contradict each other it speaks as the maker's.
 
 use std::collections::BTreeMap;
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
@@ -24,10 +24,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use openssl::ssl::SslStream;
 use serde_json::{Value, json};
 use tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tungstenite::{Error, Message, WebSocket};
 
+use super::own_certificate::OwnCertificate;
 use crate::chip::Chip;
 use crate::personalise::{CardDescription, RecordValue};
 
@@ -76,6 +78,8 @@ struct Shared {
     table: Mutex<Table>,
     /// How many programs it has let in, ever.
     admitted: AtomicUsize,
+    /// How many requests have come to it, ever.
+    asked: AtomicUsize,
     closed: AtomicBool,
 }
 
@@ -113,11 +117,26 @@ impl Hn212 {
 
     /// The same at this address.
     pub fn plugged_at(address: SocketAddr) -> io::Result<Self> {
+        Self::start(address, None)
+    }
+
+    /// One that speaks `https`, with a certificate that it has made itself.
+    pub fn plugged_over_tls(certificate: &OwnCertificate) -> io::Result<Self> {
+        Self::over_tls_at((Ipv4Addr::LOCALHOST, 0).into(), certificate)
+    }
+
+    /// The same at this address.
+    pub fn over_tls_at(address: SocketAddr, certificate: &OwnCertificate) -> io::Result<Self> {
+        Self::start(address, Some(certificate.clone()))
+    }
+
+    fn start(address: SocketAddr, certificate: Option<OwnCertificate>) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             table: Mutex::default(),
             admitted: AtomicUsize::new(0),
+            asked: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
         });
         let door = std::thread::spawn({
@@ -128,9 +147,10 @@ impl Hn212 {
                         break;
                     }
                     let Ok(stream) = stream else { continue };
-                    let shared = Arc::clone(&shared);
+                    let (shared, certificate) = (Arc::clone(&shared), certificate.clone());
                     std::thread::spawn(move || {
-                        if let Err(error) = serve(stream, &shared) {
+                        let served = spoken(stream, certificate.as_ref()).and_then(|line| serve(line, &shared));
+                        if let Err(error) = served {
                             tracing::debug!(%error, "a program left");
                         }
                     });
@@ -148,6 +168,11 @@ impl Hn212 {
     /// How many programs it has let in so far.
     pub fn admitted(&self) -> usize {
         self.shared.admitted.load(Ordering::SeqCst)
+    }
+
+    /// How many requests have come to it so far, good or bad: under TLS, whatever was said behind a handshake.
+    pub fn asked(&self) -> usize {
+        self.shared.asked.load(Ordering::SeqCst)
     }
 
     /// Lays a card on it, which it reads at once and tells everybody about.
@@ -299,15 +324,76 @@ fn base64(bytes: &[u8]) -> String {
     openssl::base64::encode_block(bytes)
 }
 
-type Line = WebSocket<TcpStream>;
+/// A connection as it is spoken over.
+enum Spoken {
+    Plain(TcpStream),
+    Tls(Box<SslStream<TcpStream>>),
+}
+
+impl Spoken {
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref(),
+        }
+    }
+}
+
+impl Read for Spoken {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(buffer),
+            Self::Tls(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Spoken {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write(bytes),
+            Self::Tls(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.flush(),
+            Self::Tls(stream) => stream.flush(),
+        }
+    }
+}
+
+type Line = WebSocket<Spoken>;
+
+/// The first byte of a TLS record with a handshake in it (RFC 8446, 5.1).
+const HANDSHAKE_RECORD: u8 = 22;
+
+/// Shakes hands, where it speaks TLS. Where it does not, whoever begins with that is answered as servers of HTTP do.
+fn spoken(mut stream: TcpStream, certificate: Option<&OwnCertificate>) -> Result<Spoken, Box<Error>> {
+    stream.set_nodelay(true).map_err(Error::from)?;
+    stream.set_read_timeout(Some(Duration::from_secs(10))).map_err(Error::from)?;
+    stream.set_write_timeout(Some(Duration::from_secs(10))).map_err(Error::from)?;
+    if let Some(certificate) = certificate {
+        let shaken = certificate.acceptor().accept(stream).map_err(|_| Error::ConnectionClosed)?;
+        return Ok(Spoken::Tls(Box::new(shaken)));
+    }
+    let mut first = [0];
+    if stream.peek(&mut first).is_ok_and(|peeked| peeked == 1 && first == [HANDSHAKE_RECORD]) {
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n").map_err(Error::from)?;
+        return Err(Box::new(Error::ConnectionClosed));
+    }
+    Ok(Spoken::Plain(stream))
+}
 
 /// Lets one program in and tells it everything until either side has had enough.
-fn serve(stream: TcpStream, shared: &Shared) -> Result<(), Box<Error>> {
-    stream.set_nodelay(true).map_err(Error::from)?;
-    stream.set_write_timeout(Some(Duration::from_secs(10))).map_err(Error::from)?;
+fn serve(spoken: Spoken, shared: &Shared) -> Result<(), Box<Error>> {
     let mut line =
-        tungstenite::accept_hdr(stream, only_this_transport).map_err(|_| Error::ConnectionClosed)?;
-    line.get_ref().set_read_timeout(Some(TURN)).map_err(Error::from)?;
+        tungstenite::accept_hdr(spoken, |request: &Request, response: Response| {
+            shared.asked.fetch_add(1, Ordering::SeqCst);
+            only_this_transport(request, response)
+        }).map_err(|_| Error::ConnectionClosed)?;
+    line.get_ref().tcp().set_read_timeout(Some(TURN)).map_err(Error::from)?;
     let opening = json!({
         "sid": "sim", "upgrades": [], "pingInterval": 20_000, "pingTimeout": 20_000, "maxPayload": 1_000_000,
     });
@@ -330,7 +416,7 @@ fn serve(stream: TcpStream, shared: &Shared) -> Result<(), Box<Error>> {
                     return Ok(());
                 }
                 Say::Cut => {
-                    let _ = line.get_mut().shutdown(Shutdown::Both);
+                    let _ = line.get_ref().tcp().shutdown(Shutdown::Both);
                     return Ok(());
                 }
             }
@@ -404,12 +490,12 @@ fn hear(
 }
 
 /// The head of a frame with all of `payload` in it (RFC 6455, 5.2), half the payload, and the end of the line.
-fn half_a_frame(stream: &mut TcpStream, payload: &[u8]) -> io::Result<()> {
+fn half_a_frame(stream: &mut Spoken, payload: &[u8]) -> io::Result<()> {
     let length = u64::try_from(payload.len()).unwrap_or(u64::MAX);
     stream.write_all(&[0x81, 127])?;
     stream.write_all(&length.to_be_bytes())?;
     stream.write_all(payload.get(..payload.len() / 2).unwrap_or_default())?;
     stream.flush()?;
-    let _ = stream.shutdown(Shutdown::Both);
+    let _ = stream.tcp().shutdown(Shutdown::Both);
     Ok(())
 }

@@ -7,6 +7,7 @@ mod echo;
 pub mod gempc;
 pub mod hn212;
 pub mod in_process;
+pub mod own_certificate;
 #[cfg(target_os = "linux")]
 pub mod pcscd;
 #[cfg(target_os = "linux")]

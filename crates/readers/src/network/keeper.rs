@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use cccd_card::{ReaderEvent, ReaderInfo, StopSignal};
+use cccd_card::{ReaderEvent, ReaderInfo, ReaderRefusal, StopSignal};
 use cccd_hn212::write;
+use cccd_profiles::ReaderTrust;
 use zeroize::Zeroizing;
 
 use super::line::{Line, Lost};
@@ -20,6 +21,7 @@ const TURN: Duration = Duration::from_millis(100);
 pub(super) struct Keeper<'a> {
     pub(super) info: ReaderInfo,
     pub(super) address: SocketAddr,
+    pub(super) trust: Option<&'a ReaderTrust>,
     pub(super) token_file: Option<&'a Path>,
     pub(super) place: &'a Place,
     pub(super) stop: &'a StopSignal,
@@ -29,25 +31,31 @@ impl Keeper<'_> {
     /// Keeps the reader until told to stop, whatever it does.
     pub(super) fn keep(&self) {
         let mut pause = BACK_OFF.0;
-        let mut told_missing = false;
+        // What was told last of a reader that is not there.
+        let mut told = None;
         let mut has_looked = false;
         while !self.stop.is_raised() {
             let since = Instant::now();
             let opened = self.open();
             if let Ok(mut line) = opened {
-                told_missing = false;
+                told = None;
                 self.place.plugged(ReaderEvent::Attached(self.info.clone()));
                 self.look(&mut has_looked);
                 let lost = self.listen(&mut line);
                 self.place.unplugged();
-                if let Err(Lost(why)) = lost {
+                if let Err(Lost::Because(why)) = lost {
                     tracing::warn!(reader = %self.info.id, why, "network reader lost");
                 }
-            } else if let Err(Lost(why)) = opened {
-                self.look(&mut has_looked);
-                if !std::mem::replace(&mut told_missing, true) {
-                    tracing::warn!(reader = %self.info.id, why, "network reader cannot be reached; trying on");
+            } else if let Err(lost) = opened {
+                let before = told.replace(lost);
+                if before != Some(lost) {
+                    // It is no longer what it was.
+                    if let Some(Lost::Refused(_)) = before {
+                        self.place.unplugged();
+                    }
+                    self.tell_why(lost);
                 }
+                self.look(&mut has_looked);
             }
             // One that was there for a while did not fail to come.
             if since.elapsed() > BACK_OFF.1 {
@@ -60,11 +68,38 @@ impl Keeper<'_> {
         self.place.closed();
     }
 
+    /// Tells once why the reader is not there.
+    fn tell_why(&self, lost: Lost) {
+        let reader = &self.info.id;
+        let refusal = match lost {
+            Lost::Because(why) => {
+                tracing::warn!(%reader, why, "network reader cannot be reached; trying on");
+                return;
+            }
+            Lost::Refused(refusal) => refusal,
+        };
+        match refusal {
+            ReaderRefusal::Certificate { seen } => {
+                tracing::warn!(%reader, code = "reader-certificate-wrong", %seen,
+                    "network reader shows another certificate than certificate_sha256 or ca_file have; nothing was sent");
+            }
+            ReaderRefusal::SpeaksTls { seen } => {
+                tracing::warn!(%reader, code = "reader-scheme-wrong", %seen,
+                    "network reader speaks https, and its address says http");
+            }
+            _ => {
+                tracing::warn!(%reader, code = "reader-scheme-wrong",
+                    "network reader speaks no https, and its address says so");
+            }
+        }
+        self.place.refused(refusal);
+    }
+
     /// Dials it, with the token as it is in its file now, where there is one to show.
     fn open(&self) -> Result<Line, Lost> {
         let token = self.token_file.map(std::fs::read_to_string).transpose();
-        let token = token.map_err(|_| Lost("the file with the token cannot be read"))?.map(Zeroizing::new);
-        Line::open(self.address, token.as_deref().map(|token| token.trim()))
+        let token = token.map_err(|_| Lost::Because("the file with the token cannot be read"))?.map(Zeroizing::new);
+        Line::open(self.address, self.trust, token.as_deref().map(|token| token.trim()))
     }
 
     fn look(&self, has_looked: &mut bool) {

@@ -4,7 +4,9 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use cccd_card::ReaderRefusal;
 use cccd_hn212::{EVENT, LONGEST_MESSAGE, NotUnderstood, PATH_AND_QUERY, Packet, ReaderMessage, write};
+use cccd_profiles::ReaderTrust;
 use tungstenite::client::{IntoClientRequest, client_with_config};
 use tungstenite::handshake::HandshakeError;
 use tungstenite::http::HeaderValue;
@@ -12,19 +14,26 @@ use tungstenite::http::header::AUTHORIZATION;
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, Message, WebSocket};
 
+use super::tls::{self, TlsWire};
+
 /// How long a reader may take to take a connection, and for all that is said before it is let in.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 const ADMIT_WITHIN: Duration = Duration::from_secs(5);
 /// How long a few bytes may take to be taken by a reader that does not listen.
 const WRITE_WITHIN: Duration = Duration::from_secs(2);
 
-/// Why the line is of no use any more, in words for the log.
+/// Why the line is of no use, or of none any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Lost(pub(super) &'static str);
+pub(super) enum Lost {
+    /// In words for the log.
+    Because(&'static str),
+    /// Whoever answers is not shown to be the reader.
+    Refused(ReaderRefusal),
+}
 
 impl From<NotUnderstood> for Lost {
     fn from(why: NotUnderstood) -> Self {
-        Self(match why {
+        Self::Because(match why {
             NotUnderstood::Packet => "it does not speak Socket.IO",
             NotUnderstood::Binary => "it sends binary attachments",
             NotUnderstood::Event => "it sends an event that is none",
@@ -33,9 +42,20 @@ impl From<NotUnderstood> for Lost {
 }
 
 /// A connection that can be left in the middle of whatever the other side is sending, and come back to.
-struct Wire {
+#[derive(Debug)]
+pub(super) struct Wire {
     stream: TcpStream,
     until: Instant,
+}
+
+impl Wire {
+    fn to(address: SocketAddr, until: Instant) -> Result<Self, Lost> {
+        let stream = TcpStream::connect_timeout(&address, CONNECT_WITHIN)
+            .map_err(|_| Lost::Because("nobody answers at its address"))?;
+        let set_up = stream.set_nodelay(true).and_then(|()| stream.set_write_timeout(Some(WRITE_WITHIN)));
+        set_up.map_err(|_| Lost::Because("the connection cannot be set up"))?;
+        Ok(Self { stream, until })
+    }
 }
 
 impl Read for Wire {
@@ -64,28 +84,76 @@ impl Write for Wire {
     }
 }
 
+/// A connection as it is spoken over.
+enum Spoken {
+    Plain(Wire),
+    Tls(Box<TlsWire>),
+}
+
+impl Spoken {
+    fn wire(&mut self) -> &mut Wire {
+        match self {
+            Self::Plain(wire) => wire,
+            Self::Tls(wire) => &mut wire.sock,
+        }
+    }
+}
+
+impl Read for Spoken {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(wire) => wire.read(buffer),
+            Self::Tls(wire) => wire.read(buffer),
+        }
+    }
+}
+
+impl Write for Spoken {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(wire) => wire.write(bytes),
+            Self::Tls(wire) => wire.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(wire) => wire.flush(),
+            Self::Tls(wire) => wire.flush(),
+        }
+    }
+}
+
 /// The line.
 pub(super) struct Line {
-    socket: WebSocket<Wire>,
+    socket: WebSocket<Spoken>,
     alive_within: Duration,
     heard: Instant,
 }
 
 impl Line {
     /// Dials the reader and waits until it lets us in.
-    pub(super) fn open(address: SocketAddr, token: Option<&str>) -> Result<Self, Lost> {
-        let stream = TcpStream::connect_timeout(&address, CONNECT_WITHIN)
-            .map_err(|_| Lost("nobody answers at its address"))?;
-        let set_up = stream.set_nodelay(true).and_then(|()| stream.set_write_timeout(Some(WRITE_WITHIN)));
-        set_up.map_err(|_| Lost("the connection cannot be set up"))?;
+    pub(super) fn open(
+        address: SocketAddr,
+        trust: Option<&ReaderTrust>,
+        token: Option<&str>,
+    ) -> Result<Self, Lost> {
         let until = Instant::now() + ADMIT_WITHIN;
-        let socket = shake_hands(address, token, Wire { stream, until }, until)?;
+        let wire = Wire::to(address, until)?;
+        let socket = match trust {
+            Some(trust) => {
+                let tls = tls::shake_hands(wire, address, trust, until)?;
+                shake_hands(address, token, Spoken::Tls(Box::new(tls)), until)?
+            }
+            None => shake_hands(address, token, Spoken::Plain(wire), until)
+                .map_err(|lost| perhaps_tls(address).unwrap_or(lost))?,
+        };
         let mut line = Self { socket, alive_within: ADMIT_WITHIN, heard: Instant::now() };
         let mut opened = None;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(Lost("it does not let us in"));
+                return Err(Lost::Because("it does not let us in"));
             }
             let Some(text) = line.next(left)? else { continue };
             match Packet::parse(text.as_str())? {
@@ -95,8 +163,8 @@ impl Line {
                 }
                 Packet::Connect { .. } if opened.is_some() => break,
                 Packet::Ping => line.say(&write::pong())?,
-                Packet::Refused => return Err(Lost("it does not let us in")),
-                Packet::Close => return Err(Lost("it has closed the connection")),
+                Packet::Refused => return Err(Lost::Because("it does not let us in")),
+                Packet::Close => return Err(Lost::Because("it has closed the connection")),
                 _ => {}
             }
         }
@@ -108,14 +176,14 @@ impl Line {
     pub(super) fn hear(&mut self, within: Duration) -> Result<Option<ReaderMessage>, Lost> {
         let Some(text) = self.next(within)? else {
             if self.heard.elapsed() > self.alive_within {
-                return Err(Lost("it is silent"));
+                return Err(Lost::Because("it is silent"));
             }
             return Ok(None);
         };
         match Packet::parse(text.as_str())? {
             Packet::Event { name, argument } if name == EVENT => Ok(Some(ReaderMessage::parse(argument)?)),
             Packet::Ping => self.say(&write::pong()).map(|()| None),
-            Packet::Close | Packet::Refused => Err(Lost("it has closed the connection")),
+            Packet::Close | Packet::Refused => Err(Lost::Because("it has closed the connection")),
             // Serial numbers, and what else there may be.
             _ => Ok(None),
         }
@@ -123,24 +191,24 @@ impl Line {
 
     /// Says something to the reader.
     pub(super) fn say(&mut self, text: &str) -> Result<(), Lost> {
-        self.socket.send(Message::text(text)).map_err(|_| Lost("it takes nothing"))
+        self.socket.send(Message::text(text)).map_err(|_| Lost::Because("it takes nothing"))
     }
 
     fn next(&mut self, within: Duration) -> Result<Option<tungstenite::Utf8Bytes>, Lost> {
-        self.socket.get_mut().until = Instant::now() + within;
+        self.socket.get_mut().wire().until = Instant::now() + within;
         match self.socket.read() {
             Ok(Message::Text(text)) => {
                 self.heard = Instant::now();
                 Ok(Some(text))
             }
-            Ok(Message::Binary(_)) => Err(Lost("it sends binary attachments")),
-            Ok(Message::Close(_)) => Err(Lost("it has closed the connection")),
+            Ok(Message::Binary(_)) => Err(Lost::Because("it sends binary attachments")),
+            Ok(Message::Close(_)) => Err(Lost::Because("it has closed the connection")),
             Ok(_) => {
                 self.heard = Instant::now();
                 Ok(None)
             }
             Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(Lost(word(&error))),
+            Err(error) => Err(why(&error)),
         }
     }
 }
@@ -148,14 +216,14 @@ impl Line {
 fn shake_hands(
     address: SocketAddr,
     token: Option<&str>,
-    wire: Wire,
+    spoken: Spoken,
     until: Instant,
-) -> Result<WebSocket<Wire>, Lost> {
+) -> Result<WebSocket<Spoken>, Lost> {
     let request = format!("ws://{address}{PATH_AND_QUERY}");
-    let mut request = request.into_client_request().map_err(|_| Lost("its address makes no URL"))?;
+    let mut request = request.into_client_request().map_err(|_| Lost::Because("its address makes no URL"))?;
     if let Some(token) = token {
         let shown = HeaderValue::try_from(format!("Bearer {token}"));
-        let mut shown = shown.map_err(|_| Lost("its token is none"))?;
+        let mut shown = shown.map_err(|_| Lost::Because("its token is none"))?;
         shown.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, shown);
     }
@@ -163,14 +231,14 @@ fn shake_hands(
     let config = WebSocketConfig::default()
         .max_message_size(Some(LONGEST_MESSAGE))
         .max_frame_size(Some(LONGEST_MESSAGE));
-    let mut shaking = client_with_config(request, wire, Some(config));
+    let mut shaking = client_with_config(request, spoken, Some(config));
     loop {
         match shaking {
             Ok((socket, _)) => return Ok(socket),
-            Err(HandshakeError::Failure(error)) => return Err(Lost(word(&error))),
+            Err(HandshakeError::Failure(error)) => return Err(why(&error)),
             Err(HandshakeError::Interrupted(middle)) => {
                 if Instant::now() >= until {
-                    return Err(Lost("it does not let us in"));
+                    return Err(Lost::Because("it does not let us in"));
                 }
                 shaking = middle.handshake();
             }
@@ -178,14 +246,23 @@ fn shake_hands(
     }
 }
 
+/// Looks whether whoever did not answer as a reader in the open speaks TLS: such a one takes a request for a damaged record,
+/// and hangs up or says so in a way of its own.
+fn perhaps_tls(address: SocketAddr) -> Option<Lost> {
+    let until = Instant::now() + ADMIT_WITHIN;
+    let wire = Wire::to(address, until).ok()?;
+    let seen = tls::seen(wire, address, until)?;
+    Some(Lost::Refused(ReaderRefusal::SpeaksTls { seen }))
+}
+
 /// Never the error's own words: they may repeat what came.
-fn word(error: &Error) -> &'static str {
-    match error {
+fn why(error: &Error) -> Lost {
+    Lost::Because(match error {
         Error::ConnectionClosed | Error::AlreadyClosed => "it has closed the connection",
         Error::Io(_) => "the connection broke",
         Error::Capacity(_) => "it sends more than any card has",
         Error::Utf8(_) => "it sends what is no text",
         Error::Http(_) | Error::HttpFormat(_) => "it answers otherwise than such a reader",
         _ => "it does not speak WebSocket",
-    }
+    })
 }

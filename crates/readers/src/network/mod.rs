@@ -8,6 +8,7 @@ mod line;
 mod place;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, mpsc};
@@ -74,7 +75,8 @@ impl ReaderSource for NetworkSource {
                     limits: ChannelLimits { max_command: 0, max_reply: 0 },
                 };
                 let token_file = reader.token_file.as_deref();
-                let keeper = Keeper { info, address: reader.address, token_file, place, stop };
+                let (address, trust) = (reader.address, reader.tls.as_ref());
+                let keeper = Keeper { info, address, trust, token_file, place, stop };
                 scope.spawn(move || keeper.keep());
             }
             drop(telling);

@@ -8,7 +8,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use cccd_card::{CardFiles, FilesGiven, ReaderEvent, ReaderId, SecretBytes, TransportError};
+use cccd_card::{CardFiles, FilesGiven, ReaderEvent, ReaderId, ReaderRefusal, SecretBytes, TransportError};
 use cccd_hn212::ReaderMessage;
 
 /// How often somebody who waits looks whether to go on.
@@ -87,6 +87,11 @@ impl Place {
         state.signed = None;
         state.tell(News::Event(ReaderEvent::Detached(self.reader.clone())));
         self.changed.notify_all();
+    }
+
+    /// The reader is there and is not used.
+    pub(super) fn refused(&self, why: ReaderRefusal) {
+        self.state().tell(News::Event(ReaderEvent::Refused(self.reader.clone(), why)));
     }
 
     /// The reader was dialled for the first time.

@@ -8,7 +8,10 @@ use std::thread::JoinHandle;
 
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::personalise::{CardDescription, Issuer, personalise, shipped_card};
+use cccd_card::{CertificateHash, ReaderRefusal};
 use cccd_firmware_sim::reader::hn212::{Hn212, Hn212Fault};
+use cccd_firmware_sim::reader::own_certificate::{Made, OwnCertificate};
+use cccd_profiles::ReaderTrust;
 
 use super::*;
 
@@ -34,6 +37,7 @@ impl Bench {
         let readers = vec![DeskNetworkReader {
             name: "Desk 3".to_owned(),
             address: reader.address(),
+            tls: None,
             token_file: None,
         }];
         let source = Arc::new(NetworkSource::new(NetworkOptions { readers, files_within, keep }));
@@ -67,7 +71,8 @@ impl Bench {
     }
 
     fn next(&self) -> &'static str {
-        match self.events.lock().unwrap().recv_timeout(PATIENCE).unwrap() {
+        let next = self.events.lock().unwrap().recv_timeout(PATIENCE);
+        match next.unwrap_or_else(|error| panic!("waited in vain for an event of the reader: {error}")) {
             ReaderEvent::Attached(info) => {
                 assert_eq!((info.id.as_str(), info.transport), ("desk-3", Transport::Network));
                 "attached"
@@ -214,23 +219,123 @@ fn a_reader_that_is_away_is_dialled_until_it_is_back() {
 
 #[test]
 fn whoever_is_no_such_reader_is_not_listened_to() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let server = std::thread::spawn(move || {
-        use std::io::{Read as _, Write as _};
-        for said in [
-            "",
-            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
-            "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\n\r\n",
-            "\0\0\0",
-        ] {
-            let (mut stream, _) = listener.accept().unwrap();
-            let _ = stream.read(&mut [0; 1024]);
-            stream.write_all(said.as_bytes()).unwrap();
-        }
-    });
-    for _ in 0..4 {
-        assert!(line::Line::open(address, None).is_err());
+    use std::io::{Read as _, Write as _};
+    for said in [
+        "",
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\n\r\n",
+        "\0\0\0",
+    ] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = std::thread::spawn(move || {
+            // The second asks whether it speaks TLS.
+            for _ in 0..2 {
+                let (mut stream, _) = listener.accept().unwrap();
+                stream.set_read_timeout(Some(PATIENCE)).unwrap();
+                let _ = stream.read(&mut [0; 1024]);
+                let _ = stream.write_all(said.as_bytes());
+            }
+        });
+        let opened = line::Line::open(address, None, None).map(|_| ());
+        assert!(matches!(opened, Err(line::Lost::Because(_))), "{said:?}: {opened:?}");
+        server.join().unwrap();
     }
-    server.join().unwrap();
+}
+
+/// What comes of dialling this reader with this trust.
+fn dialled(reader: &Hn212, trust: Option<&ReaderTrust>) -> Result<(), line::Lost> {
+    line::Line::open(reader.address(), trust, Some("a token")).map(|_| ())
+}
+
+fn hash_of(certificate: &OwnCertificate) -> CertificateHash {
+    certificate.sha256().unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_reader_under_tls_is_used_if_its_certificate_is_known_and_hears_nothing_if_not() {
+    for made in [Made::Today, Made::Formerly] {
+        let certificate = OwnCertificate::make(made).unwrap();
+        let reader = Hn212::plugged_over_tls(&certificate).unwrap();
+        let seen = hash_of(&certificate);
+        let refused = Err(line::Lost::Refused(ReaderRefusal::Certificate { seen }));
+        let another = ReaderTrust::Certificate(hash_of(&OwnCertificate::make(made).unwrap()));
+        for trust in [ReaderTrust::Nobody, another] {
+            assert_eq!(dialled(&reader, Some(&trust)), refused, "{made:?} {trust:?}");
+        }
+        assert_eq!(reader.asked(), 0, "{made:?}: something was said before the certificate was known");
+        assert_eq!(dialled(&reader, Some(&ReaderTrust::Certificate(seen))), Ok(()), "{made:?}");
+        assert_eq!(reader.asked(), 1);
+    }
+}
+
+#[test]
+fn an_authority_of_a_file_is_believed_and_no_other() {
+    let certificate = OwnCertificate::make(Made::Today).unwrap();
+    let reader = Hn212::plugged_over_tls(&certificate).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let in_file = |name: &str, pem: &[u8]| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, pem).unwrap();
+        ReaderTrust::Authority(file)
+    };
+    let own = in_file("own.pem", &certificate.to_pem().unwrap());
+    assert_eq!(dialled(&reader, Some(&own)), Ok(()));
+    let other = OwnCertificate::make(Made::Today).unwrap().to_pem().unwrap();
+    let seen = hash_of(&certificate);
+    let refused = Err(line::Lost::Refused(ReaderRefusal::Certificate { seen }));
+    assert_eq!(dialled(&reader, Some(&in_file("other.pem", &other))), refused);
+    for trust in [in_file("none.pem", b""), ReaderTrust::Authority(folder.path().join("nowhere.pem"))] {
+        assert!(matches!(dialled(&reader, Some(&trust)), Err(line::Lost::Because(_))), "{trust:?}");
+    }
+    assert_eq!(reader.asked(), 1);
+}
+
+#[test]
+fn the_wrong_scheme_is_told_both_ways() {
+    let certificate = OwnCertificate::make(Made::Today).unwrap();
+    let seen = hash_of(&certificate);
+    let over_tls = Hn212::plugged_over_tls(&certificate).unwrap();
+    assert_eq!(dialled(&over_tls, None), Err(line::Lost::Refused(ReaderRefusal::SpeaksTls { seen })));
+    let plain = Hn212::plugged().unwrap();
+    let refused = Err(line::Lost::Refused(ReaderRefusal::SpeaksNoTls));
+    assert_eq!(dialled(&plain, Some(&ReaderTrust::Certificate(seen))), refused);
+    assert_eq!((over_tls.asked(), plain.asked()), (0, 0));
+}
+
+#[test]
+fn a_reader_whose_certificate_is_put_right_is_used_and_one_that_goes_is_gone() {
+    let certificate = OwnCertificate::make(Made::Today).unwrap();
+    let reader = Hn212::plugged_over_tls(&OwnCertificate::make(Made::Today).unwrap()).unwrap();
+    let address = reader.address();
+    let readers = vec![DeskNetworkReader {
+        name: "Desk 3".to_owned(),
+        address,
+        tls: Some(ReaderTrust::Certificate(hash_of(&certificate))),
+        token_file: None,
+    }];
+    let (files_within, keep) = (PATIENCE, PATIENCE);
+    let source = Arc::new(NetworkSource::new(NetworkOptions { readers, files_within, keep }));
+    let (telling, events) = mpsc::channel();
+    let stop = StopSignal::default();
+    std::thread::scope(|scope| {
+        scope.spawn(|| source.watch(&mut |event| drop(telling.send(event)), &stop));
+        let next = |what: &str| match events.recv_timeout(PATIENCE) {
+            Ok(event) => event,
+            Err(error) => {
+                stop.raise();
+                panic!("waited in vain until it is {what}: {error}")
+            }
+        };
+        let id = ReaderId::from_name("Desk 3");
+        let told = next("refused");
+        assert!(matches!(&told, ReaderEvent::Refused(reader, ReaderRefusal::Certificate { .. }) if *reader == id));
+        assert!(matches!(next("looked at"), ReaderEvent::SourceReady("network")));
+        drop(reader);
+        assert_eq!(next("gone"), ReaderEvent::Detached(id.clone()));
+        let reader = Hn212::over_tls_at(address, &certificate).unwrap();
+        assert!(matches!(next("there"), ReaderEvent::Attached(info) if info.id == id));
+        stop.raise();
+        drop(reader);
+    });
 }
