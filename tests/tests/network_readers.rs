@@ -274,7 +274,8 @@ fn a_reader_under_https_is_read_once_the_settings_have_its_certificate() {
         let logged = agent.wait_for_log(code);
         assert!(logged.contains(&hash), "{logged}");
         let config = agent.folder().join("agent.toml");
-        let listed = std::process::Command::new(PROGRAM).args(["readers", "--config"]).arg(config).output().unwrap();
+        let listed =
+            std::process::Command::new(PROGRAM).args(["readers", "--config"]).arg(config).output().unwrap();
         let said = String::from_utf8_lossy(&listed.stderr).into_owned();
         assert!(said.contains(code) && said.contains(command_says), "{said}");
     }
@@ -321,6 +322,15 @@ mod doors {
     const DOOR: &str =
         "[[door]]\nkind = 'hn212'\ncaller = 'clinic'\nreader = 'lane-0'\nlisten = '127.0.0.1:0'\n";
 
+    /// Waits for what an engine answers, and names it should it not come.
+    fn answer<T, E: std::fmt::Debug>(what: &str, answer: impl Future<Output = Result<T, E>>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        match runtime.block_on(async { tokio::time::timeout(PATIENCE, answer).await }) {
+            Ok(answered) => answered.unwrap_or_else(|error| panic!("no answer: {what}: {error:?}")),
+            Err(_) => panic!("waited in vain for {what}"),
+        }
+    }
+
     /// An engine whose one reader is the door.
     fn client_of(door: SocketAddr, token: &str) -> (Engine, tempfile::NamedTempFile) {
         let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -343,8 +353,8 @@ mod doors {
         let door = desk.doors()[0];
         let (engine, _token) = client_of(door, CALLER_TOKEN);
         let handle = engine.handle();
-        assert!(handle.settled().blocking_recv().unwrap());
-        assert_eq!(handle.readers().blocking_recv().unwrap().len(), 1, "the door let it in");
+        assert!(answer("the first look at the door", handle.settled()));
+        assert_eq!(answer("the readers", handle.readers()).len(), 1, "the door let it in");
         let card = open_desk::card();
         let owner = CallerId::new("legacy");
         let request = ReadRequest {
@@ -359,16 +369,14 @@ mod doors {
             wait_for_card: None,
             under: None,
         };
-        let read = handle.submit(request).blocking_recv().unwrap().unwrap().id;
+        let read = answer("a reading to be taken on", handle.submit(request)).unwrap().id;
         desk.scan(card.qr_text().unwrap().as_bytes());
-        let mut views = handle.watch(owner.clone(), read).blocking_recv().unwrap().unwrap();
-        let over = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        over.block_on(async {
-            let over = views.wait_for(|view| view.state.is_over());
-            tokio::time::timeout(PATIENCE, over).await.unwrap().unwrap();
+        let mut views = answer("the reading", handle.watch(owner.clone(), read)).unwrap();
+        answer("the end of the reading", async {
+            views.wait_for(|view| view.state.is_over()).await.map(|view| view.state)
         });
         assert_eq!(views.borrow().state, ReadState::Completed);
-        let reading = handle.result(owner, read).blocking_recv().unwrap().unwrap();
+        let reading = answer("the result", handle.result(owner, read)).unwrap();
         assert_eq!(reading.record.personal_number.as_ref().unwrap().value.expose(), "000090123456");
         assert_eq!(reading.portrait.as_ref().unwrap().bytes.expose(), card.portrait().bytes());
         for file in [FileId::EfSod, FileId::DG1, FileId::DG2, FileId::DG13, FileId::DG14, FileId::DG15] {
@@ -386,9 +394,9 @@ mod doors {
         for token in ["wrong", OTHER_TOKEN] {
             let (engine, _token) = client_of(desk.doors()[0], token);
             let handle = engine.handle();
-            assert!(handle.settled().blocking_recv().unwrap());
-            assert!(handle.readers().blocking_recv().unwrap().is_empty(), "{token}");
-            let events = handle.subscribe(CallerId::new("legacy"), Some(0)).blocking_recv().unwrap();
+            assert!(answer("the first look at the door", handle.settled()));
+            assert!(answer("the readers", handle.readers()).is_empty(), "{token}");
+            let events = answer("the events", handle.subscribe(CallerId::new("legacy"), Some(0)));
             assert!(
                 !events.missed.iter().any(|event| matches!(event.kind, EventKind::ReaderAttached { .. }))
             );
@@ -504,7 +512,7 @@ mod doors {
         let mut bytes = Vec::new();
         let body = loop {
             let mut piece = [0; 4096];
-            let read = stream.read(&mut piece).unwrap();
+            let read = stream.read(&mut piece).expect("the rest of the posted reading");
             assert!(read > 0, "the whole request comes");
             bytes.extend_from_slice(&piece[..read]);
             let text = String::from_utf8_lossy(&bytes).into_owned();

@@ -12,6 +12,8 @@ use cccd_firmware_sim::personalise::{CardDescription, Issuer, personalise};
 use cccd_firmware_sim::reader::own_certificate::{Made, OwnCertificate};
 use cccd_tests::{AgentUnderTest, CALLER_TOKEN, OTHER_TOKEN, OpenDesk, manual, open_desk, people};
 use openssl::base64::{decode_block, encode_block};
+use openssl::hash::{MessageDigest, hash};
+use openssl::x509::X509;
 use serde_json::{Value, json};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_agent-under-test");
@@ -146,6 +148,16 @@ fn hears_a_reading(desk: &OpenDesk, client: &mut Script) {
     for file in ["sod", "dg1", "dg2", "dg13", "dg14", "dg15"] {
         assert!(!files["data"][file].as_str().unwrap().is_empty(), "{file}");
     }
+    // The hashes are those of the files, and the certificate is one.
+    let hashes = client.message(5)["data"].clone();
+    assert_eq!((&hashes["CA"], &hashes["AA"]["aa_signature"]), (&json!("1"), &json!("")));
+    let bytes = |value: &Value| decode_block(value.as_str().unwrap()).unwrap();
+    for group in ["dg1", "dg2", "dg13", "dg14", "dg15"] {
+        let computed = hash(MessageDigest::sha256(), &bytes(&files["data"][group])).unwrap();
+        assert_eq!(bytes(&hashes["PA"][format!("hash_{group}")]), &*computed, "{group}");
+    }
+    assert_eq!(hashes["PA"]["sod"], files["data"]["sod"]);
+    X509::from_der(&bytes(&hashes["PA"]["cert"])).unwrap();
 }
 
 #[test]
@@ -212,8 +224,38 @@ fn an_order_to_read_again_reads_what_lies_there_with_what_it_names() {
     client.send("/input_data", &order("000090123457"));
     let failed = client.message(3)["message"].as_str().unwrap().to_owned();
     assert!(failed.starts_with("access-key-wrong"), "{failed}");
-    client.send("/input_data", &order("000090123456"));
-    assert_eq!(client.message(2)["data"]["idCode"], "000090123456");
+    let mut orders = vec![order("000090123456")];
+    // A card without expiry, as the maker's text writes it: another key of this card opens it all the same.
+    orders.push(order("000090123456"));
+    orders[1]["expiryDate"] = json!("02012099");
+    orders.push(json!({ "idCode": "000090123456" }));
+    for order in orders {
+        client.send("/input_data", &order);
+        assert_eq!(client.message(2)["data"]["idCode"], "000090123456");
+        client.message(4);
+        client.message(5);
+    }
+    client.send("/input_data", &json!({ "idCode": 90123456 }));
+    assert!(client.message(3)["message"].as_str().unwrap().starts_with("body-invalid"));
+    client.send("/input_data", &json!({ "idCode": "12", "dateOfBirth": "31021990", "expiryDate": "" }));
+    assert!(client.message(3)["message"].as_str().unwrap().starts_with("access-key-invalid"));
+}
+
+#[test]
+fn nobody_elses_challenge_is_signed_and_whoever_asks_hears_why() {
+    let desk = OpenDesk::start_with(DOOR);
+    let mut client = client(&desk, CALLER_TOKEN, json!({}));
+    connected(&mut client);
+    hears_a_reading(&desk, &mut client);
+    client.send("/get_aa", &json!({ "clientId": "1", "challenge": encode_block(&[7; 8]) }));
+    let failed = client.message(3)["message"].as_str().unwrap().to_owned();
+    assert!(failed.starts_with("challenge-refused: "), "{failed}");
+    // It goes on as before.
+    hears_a_reading(&desk, &mut client);
+    drop(client);
+    let log = desk.audit();
+    let entry = log.iter().find(|entry| entry.contains("challenge-refused")).expect("an entry of it");
+    assert!(entry.contains("clinic"), "{entry}");
 }
 
 /// What a reader of the field says of this card, in the members of the maker's description.
@@ -265,7 +307,10 @@ fn reads_on(reader: &mut Script, settings: &str) {
 fn our_driver_reads_on_a_reader_that_is_made_with_socket_io() {
     let mut reader = Script::start("reader.js", &[]);
     let port = reader.hear("its port", |line| line["port"].as_u64());
-    reads_on(&mut reader, &format!("[[network_reader]]\nname = 'Network 0'\naddress = 'http://127.0.0.1:{port}'\n"));
+    reads_on(
+        &mut reader,
+        &format!("[[network_reader]]\nname = 'Network 0'\naddress = 'http://127.0.0.1:{port}'\n"),
+    );
 }
 
 #[test]

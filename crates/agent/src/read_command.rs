@@ -190,9 +190,8 @@ fn refuse(failure: ReadFailure) -> Result<ExitCode> {
         ReadFailure::AccessKeyWrong { tries_left: Some(left) } => {
             Some(format!("Còn {left} lần thử · tries left: {left}"))
         }
-        ReadFailure::ReaderCertificateWrong { seen } | ReadFailure::ReaderSchemeWrong { seen: Some(seen) } => {
-            Some(format!("SHA-256: {seen}"))
-        }
+        ReadFailure::ReaderCertificateWrong { seen }
+        | ReadFailure::ReaderSchemeWrong { seen: Some(seen) } => Some(format!("SHA-256: {seen}")),
         _ => None,
     };
     tell(Problem::of(failure), more)

@@ -106,6 +106,7 @@ pub(crate) enum Fault {
     PairingCodeWrong,
     ProgramNotAllowed,
     DoorNotGranted,
+    ChallengeRefused,
     HandoffNotAllowed,
     IdentityUnavailable,
     OriginNotAllowed,
@@ -146,7 +147,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 54] = [
+    pub(crate) const ALL: [Self; 55] = [
         Self::TokenMissing,
         Self::TokenWrong,
         Self::SessionRequired,
@@ -165,6 +166,7 @@ impl Fault {
         Self::PairingCodeWrong,
         Self::ProgramNotAllowed,
         Self::DoorNotGranted,
+        Self::ChallengeRefused,
         Self::HandoffNotAllowed,
         Self::IdentityUnavailable,
         Self::OriginNotAllowed,
@@ -223,6 +225,7 @@ impl Fault {
             Self::PairingCodeWrong => "pairing-code-wrong",
             Self::ProgramNotAllowed => "program-not-allowed",
             Self::DoorNotGranted => "door-not-granted",
+            Self::ChallengeRefused => "challenge-refused",
             Self::HandoffNotAllowed => "handoff-not-allowed",
             Self::IdentityUnavailable => "identity-unavailable",
             Self::OriginNotAllowed => "origin-not-allowed",
@@ -1392,6 +1395,24 @@ pub static PROBLEMS: &[Problem] = &[
         remedy: Text {
             vi: "Dùng mã truy cập của chương trình ghi ở `[[door]]`, hoặc sửa mục đó rồi khởi động lại.",
             en: "Show the token of the caller that the `[[door]]` names, or change that and restart.",
+        },
+    },
+    Problem {
+        code: "challenge-refused",
+        status: 403,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text {
+            vi: "Không chuyển số thách đố này cho chip ký",
+            en: "This challenge is not passed on to the chip",
+        },
+        cause: Text {
+            vi: "Cửa không cho chip ký nguyên tám byte do phần mềm chọn (`/get_aa`): ai làm được việc đó có thể dùng thẻ đang đặt ở đây để chứng minh với nơi khác rằng thẻ ở chỗ họ.",
+            en: "A door has no chip sign eight bytes as a program chose them (`/get_aa`): whoever could, might have a card that lies here prove to somebody else that it lies with them.",
+        },
+        remedy: Text {
+            vi: "Kết quả đọc đã gồm việc chip ký số do chương trình này chọn. Cần ràng buộc với giao dịch của mình thì gửi `nonce` trong `POST /v1/reads` và kiểm tra chứng cứ.",
+            en: "A reading already has the chip sign a challenge of this agent. To bind it to a transaction of your own, send `nonce` with `POST /v1/reads` and check the evidence.",
         },
     },
     Problem {

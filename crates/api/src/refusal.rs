@@ -74,7 +74,8 @@ impl From<ReadFailure> for Refusal {
             _ => None,
         };
         let detail = match failure {
-            ReadFailure::ReaderCertificateWrong { seen } | ReadFailure::ReaderSchemeWrong { seen: Some(seen) } => {
+            ReadFailure::ReaderCertificateWrong { seen }
+            | ReadFailure::ReaderSchemeWrong { seen: Some(seen) } => {
                 Some(format!("the reader shows the certificate whose SHA-256 is {seen}").into())
             }
             ReadFailure::ReaderSchemeWrong { seen: None } => Some("the reader speaks no TLS".into()),

@@ -27,7 +27,8 @@ impl FromStr for CertificateHash {
     fn from_str(text: &str) -> Result<Self, NotACertificateHash> {
         let mut hash = [0; 32];
         let mut digits = text.chars().filter(|c| !matches!(c, ':' | ' '));
-        let mut digit = || digits.next().and_then(|c| c.to_digit(16)).and_then(|digit| u8::try_from(digit).ok());
+        let mut digit =
+            || digits.next().and_then(|c| c.to_digit(16)).and_then(|digit| u8::try_from(digit).ok());
         for byte in &mut hash {
             let (high, low) = (digit().ok_or(NotACertificateHash)?, digit().ok_or(NotACertificateHash)?);
             *byte = high << 4 | low;

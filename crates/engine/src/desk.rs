@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Instant;
 
-use cccd_card::{ReaderEvent, ReaderId, ReaderInfo, ReaderRefusal, ReaderSource, ScannerEvent, ScannerId, ScannerInfo};
+use cccd_card::{
+    ReaderEvent, ReaderId, ReaderInfo, ReaderRefusal, ReaderSource, ScannerEvent, ScannerId, ScannerInfo,
+};
 use cccd_document::QrPayload;
 use time::OffsetDateTime;
 use tokio::sync::{oneshot, watch};

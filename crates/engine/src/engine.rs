@@ -8,8 +8,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use cccd_card::{
-    ReaderEvent, ReaderId, ReaderInfo, ReaderRefusal, ReaderSource, ScannerEvent, ScannerInfo, ScannerSource, SecretBytes,
-    StopSignal,
+    ReaderEvent, ReaderId, ReaderInfo, ReaderRefusal, ReaderSource, ScannerEvent, ScannerInfo, ScannerSource,
+    SecretBytes, StopSignal,
 };
 use cccd_document::{AccessPlan, Evidence, QrPayload, StationLack};
 use cccd_emrtd::Terminal;

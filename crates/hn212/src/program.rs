@@ -13,9 +13,9 @@ pub enum ProgramMessage {
     ReadAgain {
         /// The twelve digits of the personal number.
         number: Zeroizing<String>,
-        /// Date of birth, `ddMMyyyy`.
+        /// Date of birth, `ddMMyyyy`; empty where the program leaves it out.
         birth: Zeroizing<String>,
-        /// Date of expiry, `ddMMyyyy`; of a card without one day and month of birth and the year 2099.
+        /// Date of expiry, `ddMMyyyy`; of a card without one day and month of birth and the year 2099. Empty as above.
         expiry: Zeroizing<String>,
     },
     /// Have the chip sign (`/get_aa`).
@@ -31,8 +31,11 @@ pub enum ProgramMessage {
 #[serde(rename_all = "camelCase")]
 struct RawReadAgain {
     id_code: Box<str>,
-    date_of_birth: Box<str>,
-    expiry_date: Box<str>,
+    // The description has all three; the number alone opens the chips that such a reader opens as well.
+    #[serde(default)]
+    date_of_birth: Option<Box<str>>,
+    #[serde(default)]
+    expiry_date: Option<Box<str>>,
 }
 
 #[derive(Deserialize)]
@@ -49,8 +52,8 @@ impl ProgramMessage {
                 let raw: RawReadAgain = argument(text)?;
                 Ok(Self::ReadAgain {
                     number: wiped(raw.id_code),
-                    birth: wiped(raw.date_of_birth),
-                    expiry: wiped(raw.expiry_date),
+                    birth: raw.date_of_birth.map(wiped).unwrap_or_default(),
+                    expiry: raw.expiry_date.map(wiped).unwrap_or_default(),
                 })
             }
             GET_AA => {
@@ -78,6 +81,11 @@ mod tests {
             panic!()
         };
         assert_eq!((&**number, &**birth, &**expiry), ("000090123456", "02011990", "02012030"));
+        for short in [r#"{"idCode":"000090123456"}]"#, r#"{"idCode":"000090123456","expiryDate":null}]"#] {
+            let read = ProgramMessage::parse(INPUT_DATA, short);
+            let Ok(ProgramMessage::ReadAgain { number, birth, expiry }) = read else { panic!("{short}") };
+            assert_eq!((&**number, &**birth, &**expiry), ("000090123456", "", ""));
+        }
         let sign = r#"{"clientId":"x","challenge":"AAECAwQFBgc="}]"#;
         let Ok(ProgramMessage::Sign { challenge }) = ProgramMessage::parse(GET_AA, sign) else { panic!() };
         assert_eq!(challenge, [0, 1, 2, 3, 4, 5, 6, 7]);

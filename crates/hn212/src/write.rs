@@ -1,5 +1,6 @@
 //! Packets and messages as they are written: to such a reader, and in its place.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base64ct::{Base64, Encoding as _};
@@ -163,6 +164,53 @@ pub fn files(picture: Option<&[u8]>, files: &FilesGiven) -> Written {
     said(4, "Read raw data successfully!", &Files { picture, files })
 }
 
+/// What passive authentication rests on. Only the maker's text has this message, and says of `CA` no more than that it was
+/// `"1"` once: here that is chip authentication that went well, `"0"` one that did not, and nothing one that was not made.
+/// `AA` is empty in it, and here: what the chip signs is asked for by itself.
+pub fn hashes(chip_authenticated: Option<bool>, hashes: &Hashes<'_>) -> Written {
+    #[derive(Serialize)]
+    #[serde(rename_all = "UPPERCASE")]
+    struct Data<'a> {
+        ca: &'static str,
+        aa: Signature,
+        pa: &'a Hashes<'a>,
+    }
+    #[derive(Serialize)]
+    struct Signature {
+        aa_signature: &'static str,
+    }
+    let ca = match chip_authenticated {
+        Some(true) => "1",
+        Some(false) => "0",
+        None => "",
+    };
+    said(5, "Read hash data successfully!", &Data { ca, aa: Signature { aa_signature: "" }, pa: hashes })
+}
+
+/// The signed hashes, who signed them, and the file they are from.
+#[derive(Debug, Clone, Default)]
+pub struct Hashes<'a> {
+    /// By the number of the group.
+    pub groups: BTreeMap<u8, &'a [u8]>,
+    /// The document signer's certificate; empty where the file has none.
+    pub certificate: &'a [u8],
+    /// EF.SOD.
+    pub sod: &'a [u8],
+}
+
+impl Serialize for Hashes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let encoded = |bytes: &[u8]| Zeroizing::new(Base64::encode_string(bytes));
+        let mut map = serializer.serialize_map(None)?;
+        for (number, hash) in &self.groups {
+            map.serialize_entry(&format!("hash_dg{number}"), &*encoded(hash))?;
+        }
+        map.serialize_entry("cert", &*encoded(self.certificate))?;
+        map.serialize_entry("sod", &*encoded(self.sod))?;
+        map.end()
+    }
+}
+
 fn said(id: u8, message: &str, data: &impl Serialize) -> Written {
     #[derive(Serialize)]
     struct Said<'a, D> {
@@ -275,6 +323,17 @@ mod tests {
         assert_eq!(payload.capacity(), payload.len() + 1, "nothing was left behind by one that grew");
         let apart: Vec<&str> = payload.split(SEPARATOR).collect();
         assert_eq!(apart, packets.iter().map(|packet| packet.as_str()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_hashes_are_as_the_makers_text_has_them() {
+        let of = Hashes { groups: [(1, &[1][..]), (13, &[2][..])].into(), certificate: &[3], sod: &[4] };
+        let said = hashes(Some(true), &of);
+        assert!(said.starts_with(r#"42["/event",{"id":5,"#), "{}", *said);
+        let data = r#""data":{"CA":"1","AA":{"aa_signature":""},"PA":{"hash_dg1":"AQ==","hash_dg13":"Ag==","cert":"Aw==","sod":"BA=="}}}]"#;
+        assert!(said.ends_with(data), "{}", *said);
+        assert!(hashes(None, &of).contains(r#""CA":"","#));
+        assert!(matches!(message(&said), ReaderMessage::Other));
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub use door_settings::{Door, DoorKind, DoorSettingsError};
 pub use fleet_settings::{BrokerLogin, BrokerUrl, FleetSettings, FleetSettingsError, PersonalData};
 pub use handoff_settings::{Handoff, HandoffSettingsError};
 pub use local_settings::{LocalProgram, LocalSettings, LocalSettingsError};
-pub use network_settings::{DeskNetworkReader, ReaderTrust, NetworkSettingsError};
+pub use network_settings::{DeskNetworkReader, NetworkSettingsError, ReaderTrust};
 pub use nfc_settings::{DeskNfcReader, NfcSettingsError};
 pub use origin::{NotAnOrigin, Origin};
 pub use pairing_settings::{PairingPages, PairingSettings, PairingSettingsError};

@@ -61,6 +61,8 @@ pub enum Hn212Fault {
     Without(Vec<u8>),
     /// What the program asks to have signed is not answered.
     SignsNothing,
+    /// What the program asks to have signed is answered with a failure.
+    FailsToSign,
     /// Another challenge is signed than the one that was asked for, and said to be it.
     SignsAnother,
 }
@@ -149,7 +151,8 @@ impl Hn212 {
                     let Ok(stream) = stream else { continue };
                     let (shared, certificate) = (Arc::clone(&shared), certificate.clone());
                     std::thread::spawn(move || {
-                        let served = spoken(stream, certificate.as_ref()).and_then(|line| serve(line, &shared));
+                        let served =
+                            spoken(stream, certificate.as_ref()).and_then(|line| serve(line, &shared));
                         if let Err(error) = served {
                             tracing::debug!(%error, "a program left");
                         }
@@ -251,6 +254,7 @@ fn told_of(card: &CardDescription, chip: &Chip, fault: Option<&Hn212Fault>) -> V
             | Hn212Fault::WrongBase64
             | Hn212Fault::TooLong
             | Hn212Fault::SignsNothing
+            | Hn212Fault::FailsToSign
             | Hn212Fault::SignsAnother,
         ) => vec![new, text, event(&files), hashes],
         Some(Hn212Fault::CutsTheLine) => vec![new, Say::Cut],
@@ -388,11 +392,11 @@ fn spoken(mut stream: TcpStream, certificate: Option<&OwnCertificate>) -> Result
 
 /// Lets one program in and tells it everything until either side has had enough.
 fn serve(spoken: Spoken, shared: &Shared) -> Result<(), Box<Error>> {
-    let mut line =
-        tungstenite::accept_hdr(spoken, |request: &Request, response: Response| {
-            shared.asked.fetch_add(1, Ordering::SeqCst);
-            only_this_transport(request, response)
-        }).map_err(|_| Error::ConnectionClosed)?;
+    let mut line = tungstenite::accept_hdr(spoken, |request: &Request, response: Response| {
+        shared.asked.fetch_add(1, Ordering::SeqCst);
+        only_this_transport(request, response)
+    })
+    .map_err(|_| Error::ConnectionClosed)?;
     line.get_ref().tcp().set_read_timeout(Some(TURN)).map_err(Error::from)?;
     let opening = json!({
         "sid": "sim", "upgrades": [], "pingInterval": 20_000, "pingTimeout": 20_000, "maxPayload": 1_000_000,
@@ -475,6 +479,14 @@ fn hear(
         let mut table = lock(&shared.table);
         let Some(lying) = &mut table.card else { return Ok(()) };
         let signed = match &lying.fault {
+            Some(Hn212Fault::FailsToSign) => {
+                drop(table);
+                let failed = event(&json!({ "id": 3, "message": "Ký không thành công." }));
+                if let Say::Text(text) = failed {
+                    line.send(Message::text(text))?;
+                }
+                return Ok(());
+            }
             Some(Hn212Fault::SignsNothing) => None,
             Some(Hn212Fault::SignsAnother) => lying.chip.signed(&[0xA5; 8]),
             _ => lying.chip.signed(&challenge),

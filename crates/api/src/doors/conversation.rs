@@ -114,7 +114,7 @@ impl Conversation {
             Err(_) => Err(Fault::TokenMissing.into()),
         };
         let Err(refusal) = let_in else { return Ok(()) };
-        self.door.note(&refusal, origin);
+        self.door.note(&refusal, None, origin);
         self.say(write::refused(refusal.problem.code, &ProblemJson::from(&refusal)))?;
         Err(Left)
     }
@@ -135,7 +135,17 @@ impl Conversation {
                 }
                 Err(refusal) => self.fail(&refusal),
             },
-            Ok(ProgramMessage::Sign { .. } | ProgramMessage::Other) | Err(_) => Ok(()),
+            // A caller of the API may send a nonce along, and what the chip signs is a challenge made of it that serves no
+            // other purpose. These eight bytes would be signed as they are: whoever is let in here could have a card that
+            // lies here prove itself to anybody, as if it lay with them.
+            Ok(ProgramMessage::Sign { .. }) => {
+                let refusal = Refusal::from(Fault::ChallengeRefused);
+                self.door.note(&refusal, Some(&self.door.0.caller), self.session.origin.as_ref());
+                self.fail(&refusal)
+            }
+            Ok(ProgramMessage::Other) => Ok(()),
+            // An order that none can make out; silence would be taken for a card that does not come.
+            Err(_) => self.fail(&Fault::BodyInvalid.into()),
         }
     }
 
@@ -154,6 +164,9 @@ impl Conversation {
 fn plan(number: &str, birth: &str, expiry: &str) -> Result<AccessPlan, Refusal> {
     // A card without an expiry has the year 2099 there.
     let expiry = if expiry.trim().ends_with("2099") { String::new() } else { with_slashes(expiry) };
+    if birth.trim().is_empty() {
+        return AccessInput::PersonalNumber(Personal::from(number)).plan().map_err(Refusal::from);
+    }
     let input = AccessInput::Fields {
         document_number: Personal::from(number),
         birth: Personal::new(with_slashes(birth)),
@@ -180,5 +193,7 @@ mod tests {
         assert_eq!(keys("02011990", "02012030"), keys("02/01/1990", "02/01/2030"));
         assert!(keys("02011990", "02012099").len() > 1);
         assert!(plan("000090123456", "nobody's", "").is_err());
+        assert_eq!(keys("", ""), keys("02011990", "02012030")[..1]);
+        assert!(plan("123456", "", "").is_err());
     }
 }

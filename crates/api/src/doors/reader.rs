@@ -23,7 +23,7 @@ use super::carriers::{self, ended};
 use super::conversation::Conversation;
 use super::lane::{OpenLane, Told};
 use super::sessions::{MOST_SESSIONS, Session, Sessions};
-use super::words::{Words, files, picture};
+use super::words::{Words, files, hashes, picture};
 use crate::Api;
 use crate::api::Desk;
 use crate::callers::{self, Caller};
@@ -114,6 +114,7 @@ fn messages(news: &Told, caller: &Caller) -> Vec<write::Written> {
             if picture.is_some() || !files.is_empty() {
                 messages.push(write::files(picture, &files));
             }
+            messages.extend(hashes(reading, caller));
             messages
         }
     }
@@ -164,12 +165,13 @@ impl ReaderDoor {
         if shown.id == self.0.caller.id { Ok(()) } else { Err(Fault::DoorNotGranted.into()) }
     }
 
-    /// A refusal that no answer of HTTP carries, for the audit chain.
-    pub(super) fn note(&self, refusal: &Refusal, origin: Option<&HeaderValue>) {
+    /// A refusal that no answer of HTTP carries, for the audit chain: of nobody, or of the door's caller.
+    pub(super) fn note(&self, refusal: &Refusal, of: Option<&Caller>, origin: Option<&HeaderValue>) {
         let Some(scribe) = &self.0.desk.scribe else { return };
         let origin = origin.map(|origin| String::from_utf8_lossy(origin.as_bytes()).into_owned());
         let outcome = Some(refusal.problem.code.to_owned());
-        scribe.refused(Entry { outcome, origin, ..Entry::new(EntryKind::CallerRefused) });
+        let caller = of.map(|caller| caller.id.as_str().to_owned());
+        scribe.refused(Entry { outcome, origin, caller, ..Entry::new(EntryKind::CallerRefused) });
     }
 
     /// Begins a session, whose program still has to ask to be let in.

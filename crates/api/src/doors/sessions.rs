@@ -33,7 +33,7 @@ pub(super) struct Session {
     /// A name that says nothing, and that nobody guesses: whoever knows it takes what waits here.
     pub(super) name: String,
     /// The page it is, if it is one.
-    origin: Option<HeaderValue>,
+    pub(super) origin: Option<HeaderValue>,
     waiting: watch::Sender<Waiting>,
     heard: mpsc::Sender<Zeroizing<String>>,
 }

@@ -2,10 +2,13 @@
 
 use cccd_card::{FilesGiven, SecretBytes};
 use cccd_document::{
-    CitizenRecord, Field, FieldSet, FileId, FileOutcome, Personal, RecordField, Sex, StatedDate, Validity,
+    CitizenRecord, EfSod, Field, FieldSet, FileId, FileOutcome, Personal, RecordField, Sex, StatedDate,
+    Validity,
 };
 use cccd_engine::Reading;
+use cccd_hn212::write;
 use cccd_profiles::Scope;
+use cccd_trust::{CheckName, CheckState};
 
 use crate::callers::Caller;
 
@@ -108,6 +111,31 @@ impl<'a> Words<'a> {
 pub(super) fn picture<'a>(reading: &'a Reading, caller: &Caller) -> Option<&'a [u8]> {
     let portrait = reading.portrait.as_ref().filter(|_| caller.scopes.contains(Scope::Photo))?;
     Some(portrait.bytes.expose())
+}
+
+/// The groups whose hashes such a reader tells.
+const HASHED: [u8; 5] = [1, 2, 13, 14, 15];
+
+/// What passive authentication rests on, under the same right as EF.SOD itself: it is all in that file.
+pub(super) fn hashes(reading: &Reading, caller: &Caller) -> Option<write::Written> {
+    if !caller.scopes.contains(Scope::Evidence) {
+        return None;
+    }
+    let bytes = reading.evidence.bytes(FileId::EfSod)?;
+    let sod = EfSod::parse(bytes).ok()?;
+    let signed = sod.security_object.hashes.iter();
+    let told = signed.filter(|(group, _)| HASHED.contains(&group.get()));
+    let chip = reading.verdict.check(CheckName::ChipAuthentication).and_then(|check| match check.state {
+        CheckState::Passed => Some(true),
+        CheckState::Failed(_) => Some(false),
+        _ => None,
+    });
+    let hashes = write::Hashes {
+        groups: told.map(|(group, hash)| (group.get(), hash.as_slice())).collect(),
+        certificate: sod.message.certificates.first().map(Vec::as_slice).unwrap_or_default(),
+        sod: bytes,
+    };
+    Some(write::hashes(chip, &hashes))
 }
 
 /// The files that may be had. What is signed and tells nothing takes `evidence`; DG2 takes `photo` too, and whoever may not

@@ -98,7 +98,8 @@ impl Keeper<'_> {
     /// Dials it, with the token as it is in its file now, where there is one to show.
     fn open(&self) -> Result<Line, Lost> {
         let token = self.token_file.map(std::fs::read_to_string).transpose();
-        let token = token.map_err(|_| Lost::Because("the file with the token cannot be read"))?.map(Zeroizing::new);
+        let token =
+            token.map_err(|_| Lost::Because("the file with the token cannot be read"))?.map(Zeroizing::new);
         Line::open(self.address, self.trust, token.as_deref().map(|token| token.trim()))
     }
 

@@ -118,6 +118,8 @@ impl Place {
                     card.files = Some(files);
                 }
             }
+            // It was asked to have the chip sign: that is what it could not do. No card comes of it.
+            ReaderMessage::Failed if matches!(state.wish, Some((_, true))) => state.wish = None,
             ReaderMessage::Failed => {
                 if state.card.as_ref().is_none_or(|card| card.files.is_some()) {
                     self.lay(&mut state);
@@ -262,6 +264,10 @@ impl CardFiles for GivenCard {
             }
             if let Some(signature) = state.signed.take() {
                 return Some(signature);
+            }
+            // It has said that it cannot.
+            if state.wish.is_none() {
+                return None;
             }
             if Instant::now() >= until {
                 state.wish = None;

@@ -6,9 +6,9 @@ use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver};
 use std::thread::JoinHandle;
 
+use cccd_card::{CertificateHash, ReaderRefusal};
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::personalise::{CardDescription, Issuer, personalise, shipped_card};
-use cccd_card::{CertificateHash, ReaderRefusal};
 use cccd_firmware_sim::reader::hn212::{Hn212, Hn212Fault};
 use cccd_firmware_sim::reader::own_certificate::{Made, OwnCertificate};
 use cccd_profiles::ReaderTrust;
@@ -206,6 +206,24 @@ fn a_reader_that_does_not_sign_is_asked_once() {
 }
 
 #[test]
+fn a_reader_that_cannot_have_it_signed_is_believed_and_no_card_comes_of_that() {
+    let bench = Bench::new();
+    for _ in 0..2 {
+        bench.insert(Some(Hn212Fault::FailsToSign));
+        let mut card = bench.given().unwrap();
+        card.take(&yes).unwrap();
+        assert_eq!(bench.next(), "removed");
+        assert!(card.sign([1; 8], &yes).is_none());
+        assert_eq!(bench.given().err(), Some(TransportError::CardRemoved));
+    }
+    // It is asked again with the next card.
+    bench.insert(None);
+    let mut card = bench.given().unwrap();
+    card.take(&yes).unwrap();
+    assert!(card.sign([2; 8], &yes).is_some());
+}
+
+#[test]
 fn a_reader_that_is_away_is_dialled_until_it_is_back() {
     let mut bench = Bench::new();
     let address = bench.reader().address();
@@ -239,6 +257,8 @@ fn whoever_is_no_such_reader_is_not_listened_to() {
         });
         let opened = line::Line::open(address, None, None).map(|_| ());
         assert!(matches!(opened, Err(line::Lost::Because(_))), "{said:?}: {opened:?}");
+        // Should it still wait for the second, this is it.
+        drop(std::net::TcpStream::connect(address));
         server.join().unwrap();
     }
 }
@@ -329,7 +349,9 @@ fn a_reader_whose_certificate_is_put_right_is_used_and_one_that_goes_is_gone() {
         };
         let id = ReaderId::from_name("Desk 3");
         let told = next("refused");
-        assert!(matches!(&told, ReaderEvent::Refused(reader, ReaderRefusal::Certificate { .. }) if *reader == id));
+        assert!(
+            matches!(&told, ReaderEvent::Refused(reader, ReaderRefusal::Certificate { .. }) if *reader == id)
+        );
         assert!(matches!(next("looked at"), ReaderEvent::SourceReady("network")));
         drop(reader);
         assert_eq!(next("gone"), ReaderEvent::Detached(id.clone()));
