@@ -47,6 +47,8 @@ pub enum Packet<'a> {
 pub struct Opening {
     /// How long both sides may be silent before the connection counts as dead: held within ten seconds and two minutes.
     pub alive_within: Duration,
+    /// How often one side asks whether the other is still there: the server, or, of a server of Socket.IO 2, the client.
+    pub ping_every: Duration,
 }
 
 #[derive(Deserialize)]
@@ -67,7 +69,8 @@ impl<'a> Packet<'a> {
                 let (raw, _) = value::<RawOpening>(rest)?;
                 let milliseconds = raw.ping_interval.saturating_add(raw.ping_timeout);
                 let alive_within = Duration::from_millis(milliseconds.clamp(10_000, 120_000));
-                Self::Open(Opening { alive_within })
+                let ping_every = Duration::from_millis(raw.ping_interval.clamp(100, 60_000));
+                Self::Open(Opening { alive_within, ping_every })
             }
             '1' => Self::Close,
             '2' => Self::Ping,
@@ -151,7 +154,8 @@ mod tests {
         let open =
             r#"0{"sid":"x","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
         let alive_within = Duration::from_secs(45);
-        assert_eq!(Packet::parse(open), Ok(Packet::Open(Opening { alive_within })));
+        let ping_every = Duration::from_secs(25);
+        assert_eq!(Packet::parse(open), Ok(Packet::Open(Opening { alive_within, ping_every })));
         for (text, packet) in [
             ("1", Packet::Close),
             ("2", Packet::Ping),
@@ -186,10 +190,13 @@ mod tests {
 
     #[test]
     fn silence_is_borne_for_a_while_and_not_for_ever() {
-        for (told, within) in [("1,\"pingTimeout\":1", 10), ("18446744073709551615,\"pingTimeout\":9", 120)] {
+        for (told, within, every) in
+            [("1,\"pingTimeout\":1", 10, 100), ("18446744073709551615,\"pingTimeout\":9", 120, 60_000)]
+        {
             let open = format!("0{{\"pingInterval\":{told}}}");
             let alive_within = Duration::from_secs(within);
-            assert_eq!(Packet::parse(&open), Ok(Packet::Open(Opening { alive_within })));
+            let ping_every = Duration::from_millis(every);
+            assert_eq!(Packet::parse(&open), Ok(Packet::Open(Opening { alive_within, ping_every })));
         }
     }
 

@@ -37,6 +37,8 @@ use crate::personalise::{CardDescription, RecordValue};
 const TURN: Duration = Duration::from_millis(10);
 /// How often a program is asked whether it is still there.
 const PING: Duration = Duration::from_secs(20);
+/// How long one whose library is Socket.IO 2 waits to be asked.
+const OLD_ALIVE_WITHIN: Duration = Duration::from_millis(10_200);
 
 /// What goes wrong with one card.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +84,10 @@ struct Shared {
     admitted: AtomicUsize,
     /// How many requests have come to it, ever.
     asked: AtomicUsize,
+    /// Whether its library is Socket.IO 2.
+    is_old: AtomicBool,
+    /// How often it was asked whether it is still there, ever.
+    pinged: AtomicUsize,
     closed: AtomicBool,
 }
 
@@ -122,6 +128,13 @@ impl Hn212 {
         Self::start(address, None)
     }
 
+    /// One whose library is Socket.IO 2: it lets in unasked, and is asked whether it is still there instead of asking.
+    pub fn plugged_with_socket_io_2() -> io::Result<Self> {
+        let reader = Self::plugged()?;
+        reader.shared.is_old.store(true, Ordering::SeqCst);
+        Ok(reader)
+    }
+
     /// One that speaks `https`, with a certificate that it has made itself.
     pub fn plugged_over_tls(certificate: &OwnCertificate) -> io::Result<Self> {
         Self::over_tls_at((Ipv4Addr::LOCALHOST, 0).into(), certificate)
@@ -139,6 +152,8 @@ impl Hn212 {
             table: Mutex::default(),
             admitted: AtomicUsize::new(0),
             asked: AtomicUsize::new(0),
+            is_old: AtomicBool::new(false),
+            pinged: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
         });
         let door = std::thread::spawn({
@@ -176,6 +191,11 @@ impl Hn212 {
     /// How many requests have come to it so far, good or bad: under TLS, whatever was said behind a handshake.
     pub fn asked(&self) -> usize {
         self.shared.asked.load(Ordering::SeqCst)
+    }
+
+    /// How often programs have asked whether it is still there.
+    pub fn pinged(&self) -> usize {
+        self.shared.pinged.load(Ordering::SeqCst)
     }
 
     /// Lays a card on it, which it reads at once and tells everybody about.
@@ -384,6 +404,8 @@ fn spoken(mut stream: TcpStream, certificate: Option<&OwnCertificate>) -> Result
     }
     let mut first = [0];
     if stream.peek(&mut first).is_ok_and(|peeked| peeked == 1 && first == [HANDSHAKE_RECORD]) {
+        // What is left unread would take the answer with it.
+        let _ = stream.read(&mut [0; 4096]);
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n").map_err(Error::from)?;
         return Err(Box::new(Error::ConnectionClosed));
     }
@@ -392,20 +414,34 @@ fn spoken(mut stream: TcpStream, certificate: Option<&OwnCertificate>) -> Result
 
 /// Lets one program in and tells it everything until either side has had enough.
 fn serve(spoken: Spoken, shared: &Shared) -> Result<(), Box<Error>> {
+    #[expect(clippy::result_large_err, reason = "the library's own type")]
     let mut line = tungstenite::accept_hdr(spoken, |request: &Request, response: Response| {
         shared.asked.fetch_add(1, Ordering::SeqCst);
         only_this_transport(request, response)
     })
     .map_err(|_| Error::ConnectionClosed)?;
     line.get_ref().tcp().set_read_timeout(Some(TURN)).map_err(Error::from)?;
-    let opening = json!({
-        "sid": "sim", "upgrades": [], "pingInterval": 20_000, "pingTimeout": 20_000, "maxPayload": 1_000_000,
-    });
-    line.send(Message::text(format!("0{opening}")))?;
+    let is_old = shared.is_old.load(Ordering::SeqCst);
     let mut told: Option<Receiver<Say>> = None;
     let mut next_ping = Instant::now() + PING;
+    let mut pinged = Instant::now();
+    if is_old {
+        let opening = json!({ "sid": "sim", "upgrades": [], "pingInterval": 200, "pingTimeout": 10_000 });
+        line.send(Message::text(format!("0{opening}")))?;
+        let_in(&mut line, &mut told, shared, "40")?;
+    } else {
+        let opening = json!({
+            "sid": "sim", "upgrades": [], "pingInterval": 20_000, "pingTimeout": 20_000, "maxPayload": 1_000_000,
+        });
+        line.send(Message::text(format!("0{opening}")))?;
+    }
     while !shared.closed.load(Ordering::SeqCst) {
         match line.read() {
+            Ok(Message::Text(text)) if is_old && text.as_str() == "2" => {
+                pinged = Instant::now();
+                shared.pinged.fetch_add(1, Ordering::SeqCst);
+                line.send(Message::text("3"))?;
+            }
             Ok(Message::Text(text)) => hear(text.as_str(), &mut line, &mut told, shared)?,
             Ok(Message::Close(_)) => return Ok(()),
             Ok(_) => {}
@@ -425,7 +461,10 @@ fn serve(spoken: Spoken, shared: &Shared) -> Result<(), Box<Error>> {
                 }
             }
         }
-        if Instant::now() >= next_ping {
+        if is_old && pinged.elapsed() > OLD_ALIVE_WITHIN {
+            return Ok(());
+        }
+        if !is_old && Instant::now() >= next_ping {
             next_ping = Instant::now() + PING;
             line.send(Message::text("2"))?;
         }
@@ -462,15 +501,31 @@ fn hear(
     shared: &Shared,
 ) -> Result<(), Box<Error>> {
     if text.starts_with("40") {
-        line.send(Message::text(r#"40{"sid":"sim-1"}"#))?;
-        let info = json!(["/info", { "version": "1.1", "serial_nfc": "00000000001", "serial_device": "0000000001" }]);
-        line.send(Message::text(format!("42{info}")))?;
-        let (telling, hearing) = mpsc::channel();
-        *told = Some(hearing);
-        lock(&shared.table).lines.push(telling);
-        shared.admitted.fetch_add(1, Ordering::SeqCst);
-        return Ok(());
+        return let_in(line, told, shared, r#"40{"sid":"sim-1"}"#);
     }
+    hear_order(text, line, shared)
+}
+
+/// Lets a program in with this word.
+fn let_in(
+    line: &mut Line,
+    told: &mut Option<Receiver<Say>>,
+    shared: &Shared,
+    word: &str,
+) -> Result<(), Box<Error>> {
+    line.send(Message::text(word))?;
+    let info =
+        json!(["/info", { "version": "1.1", "serial_nfc": "00000000001", "serial_device": "0000000001" }]);
+    line.send(Message::text(format!("42{info}")))?;
+    let (telling, hearing) = mpsc::channel();
+    *told = Some(hearing);
+    lock(&shared.table).lines.push(telling);
+    shared.admitted.fetch_add(1, Ordering::SeqCst);
+    Ok(())
+}
+
+/// Takes what a program orders.
+fn hear_order(text: &str, line: &mut Line, shared: &Shared) -> Result<(), Box<Error>> {
     let order = text.strip_prefix("42").and_then(|list| serde_json::from_str::<Value>(list).ok());
     let Some(order) = order.filter(|order| order.get(0) == Some(&json!("/get_aa"))) else { return Ok(()) };
     let asked = order.pointer("/1/challenge").and_then(Value::as_str).unwrap_or_default().to_owned();

@@ -5,7 +5,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use cccd_card::ReaderRefusal;
-use cccd_hn212::{EVENT, LONGEST_MESSAGE, NotUnderstood, PATH_AND_QUERY, Packet, ReaderMessage, write};
+use cccd_hn212::{
+    EVENT, LONGEST_MESSAGE, NotUnderstood, Opening, PATH_AND_QUERY, Packet, ReaderMessage, write,
+};
 use cccd_profiles::ReaderTrust;
 use tungstenite::client::{IntoClientRequest, client_with_config};
 use tungstenite::handshake::HandshakeError;
@@ -19,6 +21,9 @@ use super::tls::{self, TlsWire};
 /// How long a reader may take to take a connection, and for all that is said before it is let in.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 const ADMIT_WITHIN: Duration = Duration::from_secs(5);
+/// How long is waited for a server that lets in unasked, as those of Socket.IO 2 do; asked as well, such a one takes us for
+/// two programs and may tell everything twice.
+const UNASKED_WITHIN: Duration = Duration::from_millis(300);
 /// How long a few bytes may take to be taken by a reader that does not listen.
 const WRITE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -129,6 +134,8 @@ pub(super) struct Line {
     socket: WebSocket<Spoken>,
     alive_within: Duration,
     heard: Instant,
+    /// How often we ask whether it is still there, and when next, where that is for us to do.
+    pings: Option<(Duration, Instant)>,
 }
 
 impl Line {
@@ -148,32 +155,48 @@ impl Line {
             None => shake_hands(address, token, Spoken::Plain(wire), until)
                 .map_err(|lost| perhaps_tls(address).unwrap_or(lost))?,
         };
-        let mut line = Self { socket, alive_within: ADMIT_WITHIN, heard: Instant::now() };
-        let mut opened = None;
+        let mut line = Self { socket, alive_within: ADMIT_WITHIN, heard: Instant::now(), pings: None };
+        let mut opened: Option<Opening> = None;
+        let mut ask_at = None;
         loop {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let now = Instant::now();
+            if now >= until {
                 return Err(Lost::Because("it does not let us in"));
             }
+            if ask_at.is_some_and(|at| now >= at) {
+                ask_at = None;
+                line.say(&write::connect())?;
+            }
+            let left = ask_at.unwrap_or(until).saturating_duration_since(Instant::now());
             let Some(text) = line.next(left)? else { continue };
-            match Packet::parse(text.as_str())? {
-                Packet::Open(opening) if opened.is_none() => {
-                    opened = Some(opening.alive_within);
-                    line.say(&write::connect())?;
+            match (Packet::parse(text.as_str())?, opened) {
+                (Packet::Open(opening), None) => {
+                    opened = Some(opening);
+                    ask_at = Some(Instant::now() + UNASKED_WITHIN);
                 }
-                Packet::Connect { .. } if opened.is_some() => break,
-                Packet::Ping => line.say(&write::pong())?,
-                Packet::Refused => return Err(Lost::Because("it does not let us in")),
-                Packet::Close => return Err(Lost::Because("it has closed the connection")),
+                (Packet::Connect { with }, Some(opening)) => {
+                    line.alive_within = opening.alive_within;
+                    // Those of Socket.IO 2 say no more than that, and leave it to us to ask whether they are still there.
+                    let asks = with.is_empty();
+                    line.pings = asks.then(|| (opening.ping_every, Instant::now() + opening.ping_every));
+                    return Ok(line);
+                }
+                (Packet::Ping, _) => line.say(&write::pong())?,
+                (Packet::Refused, _) => return Err(Lost::Because("it does not let us in")),
+                (Packet::Close, _) => return Err(Lost::Because("it has closed the connection")),
                 _ => {}
             }
         }
-        line.alive_within = opened.unwrap_or(ADMIT_WITHIN);
-        Ok(line)
     }
 
     /// The next thing the reader says about cards, if it says one within this time.
     pub(super) fn hear(&mut self, within: Duration) -> Result<Option<ReaderMessage>, Lost> {
+        if let Some((every, at)) = &mut self.pings
+            && Instant::now() >= *at
+        {
+            *at = Instant::now() + *every;
+            self.say(&write::ping())?;
+        }
         let Some(text) = self.next(within)? else {
             if self.heard.elapsed() > self.alive_within {
                 return Err(Lost::Because("it is silent"));

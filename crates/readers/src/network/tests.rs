@@ -33,7 +33,10 @@ impl Bench {
     }
 
     fn with(files_within: Duration, keep: Duration) -> Self {
-        let reader = Hn212::plugged().unwrap();
+        Self::on(Hn212::plugged().unwrap(), files_within, keep)
+    }
+
+    fn on(reader: Hn212, files_within: Duration, keep: Duration) -> Self {
         let readers = vec![DeskNetworkReader {
             name: "Desk 3".to_owned(),
             address: reader.address(),
@@ -360,4 +363,26 @@ fn a_reader_whose_certificate_is_put_right_is_used_and_one_that_goes_is_gone() {
         stop.raise();
         drop(reader);
     });
+}
+
+/// Waits until this is so.
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    let pause = StopSignal::default();
+    while !is_so() {
+        assert!(std::time::Instant::now() < deadline, "waited in vain for {what}");
+        pause.wait(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_reader_with_an_older_library_is_asked_whether_it_is_there_and_told_once_that_we_are() {
+    let reader = Hn212::plugged_with_socket_io_2().unwrap();
+    let bench = Bench::on(reader, PATIENCE, PATIENCE);
+    wait_until("the reader to be asked", || bench.reader().pinged() >= 5);
+    assert_eq!(bench.reader().admitted(), 1);
+    bench.insert(None);
+    let mut card = bench.given().unwrap();
+    card.take(&yes).unwrap();
+    assert!(card.sign([1; 8], &yes).is_some());
 }
