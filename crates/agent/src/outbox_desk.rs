@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use cccd_api::{Deliveries, NotKept};
+use cccd_api::{Deliveries, NotKept, OnTheWay};
 use cccd_delivery::fleet::Broker;
 use cccd_delivery::{Carrier, Carriers};
 use cccd_profiles::AgentSettings;
@@ -45,6 +45,11 @@ impl Deliveries for OutboxDesk {
                 Err(NotKept)
             }
         }
+    }
+
+    fn on_the_way(&self) -> Option<OnTheWay> {
+        let (waiting, dead) = self.outbox.counts().ok()?;
+        Some(OnTheWay { waiting, dead, oldest_waiting: self.outbox.oldest_waiting().ok()? })
     }
 }
 

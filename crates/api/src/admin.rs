@@ -11,15 +11,16 @@ use axum::routing::{delete, get};
 use axum::{Json, Router};
 use cccd_engine::ReadFailure;
 use cccd_profiles::Scope;
+use cccd_store::Scribe;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
-use crate::api::Desk;
+use crate::api::{Deliveries, Desk};
 use crate::metrics::{Now, OPEN_METRICS};
 use crate::pairing::{PairingId, Waiting};
 use crate::problems::Fault;
 use crate::refusal::Refusal;
-use crate::wire::GrantJson;
+use crate::wire::{GrantJson, rfc3339};
 
 /// The paths of this door.
 pub(crate) fn router(desk: Desk) -> Router {
@@ -43,6 +44,27 @@ struct StatusJson {
     grants: usize,
     pairings_waiting: usize,
     pairing: bool,
+    /// What other systems have not got yet; null where nothing is delivered.
+    outbox: Option<OutboxJson>,
+    /// The audit chain; null where none is kept.
+    audit: Option<AuditJson>,
+}
+
+#[derive(Serialize)]
+struct OutboxJson {
+    waiting: u64,
+    dead: u64,
+    oldest_waiting_at: Option<String>,
+}
+
+#[derive(Serialize)]
+struct AuditJson {
+    /// Whether it outlives the program.
+    is_durable: bool,
+    /// How many entries it has; null where that cannot be told.
+    entries: Option<u64>,
+    /// Files of the store that could not be used when the agent started.
+    moved_aside: Vec<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -56,6 +78,10 @@ struct StatusReaderJson {
 async fn status(State(desk): State<Desk>) -> Result<Json<StatusJson>, Refusal> {
     let readers = desk.engine.readers().await?;
     let now = now(&desk, &readers);
+    // Both ask the disk.
+    let (deliveries, scribe) = (desk.deliveries.clone(), desk.scribe.clone());
+    let kept = tokio::task::spawn_blocking(move || (outbox(&*deliveries), scribe.as_ref().map(audit))).await;
+    let (outbox, audit) = kept.unwrap_or_default();
     Ok(Json(StatusJson {
         version: desk.facts.version.clone(),
         ready: desk.engine.ready().await?,
@@ -71,7 +97,27 @@ async fn status(State(desk): State<Desk>) -> Result<Json<StatusJson>, Refusal> {
         grants: now.grants,
         pairings_waiting: now.pairings,
         pairing: desk.access.pairing.pages != cccd_profiles::PairingPages::Nobody,
+        outbox,
+        audit,
     }))
+}
+
+fn outbox(deliveries: &dyn Deliveries) -> Option<OutboxJson> {
+    let on_the_way = deliveries.on_the_way()?;
+    Some(OutboxJson {
+        waiting: on_the_way.waiting,
+        dead: on_the_way.dead,
+        oldest_waiting_at: on_the_way.oldest_waiting.map(rfc3339),
+    })
+}
+
+fn audit(scribe: &Scribe) -> AuditJson {
+    let store = scribe.store();
+    AuditJson {
+        is_durable: store.is_durable(),
+        entries: store.audit().last().ok(),
+        moved_aside: store.notices().iter().map(|notice| notice.file).collect(),
+    }
 }
 
 fn now(desk: &Desk, readers: &[cccd_engine::ReaderView]) -> Now {

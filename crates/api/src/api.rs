@@ -8,6 +8,7 @@ use cccd_consumers::ReadyProfile;
 use cccd_engine::EngineHandle;
 use cccd_evidence::AgentKey;
 use cccd_store::Scribe;
+use time::OffsetDateTime;
 use tokio::sync::{Semaphore, watch};
 
 use crate::admin;
@@ -47,6 +48,20 @@ pub trait Deliveries: Send + Sync {
     /// Keeps a result for a target until it has arrived; the same key again changes nothing. Blocks for as long as the
     /// disk takes.
     fn put(&self, target: &str, key: &str, body: &[u8]) -> Result<(), NotKept>;
+
+    /// What is on its way; `None` where it cannot be told. Blocks for as long as the disk takes.
+    fn on_the_way(&self) -> Option<OnTheWay>;
+}
+
+/// How many results have not arrived yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OnTheWay {
+    /// Those that are tried again.
+    pub waiting: u64,
+    /// Those that are not.
+    pub dead: u64,
+    /// Since when the oldest of the first waits.
+    pub oldest_waiting: Option<OffsetDateTime>,
 }
 
 /// A result could not be kept for delivery.
@@ -63,6 +78,10 @@ impl Deliveries for NoDeliveries {
 
     fn put(&self, _: &str, _: &str, _: &[u8]) -> Result<(), NotKept> {
         Err(NotKept)
+    }
+
+    fn on_the_way(&self) -> Option<OnTheWay> {
+        None
     }
 }
 

@@ -58,7 +58,7 @@ mod verdict_words;
 mod wiped;
 mod wire;
 
-pub use api::{AgentFacts, Api, Deliveries, NotKept, ProfileSource};
+pub use api::{AgentFacts, Api, Deliveries, NotKept, OnTheWay, ProfileSource};
 pub use asyncapi::{asyncapi, asyncapi_json};
 pub use callers::{Access, Caller, CallerKind};
 pub use doors::{open_reader_door, open_webhook};

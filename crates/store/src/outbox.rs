@@ -309,6 +309,15 @@ impl Outbox {
         })
     }
 
+    /// Since when the oldest message waits; `None` where none does.
+    pub fn oldest_waiting(&self) -> Result<Option<OffsetDateTime>, StoreError> {
+        self.database.read(|step| {
+            let sql = "SELECT min(put_ms) FROM messages WHERE state = 'waiting'";
+            let oldest: Option<i64> = step.query_row(sql, [], |row| row.get(0))?;
+            Ok(oldest.map(moment))
+        })
+    }
+
     /// Tries a message again at once, dead or not. Whether there is one.
     pub fn retry(&self, id: i64, now: OffsetDateTime) -> Result<bool, StoreError> {
         self.database.write(|step| {
@@ -426,6 +435,19 @@ mod tests {
         assert!(due(&outbox, Order::Kept, now).is_some());
         assert!(outbox.drop_message(id, now).unwrap());
         assert!(!outbox.drop_message(id, now).unwrap() && !outbox.retry(id, now).unwrap());
+    }
+
+    #[test]
+    fn it_is_known_since_when_the_oldest_waits() {
+        let outbox = Outbox::in_memory().unwrap();
+        assert_eq!(outbox.oldest_waiting().unwrap(), None);
+        outbox.put(message("a", b"one"), NOW).unwrap();
+        outbox.put(message("b", b"two"), NOW + time::Duration::HOUR).unwrap();
+        assert_eq!(outbox.oldest_waiting().unwrap(), Some(NOW));
+        // One that is dead waits for nothing.
+        let first = due(&outbox, Order::Kept, NOW).unwrap();
+        outbox.failed(first.id, Failure::Lasting("http-400"), NOW).unwrap();
+        assert_eq!(outbox.oldest_waiting().unwrap(), Some(NOW + time::Duration::HOUR));
     }
 
     #[test]

@@ -1,9 +1,14 @@
 //! What the audit chain says of requests, and the trace each belongs to.
 
-use cccd_engine::EventKind;
+use std::sync::Arc;
+
+use cccd_api::{Access, AgentFacts, Api, Deliveries, NotKept, OnTheWay};
+use cccd_engine::{Engine, EngineOptions, EventKind};
 use cccd_store::{Entry, EntryKind, Scribe};
-use http::{Method, StatusCode};
-use serde_json::json as value;
+use http::{Method, Request, StatusCode};
+use serde_json::{Value, json as value};
+use time::macros::datetime;
+use tower::ServiceExt as _;
 
 use crate::desk::{CLINIC, CLINIC_ORIGIN, Desk, KIOSK, NOTARY, card, empty, from, from_nobody, json};
 use crate::idempotency::scribe;
@@ -126,4 +131,45 @@ async fn every_answer_names_its_trace_and_a_problem_too() {
     let own = answer.header("traceresponse").split('-').nth(1).unwrap().to_owned();
     assert_eq!(answer.json()["trace_id"], own);
     assert_ne!(own, TRACE);
+}
+
+/// Some results have not arrived yet.
+struct Behind;
+
+impl Deliveries for Behind {
+    fn has(&self, _: &str) -> bool {
+        false
+    }
+
+    fn put(&self, _: &str, _: &str, _: &[u8]) -> Result<(), NotKept> {
+        Err(NotKept)
+    }
+
+    fn on_the_way(&self) -> Option<OnTheWay> {
+        Some(OnTheWay { waiting: 2, dead: 1, oldest_waiting: Some(datetime!(2026-11-29 07:30 UTC)) })
+    }
+}
+
+#[tokio::test]
+async fn an_administrator_hears_how_the_chain_is_and_what_has_not_arrived() {
+    async fn status(api: &Api) -> Value {
+        let answer = api.admin_router().oneshot(empty(Request::get("/status"))).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        let body = axum::body::to_bytes(answer.into_body(), 1 << 16).await.unwrap();
+        serde_json::from_slice(&body).unwrap()
+    }
+    let engine = Engine::start(Vec::new(), Vec::new(), EngineOptions::default());
+    let facts = AgentFacts { version: "1.2.3".to_owned(), features: vec![] };
+    let bare = Api::new(engine.handle(), Access::default(), facts);
+    let told = status(&bare).await;
+    assert_eq!((&told["outbox"], &told["audit"]), (&Value::Null, &Value::Null));
+
+    let scribe = scribe(None);
+    scribe.enter(Entry::new(EntryKind::AgentStarted));
+    scribe.settle();
+    let told = status(&bare.keeping(scribe).delivering(Arc::new(Behind))).await;
+    let outbox = value!({ "waiting": 2, "dead": 1, "oldest_waiting_at": "2026-11-29T07:30:00Z" });
+    assert_eq!(told["outbox"], outbox);
+    // In memory, as a desk whose disk cannot be written has it.
+    assert_eq!(told["audit"], value!({ "is_durable": false, "entries": 1, "moved_aside": [] }));
 }

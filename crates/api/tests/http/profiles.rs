@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use cccd_api::{Admission, Api, Arrival, Deliveries, NotEntered, NotKept, ProfileSource, Registers};
+use cccd_api::{
+    Admission, Api, Arrival, Deliveries, NotEntered, NotKept, OnTheWay, ProfileSource, Registers,
+};
 use cccd_consumers::ReadyProfile;
 use cccd_profiles::{Caller, ConsumerCatalogue, ConsumerProfile, Scope};
 use http::Method;
@@ -54,6 +56,10 @@ impl Deliveries for Kept {
             put.push((target.to_owned(), key.to_owned(), serde_json::from_slice(body).unwrap()));
         }
         Ok(())
+    }
+
+    fn on_the_way(&self) -> Option<OnTheWay> {
+        None
     }
 }
 
