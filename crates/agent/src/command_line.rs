@@ -1,5 +1,10 @@
 //! `cccd-agent` at a terminal.
 
+#[cfg(test)]
+mod named;
+#[cfg(test)]
+mod unit_file;
+
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,6 +18,7 @@ use zeroize::Zeroizing;
 use crate::audit::{self, AuditArguments};
 use crate::browser_policy::BrowserPolicyArguments;
 use crate::daemon::Signals;
+use crate::doctor::{self, DoctorArguments};
 use crate::fleet::{self, FleetArguments};
 use crate::lodging_command::{self, LodgingArguments, RosterArguments};
 use crate::outbox_command::{self, OutboxArguments};
@@ -115,6 +121,8 @@ enum Command {
     Roster(RosterArguments),
     /// Kiểm tra tệp cấu hình · Tell whether the settings file can be used
     CheckConfig,
+    /// Khám cả quầy, nói chỗ hỏng và cách sửa · Look at the whole desk: what is wrong, whose move it is, what to do
+    Doctor(DoctorArguments),
     /// What libnfc runs in; started by the daemon, once for each NFC reader
     #[command(hide = true)]
     NfcWorker {
@@ -216,6 +224,10 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         // It has no settings and no log: it talks to the daemon alone.
         return Ok(cccd_readers::nfc_worker(connstring));
     }
+    if let Command::Doctor(arguments) = &line.command {
+        // What keeps the others from starting is what this one looks for.
+        return doctor::run(line.config.as_deref(), arguments);
+    }
     let (text, mut settings) = load(line.config.as_deref())?;
     match (line.log, &line.command) {
         (Some(level), _) => settings.log.level = level.name().to_owned(),
@@ -251,7 +263,7 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         Command::Tls => tls_command::run(&settings.api.tls),
         Command::BrowserPolicy(arguments) => browser_policy::run(&arguments),
         Command::CheckConfig => check_config(&settings),
-        Command::NfcWorker { .. } => Ok(ExitCode::FAILURE),
+        Command::NfcWorker { .. } | Command::Doctor(_) => Ok(ExitCode::FAILURE),
         Command::Openapi => say(&cccd_api::openapi_json()),
     }
 }

@@ -15,9 +15,17 @@ const LARGEST: u64 = 4096;
 
 /// The key in `path`; a new one where there is no such file.
 pub(crate) fn read_or_make(path: &Path) -> Result<AgentKey> {
+    match read_only(path)? {
+        Some(key) => Ok(key),
+        None => make(path),
+    }
+}
+
+/// The key in `path`, where there is one: none is made.
+pub(crate) fn read_only(path: &Path) -> Result<Option<AgentKey>> {
     match File::open(path) {
-        Ok(file) => read(file, path),
-        Err(error) if error.kind() == ErrorKind::NotFound => make(path),
+        Ok(file) => read(file, path).map(Some),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot open {}", path.display())),
     }
 }

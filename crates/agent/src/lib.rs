@@ -22,6 +22,7 @@ mod audit;
 mod browser_policy;
 mod command_line;
 mod daemon;
+mod doctor;
 mod doors;
 mod evidence_key;
 mod fleet;

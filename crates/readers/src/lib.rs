@@ -32,7 +32,7 @@ mod serial;
 
 pub use crate::network::{NetworkOptions, NetworkSource};
 pub use crate::nfc::{NfcOptions, NfcSource, WorkerProgram, nfc_worker};
-pub use crate::pcsc::{PcscOptions, PcscSource};
+pub use crate::pcsc::{ListedReader, PcscOptions, PcscSource, ServiceFault, is_ignored, listed_readers};
 pub use crate::serial::{
     Burst, BurstShape, Heard, LONGEST_FRAME, NotSent, PortFault, ScannerOrder, ScannerTrial, SerialOptions,
     SerialPortFound, SerialSource, Splitter, UsbPort, probe, serial_ports, try_port,

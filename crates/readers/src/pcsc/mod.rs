@@ -2,6 +2,7 @@
 
 mod connection;
 mod fault;
+mod look;
 mod watcher;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ use cccd_card::{
     CardChannel, ChannelLimits, ReaderEvent, ReaderId, ReaderSource, StopSignal, TransportError,
 };
 use cccd_profiles::ReaderCatalogue;
+
+pub use look::{ListedReader, ServiceFault, listed_readers};
 
 /// How this source behaves.
 #[derive(Debug, Clone)]
@@ -38,15 +41,21 @@ impl Default for PcscOptions {
 impl PcscOptions {
     /// Whether nobody's card lies there: the settings say so, or the slot is for a module of the reader's own.
     fn ignores(&self, name: &str) -> bool {
-        self.ignore.iter().any(|pattern| match pattern.strip_suffix('*') {
-            Some(beginning) => name.starts_with(beginning),
-            None => name == pattern,
-        }) || self.catalogue.find(name).is_some_and(|profile| profile.is_sam_slot(name))
+        is_ignored(&self.ignore, name)
+            || self.catalogue.find(name).is_some_and(|profile| profile.is_sam_slot(name))
     }
 
     fn limits_of(&self, name: &str) -> ChannelLimits {
         self.catalogue.find(name).map_or(ChannelLimits::EXTENDED, |profile| profile.limits)
     }
+}
+
+/// Whether the settings say to leave this reader alone.
+pub fn is_ignored(ignore: &[String], name: &str) -> bool {
+    ignore.iter().any(|pattern| match pattern.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => name == pattern,
+    })
 }
 
 /// Every reader the smart-card service knows.
