@@ -1,7 +1,7 @@
 //! Readers with a network of their own that converse with chips by themselves: the HN212 and 3T class.
 //!
-//! Each has a keeper, the thread that holds the line to it ([`mod@line`]) and writes down what it says ([`place`]). Nothing is
-//! dialled but the addresses of the settings, and no request can name one.
+//! Each has a keeper, the thread that holds the line to it ([`mod@line`]; under TLS, [`mod@tls`]) and writes down what it says
+//! ([`place`]). Nothing is dialled but the addresses of the settings, and no request can name one.
 
 mod keeper;
 mod line;
