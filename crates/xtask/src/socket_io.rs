@@ -15,12 +15,11 @@ const FILES: [&str; 2] = ["package.json", "package-lock.json"];
 pub(crate) fn install() -> Result<()> {
     let (from, folder) = (root().join("tests/socket-io"), target().join("socket-io"));
     let there = |file: &str| fs::read(folder.join(file)).ok();
-    let same = |file: &&str| {
-        there(file).is_some_and(|there| fs::read(from.join(file)).is_ok_and(|now| now == there))
-    };
+    let same =
+        |file: &str| there(file).is_some_and(|there| fs::read(from.join(file)).is_ok_and(|now| now == there));
     // Written last by npm.
     let whole = folder.join("node_modules/.package-lock.json").exists();
-    if whole && FILES.iter().all(|file| same(&file)) {
+    if whole && FILES.iter().all(|file| same(file)) {
         return Ok(());
     }
     step("installing Socket.IO", || {

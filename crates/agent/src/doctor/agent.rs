@@ -374,7 +374,8 @@ fn of_outbox(outbox: &Value, now: OffsetDateTime) -> Finding {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::io::{Read as _, Write as _};
     use std::net::TcpListener;

@@ -64,7 +64,8 @@ fn judged(now: OffsetDateTime, made: Option<OffsetDateTime>, ends: Option<Offset
     Finding::ok("clock", words(format!("{shown}, hợp lý"), format!("{shown}, which may be right")))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use time::macros::datetime;
 

@@ -166,7 +166,8 @@ fn of_station(terminal: Terminal, today: Date) -> Finding {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;

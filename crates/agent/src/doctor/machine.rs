@@ -242,7 +242,8 @@ fn entries(path: &Path) -> Vec<PathBuf> {
     found
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 pub(crate) mod planted {
     //! A machine that is made up.
 
@@ -327,7 +328,8 @@ pub(crate) mod planted {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::planted::Planted;
     use super::*;

@@ -195,7 +195,8 @@ fn of_usb(name: &str, id: UsbId, machine: &Machine) -> Finding {
     )
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};

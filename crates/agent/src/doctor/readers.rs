@@ -243,7 +243,8 @@ fn drives(list: &str, vendor: u16, product: u16) -> bool {
     vendors.into_iter().zip(products).any(|pair| pair == (vendor, product))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::super::finding::State;
     use super::super::machine::planted::Planted;

@@ -216,7 +216,8 @@ pub(super) fn owner_of(_: &Path) -> Option<Identity> {
     None
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};

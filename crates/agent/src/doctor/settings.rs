@@ -164,9 +164,9 @@ fn choices(settings: &AgentSettings) -> Vec<Finding> {
             words("dùng info khi không tìm lỗi", "set it to info when nothing is looked for"),
         ));
     }
-    if !settings.trust.fetch.allowed
-        && !(settings.trust.fetch.crl_urls.is_empty() && settings.trust.fetch.list_urls.is_empty())
-    {
+    let fetch = &settings.trust.fetch;
+    let has_addresses = !fetch.crl_urls.is_empty() || !fetch.list_urls.is_empty();
+    if has_addresses && !fetch.allowed {
         found.push(warning(
             words(
                 "trust.allow_fetch = false: các địa chỉ CRL và danh sách đã khai không được tải",

@@ -205,7 +205,8 @@ fn polkit(desk: &Desk) -> Polkit {
     if !is_seen || rules.iter().any(names_it) { Polkit::Settled } else { Polkit::NoRule }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::net::UnixListener;
 

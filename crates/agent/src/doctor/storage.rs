@@ -17,8 +17,7 @@ pub(super) fn check(desk: &Desk) -> Vec<Finding> {
     if !desk.settings.targets.is_empty() {
         folders.push(&desk.settings.outbox.folder);
     }
-    let found = folders.iter().filter_map(|folder| Some(judged(folder, free_in(folder)?))).collect();
-    found
+    folders.into_iter().filter_map(|folder| Some(judged(folder, free_in(folder)?))).collect()
 }
 
 /// How many bytes the folder may grow by, or whichever folder above it is there already.
@@ -51,7 +50,8 @@ fn judged(folder: &Path, free: u64) -> Finding {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::super::finding::State;
     use super::super::machine::Machine;

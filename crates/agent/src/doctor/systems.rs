@@ -129,7 +129,8 @@ fn at_once<W: FnOnce() -> Finding + Send + 'static>(each: impl Iterator<Item = W
     threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::net::TcpListener;
 

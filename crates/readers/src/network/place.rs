@@ -265,10 +265,8 @@ impl CardFiles for GivenCard {
             if let Some(signature) = state.signed.take() {
                 return Some(signature);
             }
-            // It has said that it cannot.
-            if state.wish.is_none() {
-                return None;
-            }
+            // Without a wish left, it has said that it cannot.
+            state.wish?;
             if Instant::now() >= until {
                 state.wish = None;
                 state.signs_not = true;
