@@ -118,7 +118,7 @@ fn a_card_is_found_selected_and_reports_its_historical_bytes() {
         let mut names_buffer = [0; 256];
         let mut atr_buffer = [0; 64];
         let status = card.status2(&mut names_buffer, &mut atr_buffer).unwrap();
-        assert_eq!(&status.atr()[..9], b"\x3B\x84\x81\x11\xFEECHO");
+        assert_eq!(&status.atr()[..10], b"\x3B\x84\x81\x31\xFE\x48ECHO");
         assert_eq!(status.protocol2(), Some(pcsc::Protocol::T1));
 
         let mut times: Vec<Duration> = (0..2000)

@@ -58,11 +58,11 @@ pub enum Order {
         /// Which reader, counted from 0.
         reader: usize,
     },
-    /// Makes a PN532 go wrong.
+    /// Makes a reader go wrong.
     Trouble {
         /// Which reader, counted from 0.
         reader: usize,
-        /// `STAGE:WHAT` or `STAGE:WHAT*TIMES`; nothing to be good again.
+        /// As its [`Trouble`](super::trouble::Trouble) is written; nothing to be good again.
         trouble: Option<String>,
     },
     /// Scans a code.

@@ -16,7 +16,11 @@ pub mod pn532;
 pub mod pty;
 pub mod scanner;
 #[cfg(target_os = "linux")]
+pub mod serial;
+#[cfg(target_os = "linux")]
 pub mod slot;
+#[cfg(target_os = "linux")]
+pub mod trouble;
 #[cfg(target_os = "linux")]
 pub mod vpcd;
 

@@ -163,8 +163,17 @@ impl Desk {
     }
 
     fn trouble(&self, number: usize, trouble: Option<&str>) -> anyhow::Result<()> {
-        let reader = self.pn532(number).context("only a PN532 can be made to go wrong")?;
-        reader.trouble(trouble.map(str::parse).transpose()?);
+        if let Some(reader) = self.pn532(number) {
+            reader.trouble(trouble.map(str::parse).transpose()?);
+            return Ok(());
+        }
+        match &self.readers {
+            Readers::Own(bench) => {
+                let reader = bench.reader(number).context("no such reader")?;
+                reader.trouble(trouble.map(str::parse).transpose()?);
+            }
+            Readers::Vpcd(_) | Readers::Absent => bail!("a reader of vpcd cannot be made to go wrong"),
+        }
         Ok(())
     }
 

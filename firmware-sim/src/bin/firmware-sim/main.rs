@@ -20,7 +20,6 @@ use cccd_firmware_sim::pki::{DigestKind, SignerKind};
 use cccd_firmware_sim::reader::control::{
     Code, Order, OrderDesk, ReaderStatus, Reply, ScannerStatus, Status, When, give,
 };
-use cccd_firmware_sim::reader::pn532::Trouble;
 use cccd_firmware_sim::scanner::Glitch;
 use cccd_firmware_sim::timing::{BitRate, Timing};
 use clap::{Args, Parser, Subcommand};
@@ -55,7 +54,7 @@ enum CliTask {
     Remove(OnReader),
     /// Puts a card in place of the one that lies in a reader.
     Swap(WithCard),
-    /// Makes a PN532 go wrong, or be good again.
+    /// Makes a reader go wrong, or be good again.
     Trouble(GoWrong),
     /// Scans a code on a scanner of a running simulator.
     Scan(Scan),
@@ -162,9 +161,10 @@ struct OnDevice {
 
 #[derive(Args)]
 struct GoWrong {
-    /// STAGE:WHAT or STAGE:WHAT*TIMES, such as exchanging:rf-01*1 (time-out), finding:ats-length-zero,
-    /// exchanging:status-bit-7, opening:silence; without it, the reader is good again.
-    trouble: Option<Trouble>,
+    /// STAGE:WHAT, from the nth such command on (@N), at every nth (/N), so many times (*N); of a serial CCID reader such as
+    /// exchanging:wrong-lrc@30*1, powering-on:ccid-fe, exchanging:silence/5, of a PN532 such as exchanging:rf-01*1 (time-out),
+    /// finding:ats-length-zero. Without it, the reader is good again.
+    trouble: Option<String>,
     #[command(flatten)]
     reader: OnReader,
 }
@@ -251,7 +251,6 @@ fn carry_out(task: CliTask) -> anyhow::Result<()> {
         }
         CliTask::Remove(on) => tell(&on.folder, &Order::Remove { reader: on.reader }, &mut out),
         CliTask::Trouble(GoWrong { trouble, reader }) => {
-            let trouble = trouble.map(|trouble| trouble.to_string());
             tell(&reader.folder, &Order::Trouble { reader: reader.reader, trouble }, &mut out)
         }
         CliTask::Scan(Scan { code, scanner, when_triggered, glitch, folder }) => {

@@ -2,19 +2,19 @@
 
 use super::atr::for_t1;
 use super::frame::{MAX_DATA, Message};
-use super::t1::{CardSide, Heard};
+use super::t1::{CardSide, Complaint, Heard};
 use crate::reader::slot::Generation;
 
-const POWER_ON: u8 = 0x62;
+pub(super) const POWER_ON: u8 = 0x62;
 const POWER_OFF: u8 = 0x63;
-const GET_SLOT_STATUS: u8 = 0x65;
-const XFR_BLOCK: u8 = 0x6F;
+pub(super) const GET_SLOT_STATUS: u8 = 0x65;
+pub(super) const XFR_BLOCK: u8 = 0x6F;
 const GET_PARAMETERS: u8 = 0x6C;
 const RESET_PARAMETERS: u8 = 0x6D;
-const SET_PARAMETERS: u8 = 0x61;
+pub(super) const SET_PARAMETERS: u8 = 0x61;
 const ESCAPE: u8 = 0x6B;
 
-const DATA_BLOCK: u8 = 0x80;
+pub(super) const DATA_BLOCK: u8 = 0x80;
 const SLOT_STATUS: u8 = 0x81;
 const PARAMETERS: u8 = 0x82;
 const ESCAPE_ANSWER: u8 = 0x83;
@@ -97,13 +97,8 @@ impl Firmware {
     /// Takes a command. `card` is what lies in the slot.
     pub(super) fn command(&mut self, message: Message, card: Option<Generation>) -> Reaction {
         if message.slot != 0 {
-            return Reaction::Answer(answer(
-                &message,
-                SLOT_STATUS,
-                0x42,
-                Some(Failure::SlotDoesNotExist),
-                &[],
-            ));
+            let error = Failure::SlotDoesNotExist as u8;
+            return Reaction::Answer(answer(&message, SLOT_STATUS, 0x42, error, &[]));
         }
         if self.powered != card {
             self.powered = None;
@@ -147,16 +142,10 @@ impl Firmware {
             Outcome::Response(response) => self.t1.respond(response),
             Outcome::Gone => {
                 self.powered = None;
-                return Some(answer(
-                    &message,
-                    DATA_BLOCK,
-                    self.status(card) | 0x40,
-                    Some(Failure::IccMute),
-                    &[],
-                ));
+                return Some(self.fail(&message, card, Failure::IccMute as u8));
             }
         };
-        Some(answer(&message, DATA_BLOCK, self.status(card), None, &data))
+        Some(answer(&message, DATA_BLOCK, self.status(card), 0, &data))
     }
 
     /// The notifications (CCID 1.1, 6.3.1, on this line two bytes each) that precede the next answer.
@@ -170,6 +159,39 @@ impl Firmware {
             (Some(_), None) => &[0x50, 0x02],
             (Some(_), Some(_)) => &[0x50, 0x02, 0x50, 0x03],
         }
+    }
+
+    /// Says that a command failed, with this error byte.
+    pub(super) fn fail(&self, message: &Message, card: Option<Generation>, error: u8) -> Message {
+        let kind = match message.kind {
+            POWER_ON | XFR_BLOCK => DATA_BLOCK,
+            SET_PARAMETERS | GET_PARAMETERS | RESET_PARAMETERS => PARAMETERS,
+            _ => SLOT_STATUS,
+        };
+        answer(message, kind, self.status(card) | 0x40, error, &[])
+    }
+
+    /// Answers a block by the card's complaint about it.
+    pub(super) fn complain(
+        &mut self,
+        message: &Message,
+        card: Option<Generation>,
+        complaint: Complaint,
+    ) -> Message {
+        let block = self.t1.receive_ready(complaint);
+        answer(message, DATA_BLOCK, self.status(card), 0, &block)
+    }
+
+    /// Answers a block by a request of the card's own.
+    pub(super) fn request(
+        &mut self,
+        message: &Message,
+        card: Option<Generation>,
+        pcb: u8,
+        information: Vec<u8>,
+    ) -> Message {
+        let block = self.t1.request(pcb, information);
+        answer(message, DATA_BLOCK, self.status(card), 0, &block)
     }
 
     fn transfer(&mut self, message: Message, card: Generation) -> Reaction {
@@ -209,7 +231,7 @@ impl Firmware {
             (RESET_PARAMETERS, _) => self.parameters = T1_PARAMETERS.to_vec(),
             _ => {}
         }
-        let mut answer = answer(message, PARAMETERS, self.status(card), None, &self.parameters);
+        let mut answer = answer(message, PARAMETERS, self.status(card), 0, &self.parameters);
         // bProtocolNum: T=1.
         answer.parameters[2] = 0x01;
         Reaction::Answer(answer)
@@ -225,21 +247,21 @@ impl Firmware {
     }
 
     fn done(&self, message: &Message, card: Option<Generation>, kind: u8, data: &[u8]) -> Reaction {
-        Reaction::Answer(answer(message, kind, self.status(card), None, data))
+        Reaction::Answer(answer(message, kind, self.status(card), 0, data))
     }
 
     fn failed(&self, message: &Message, card: Option<Generation>, kind: u8, why: Failure) -> Reaction {
-        Reaction::Answer(answer(message, kind, self.status(card) | 0x40, Some(why), &[]))
+        Reaction::Answer(answer(message, kind, self.status(card) | 0x40, why as u8, &[]))
     }
 }
 
-fn answer(message: &Message, kind: u8, status: u8, failure: Option<Failure>, data: &[u8]) -> Message {
+fn answer(message: &Message, kind: u8, status: u8, error: u8, data: &[u8]) -> Message {
     debug_assert!(data.len() <= MAX_DATA);
     Message {
         kind,
         slot: message.slot,
         sequence: message.sequence,
-        parameters: [status, failure.map_or(0, |failure| failure as u8), 0x00],
+        parameters: [status, error, 0x00],
         data: data.to_vec(),
     }
 }
@@ -269,7 +291,7 @@ mod tests {
         assert_eq!(asked, Reaction::Ask(Task::Reset(CARD)));
         let atr = firmware.finish(Outcome::Atr(vec![0x3B, 0x80, 0x80, 0x01, 0x01]), Some(CARD)).unwrap();
         assert_eq!((atr.kind, atr.parameters[0]), (DATA_BLOCK, 0x00));
-        assert_eq!(atr.data, [0x3B, 0x80, 0x81, 0x11, 0xFE, 0xEE]);
+        assert_eq!(atr.data, [0x3B, 0x80, 0x81, 0x31, 0xFE, 0x48, 0x86]);
         firmware
     }
 

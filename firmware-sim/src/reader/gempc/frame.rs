@@ -29,7 +29,11 @@ pub(super) struct Message {
 impl Message {
     /// The frame around it.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let length = u32::try_from(self.data.len()).unwrap_or_default();
+        self.encode_claiming(u32::try_from(self.data.len()).unwrap_or_default())
+    }
+
+    /// The frame around it with this as the length of its data, true or not.
+    pub(super) fn encode_claiming(&self, length: u32) -> Vec<u8> {
         let mut frame = vec![SYNC, ACK, self.kind];
         frame.extend(length.to_le_bytes());
         frame.extend([self.slot, self.sequence]);

@@ -7,9 +7,12 @@ const INITIAL_IFSD: usize = 32;
 
 /// What the two low bits of an R-block say (ISO/IEC 7816-3, 11.3.2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Complaint {
+pub(super) enum Complaint {
+    /// None: the next block is waited for.
     None = 0,
+    /// The block had a wrong LRC or parity.
     ErrorDetection = 1,
+    /// Something else was wrong with it.
     Other = 2,
 }
 
@@ -209,7 +212,13 @@ impl CardSide {
         Heard::Block(self.receive_ready(complaint))
     }
 
-    fn receive_ready(&mut self, complaint: Complaint) -> Vec<u8> {
+    /// A request of the card's own: the PCB of an S-block, and what is in it.
+    pub(super) fn request(&mut self, pcb: u8, information: Vec<u8>) -> Vec<u8> {
+        self.block(pcb, information)
+    }
+
+    /// An R-block for the block that is waited for.
+    pub(super) fn receive_ready(&mut self, complaint: Complaint) -> Vec<u8> {
         self.block(0x80 | self.expected.at(4) | complaint as u8, Vec::new())
     }
 

@@ -15,18 +15,17 @@ mod frame;
 mod trouble;
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Mutex, PoisonError};
 
 use firmware::{Firmware, IN_DATA_EXCHANGE, IN_LIST_PASSIVE_TARGET, Reaction, SAM_CONFIGURATION, Task};
 use frame::{ACK, ERROR, FrameReader, Heard, NACK};
-pub use trouble::{Misbehaviour, NoTrouble, Stage, Trouble};
+pub use trouble::{Misbehaviour, Stage, Trouble};
 
 use super::Card;
 use super::pty::{Ear, Happened, Pty};
+use super::serial::{Model, SerialReader, Shared};
 use super::slot::{Question, Slot, SlotTaken};
 
 /// How a card speaks through the air (ISO/IEC 14443-2).
@@ -39,15 +38,8 @@ pub enum CardType {
     B,
 }
 
-/// A reader, and the hand at it.
-///
-/// Dropping it pulls its cable.
-#[derive(Debug)]
-pub struct Pn532 {
-    link: PathBuf,
-    shared: Arc<Shared>,
-    cable: Mutex<Option<Cable>>,
-}
+/// Such a reader, and the hand at it.
+pub type Pn532 = SerialReader<Pn532Model>;
 
 /// How often a host gave each kind of command: shows who polls in a circle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,48 +54,20 @@ pub struct Counts {
     pub commands: u64,
 }
 
-#[derive(Debug)]
-struct Shared {
-    slot: Slot,
+/// What makes a reader a PN532: how the card on it speaks, and what its hosts have asked of it.
+#[derive(Debug, Default)]
+pub struct Pn532Model {
     kind: Mutex<CardType>,
-    trouble: Mutex<Option<Trouble>>,
     opened: AtomicU64,
     finds: AtomicU64,
     exchanges: AtomicU64,
     commands: AtomicU64,
 }
 
-#[derive(Debug)]
-struct Cable {
-    cut: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
-}
-
 impl Pn532 {
-    /// Makes a reader and plugs it in: `link` becomes the name of its serial port.
-    pub fn plugged(link: &Path) -> io::Result<Self> {
-        let shared = Shared {
-            slot: Slot::new()?,
-            kind: Mutex::default(),
-            trouble: Mutex::default(),
-            opened: AtomicU64::new(0),
-            finds: AtomicU64::new(0),
-            exchanges: AtomicU64::new(0),
-            commands: AtomicU64::new(0),
-        };
-        let reader = Self { link: link.to_owned(), shared: Arc::new(shared), cable: Mutex::new(None) };
-        reader.plug()?;
-        Ok(reader)
-    }
-
-    /// The name of its serial port.
-    pub fn link(&self) -> &Path {
-        &self.link
-    }
-
     /// What libnfc finds it by.
     pub fn connstring(&self) -> String {
-        format!("pn532_uart:{}:115200", self.link.display())
+        format!("pn532_uart:{}:115200", self.link().display())
     }
 
     /// Lays a card of type A on it. A host sees it when it next looks.
@@ -113,102 +77,32 @@ impl Pn532 {
 
     /// Lays a card on it that speaks so.
     pub fn insert_as(&self, kind: CardType, card: impl Card + 'static) -> Result<(), SlotTaken> {
-        let mut lies_there = self.shared.kind.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lies_there = self.shared.model.kind.lock().unwrap_or_else(PoisonError::into_inner);
         self.shared.slot.insert(Box::new(card))?;
         *lies_there = kind;
         Ok(())
     }
 
-    /// Lifts the card. Nothing where none lies, and where it is still computing after two seconds.
-    pub fn remove(&self) -> Option<Box<dyn Card>> {
-        self.shared.slot.remove()
-    }
-
-    /// Lays a card in the place of the one there, which comes back as from [`Self::remove`].
-    ///
-    /// The host sees an empty reader when it next looks, and the new card after that.
-    pub fn swap(&self, card: impl Card + 'static) -> Option<Box<dyn Card>> {
-        self.shared.slot.swap(Box::new(card))
-    }
-
-    /// Whether a card lies there.
-    pub fn has_card(&self) -> bool {
-        self.shared.slot.is_taken()
-    }
-
-    /// What goes wrong from now on; nothing, to be a good reader again.
-    pub fn trouble(&self, trouble: Option<Trouble>) {
-        *self.shared.trouble() = trouble;
-    }
-
     /// How often hosts gave commands.
     pub fn counts(&self) -> Counts {
+        let model = &self.shared.model;
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Counts {
-            opened: count(&self.shared.opened),
-            finds: count(&self.shared.finds),
-            exchanges: count(&self.shared.exchanges),
-            commands: count(&self.shared.commands),
+            opened: count(&model.opened),
+            finds: count(&model.finds),
+            exchanges: count(&model.exchanges),
+            commands: count(&model.commands),
         }
-    }
-
-    /// Pulls the cable. The card stays where it lies.
-    pub fn unplug(&self) {
-        let cable = self.cable().take();
-        if let Some(Cable { cut, thread }) = cable {
-            cut.store(true, Ordering::Release);
-            self.shared.slot.bell().ring();
-            // It ends at the bell; a panic in it was reported when it happened.
-            let _ = thread.join();
-        }
-    }
-
-    /// Plugs it in again, under the same name. Nothing happens where it is plugged in.
-    pub fn plug(&self) -> io::Result<()> {
-        let mut cable = self.cable();
-        if cable.is_some() {
-            return Ok(());
-        }
-        let mut pty = Pty::new(&self.link)?;
-        self.shared.slot.forget_host();
-        let (shared, cut) = (Arc::clone(&self.shared), Arc::new(AtomicBool::new(false)));
-        let told = Arc::clone(&cut);
-        let thread = std::thread::Builder::new().name("pn532".into()).spawn(move || {
-            if let Err(error) = run(&mut pty, &shared, &told) {
-                tracing::error!(%error, "the simulated NFC reader lost its line");
-            }
-        })?;
-        *cable = Some(Cable { cut, thread });
-        Ok(())
-    }
-
-    /// Whether the cable is in.
-    pub fn is_plugged(&self) -> bool {
-        self.cable().is_some()
-    }
-
-    fn cable(&self) -> MutexGuard<'_, Option<Cable>> {
-        self.cable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Pn532 {
-    fn drop(&mut self) {
-        self.unplug();
-    }
-}
-
-impl Shared {
-    fn trouble(&self) -> MutexGuard<'_, Option<Trouble>> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
+impl Pn532Model {
     fn kind(&self) -> CardType {
         *self.kind.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a command, and tells what goes wrong at it.
-    fn hear(&self, command: &[u8]) -> Option<Misbehaviour> {
+    /// Counts a command, and tells its stage.
+    fn hear(&self, command: &[u8]) -> Stage {
         self.commands.fetch_add(1, Ordering::Relaxed);
         let stage = match command {
             [IN_LIST_PASSIVE_TARGET, ..] => Stage::Finding,
@@ -225,16 +119,37 @@ impl Shared {
         if let Some(counter) = counter {
             counter.fetch_add(1, Ordering::Relaxed);
         }
-        let mut trouble = self.trouble();
-        let now = trouble.as_mut().filter(|trouble| trouble.stage == stage)?;
-        let what = now.what;
-        if let Some(times) = &mut now.times {
-            *times = times.saturating_sub(1);
-            if *times == 0 {
-                *trouble = None;
+        stage
+    }
+}
+
+impl Model for Pn532Model {
+    const NAME: &'static str = "pn532";
+    type Stage = Stage;
+    type Misbehaviour = Misbehaviour;
+
+    fn serve(line: &mut Pty, reader: &Shared<Self>, cut: &AtomicBool) -> io::Result<()> {
+        let mut session = Session::default();
+        let mut buffer = [0; 1024];
+        while !cut.load(Ordering::Acquire) {
+            match line.wait(Ear::Open, reader.slot.bell(), None)? {
+                Happened::HostLeft => {
+                    session = Session::default();
+                    reader.slot.forget_host();
+                    continue;
+                }
+                Happened::Input => {
+                    let read = line.read(&mut buffer)?;
+                    session.frames.push(buffer.get(..read).unwrap_or_default());
+                }
+                Happened::Rung | Happened::Nothing => {}
             }
+            session.hear_card(&reader.slot);
+            session.hear_host(reader);
+            line.send(&session.out)?;
+            session.out.clear();
         }
-        Some(what)
+        Ok(())
     }
 }
 
@@ -257,32 +172,8 @@ struct Busy {
     answer: Receiver<Vec<u8>>,
 }
 
-fn run(pty: &mut Pty, shared: &Shared, cut: &AtomicBool) -> io::Result<()> {
-    let mut session = Session::default();
-    let mut buffer = [0; 1024];
-    while !cut.load(Ordering::Acquire) {
-        match pty.wait(Ear::Open, shared.slot.bell(), None)? {
-            Happened::HostLeft => {
-                session = Session::default();
-                shared.slot.forget_host();
-                continue;
-            }
-            Happened::Input => {
-                let read = pty.read(&mut buffer)?;
-                session.frames.push(buffer.get(..read).unwrap_or_default());
-            }
-            Happened::Rung | Happened::Nothing => {}
-        }
-        session.hear_card(&shared.slot);
-        session.hear_host(shared);
-        pty.send(&session.out)?;
-        session.out.clear();
-    }
-    Ok(())
-}
-
 impl Session {
-    fn hear_host(&mut self, shared: &Shared) {
+    fn hear_host(&mut self, reader: &Shared<Pn532Model>) {
         while let Some(heard) = self.frames.next_frame() {
             let command = match heard {
                 Heard::Command(command) => command,
@@ -297,7 +188,7 @@ impl Session {
                 }
             };
             self.busy = None;
-            let wrong = shared.hear(&command);
+            let wrong = reader.meet(reader.model.hear(&command), |_| true);
             match wrong {
                 Some(Misbehaviour::Deaf) => continue,
                 Some(Misbehaviour::Nack) => {
@@ -310,15 +201,15 @@ impl Session {
                 self.out.extend(wrong.distort(&command));
                 continue;
             }
-            let kind = shared.kind();
-            match self.firmware.command(&command, &shared.slot, kind) {
+            let kind = reader.model.kind();
+            match self.firmware.command(&command, &reader.slot, kind) {
                 Reaction::Answer(answer) => self.answer(&answer, wrong),
                 Reaction::SyntaxError => self.out.extend(ERROR),
                 Reaction::Ask(task) => {
                     let answer = match &task {
-                        Task::Activate(card) => shared.slot.ask(*card, Question::Reset),
+                        Task::Activate(card) => reader.slot.ask(*card, Question::Reset),
                         Task::Process(card, command) => {
-                            shared.slot.ask(*card, Question::Process(command.clone()))
+                            reader.slot.ask(*card, Question::Process(command.clone()))
                         }
                     };
                     self.busy = Some(Busy { task, kind, wrong, answer });

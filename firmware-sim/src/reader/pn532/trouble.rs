@@ -1,10 +1,10 @@
 //! What a PN532 can be made to do that no good one does, or that a bad field does to a good one.
 
 use std::fmt;
-use std::str::FromStr;
 
 use super::firmware::{IN_DATA_EXCHANGE, IN_LIST_PASSIVE_TARGET};
 use super::frame;
+use crate::reader::trouble::{self, Word, name_of, named};
 
 /// During which commands it happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,21 +58,8 @@ pub enum Misbehaviour {
     Rf(u8),
 }
 
-/// What happens, when, and how often.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Trouble {
-    /// During which commands.
-    pub stage: Stage,
-    /// What.
-    pub what: Misbehaviour,
-    /// How many times more; without a number, until another trouble is set or none.
-    pub times: Option<u32>,
-}
-
-/// No trouble of this kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a trouble is STAGE:WHAT or STAGE:WHAT*TIMES, such as exchanging:rf-02*1, finding:ats-length-zero")]
-pub struct NoTrouble;
+/// What happens, at which of its commands, and how often.
+pub type Trouble = trouble::Trouble<Stage, Misbehaviour>;
 
 const STAGES: [(&str, Stage); 4] = [
     ("opening", Stage::Opening),
@@ -99,18 +86,6 @@ const NAMES: [(&str, Misbehaviour); 16] = [
     ("deaf", Misbehaviour::Deaf),
     ("nack", Misbehaviour::Nack),
 ];
-
-impl Trouble {
-    /// This at every such command from now on.
-    pub const fn always(stage: Stage, what: Misbehaviour) -> Self {
-        Self { stage, what, times: None }
-    }
-
-    /// This at the next such command, and then no more.
-    pub const fn once(stage: Stage, what: Misbehaviour) -> Self {
-        Self { stage, what, times: Some(1) }
-    }
-}
 
 impl Misbehaviour {
     /// Every one there is, with 02 (CRC) for the field's own.
@@ -179,40 +154,33 @@ impl Misbehaviour {
     }
 }
 
+impl Word for Stage {
+    fn from_word(word: &str) -> Option<Self> {
+        named(&STAGES, word)
+    }
+
+    fn write(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(name_of(&STAGES, &self).unwrap_or_default())
+    }
+}
+
+impl Word for Misbehaviour {
+    fn from_word(word: &str) -> Option<Self> {
+        let rf = || u8::from_str_radix(word.strip_prefix("rf-")?, 16).ok().map(Self::Rf);
+        named(&NAMES, word).or_else(rf)
+    }
+
+    fn write(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rf(status) => write!(f, "rf-{status:02x}"),
+            _ => f.write_str(name_of(&NAMES, &self).unwrap_or_default()),
+        }
+    }
+}
+
 impl fmt::Display for Misbehaviour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self, NAMES.iter().find(|(_, what)| what == self)) {
-            (_, Some((name, _))) => f.write_str(name),
-            (Self::Rf(status), None) => write!(f, "rf-{status:02x}"),
-            (_, None) => Ok(()),
-        }
-    }
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stage = STAGES.iter().find(|(_, stage)| *stage == self.stage).map_or("", |(name, _)| name);
-        write!(f, "{stage}:{}", self.what)?;
-        match self.times {
-            Some(times) => write!(f, "*{times}"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl FromStr for Trouble {
-    type Err = NoTrouble;
-
-    fn from_str(text: &str) -> Result<Self, NoTrouble> {
-        let (stage, what) = text.split_once(':').ok_or(NoTrouble)?;
-        let (what, times) = match what.split_once('*') {
-            Some((what, times)) => (what, Some(times.parse().map_err(|_| NoTrouble)?)),
-            None => (what, None),
-        };
-        let (_, stage) = STAGES.into_iter().find(|(name, _)| *name == stage).ok_or(NoTrouble)?;
-        let named = NAMES.into_iter().find(|(name, _)| *name == what).map(|(_, what)| what);
-        let rf = || u8::from_str_radix(what.strip_prefix("rf-")?, 16).ok().map(Misbehaviour::Rf);
-        Ok(Self { stage, what: named.or_else(rf).ok_or(NoTrouble)?, times })
+        self.write(f)
     }
 }
 
@@ -222,16 +190,15 @@ mod tests {
 
     #[test]
     fn troubles_are_named() {
-        let trouble = "exchanging:rf-02*3".parse::<Trouble>();
-        let times = Some(3);
-        assert_eq!(trouble, Ok(Trouble { stage: Stage::Exchanging, what: Misbehaviour::Rf(2), times }));
-        assert_eq!(trouble.map(|trouble| trouble.to_string()).as_deref(), Ok("exchanging:rf-02*3"));
+        let twice = "exchanging:rf-02@3*2".parse::<Trouble>().unwrap();
+        assert_eq!((twice.stage, twice.what), (Stage::Exchanging, Misbehaviour::Rf(2)));
+        assert_eq!(twice.to_string(), "exchanging:rf-02@3*2");
         for what in Misbehaviour::all() {
             let named = format!("finding:{what}").parse();
             assert_eq!(named, Ok(Trouble::always(Stage::Finding, what)));
         }
-        for nonsense in ["", "finding", "finding:", "sleeping:deaf", "finding:deaf*x", "finding:rf-1g"] {
-            assert_eq!(nonsense.parse::<Trouble>(), Err(NoTrouble), "{nonsense}");
+        for nonsense in ["finding:", "sleeping:deaf", "finding:rf-1g", "finding:rf"] {
+            assert!(nonsense.parse::<Trouble>().is_err(), "{nonsense}");
         }
     }
 }
