@@ -44,7 +44,8 @@ pub(super) fn connect(
             // From here on only another program's transaction can hold us up.
             Ok(Report::Connected) => waiting_for = TransportError::HeldElsewhere,
             Ok(Report::Ready { atr, limits }) => {
-                return Ok(Box::new(PcscChannel { requests: Some(requests), let_go, atr, limits, patience }));
+                let requests = Some(requests);
+                return Ok(Box::new(PcscChannel { requests, let_go, atr, limits, patience, hung: false }));
             }
             Ok(Report::Failed(error)) => return Err(error),
             Err(_) => return Err(waiting_for),
@@ -73,11 +74,14 @@ struct PcscChannel {
     atr: Atr,
     limits: ChannelLimits,
     patience: Duration,
+    /// Whether a call did not return. Then the thread lets go of the card whenever the driver lets go of it, and
+    /// nobody waits for that.
+    hung: bool,
 }
 
 impl PcscChannel {
     fn ask<T>(
-        &self,
+        &mut self,
         request: impl FnOnce(mpsc::Sender<Result<T, TransportError>>) -> Request,
     ) -> Result<T, TransportError> {
         let (reply, answer) = mpsc::channel();
@@ -87,7 +91,10 @@ impl PcscChannel {
         }
         match answer.recv_timeout(self.patience) {
             Ok(answer) => answer,
-            Err(mpsc::RecvTimeoutError::Timeout) => Err(TransportError::TimedOut { after: self.patience }),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                self.hung = true;
+                Err(TransportError::TimedOut { after: self.patience })
+            }
             Err(mpsc::RecvTimeoutError::Disconnected) => Err(TransportError::ReaderLost),
         }
     }
@@ -96,7 +103,9 @@ impl PcscChannel {
 impl Drop for PcscChannel {
     fn drop(&mut self) {
         self.requests = None;
-        let _ = self.let_go.recv_timeout(LETTING_GO);
+        if !self.hung {
+            let _ = self.let_go.recv_timeout(LETTING_GO);
+        }
     }
 }
 
