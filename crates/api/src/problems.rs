@@ -300,8 +300,8 @@ pub static PROBLEMS: &[Problem] = &[
             en: "No card was laid on a reader within the time given.",
         },
         remedy: Text {
-            vi: "Đặt thẻ lên giữa đầu đọc, giữ yên, rồi đọc lại.",
-            en: "Lay the card on the middle of the reader, leave it there, and read again.",
+            vi: "Đặt thẻ lên giữa đầu đọc, giữ yên, rồi đọc lại. Nếu thẻ vẫn nằm đó mà đầu đọc không thấy, rút đầu đọc ra rồi cắm lại.",
+            en: "Lay the card on the middle of the reader, leave it there, and read again. If it lies there and is not seen, plug the reader in anew.",
         },
     },
     Problem {
@@ -347,8 +347,8 @@ pub static PROBLEMS: &[Problem] = &[
             en: "Something lies on the reader and its chip does not answer: it lies badly, is shielded, or is broken.",
         },
         remedy: Text {
-            vi: "Lấy thẻ ra khỏi ví hoặc vỏ, đặt lại ngay giữa đầu đọc. Thử một thẻ khác để loại trừ chip hỏng.",
-            en: "Take the card out of its cover and lay it on the middle of the reader. Try another card to rule out a broken chip.",
+            vi: "Lấy thẻ ra khỏi ví hoặc vỏ, đặt lại ngay giữa đầu đọc. Thử một thẻ khác để loại trừ chip hỏng; nếu thẻ nào cũng không trả lời, rút đầu đọc ra, cắm lại, và khởi động lại dịch vụ thẻ (pcscd).",
+            en: "Take the card out of its cover and lay it on the middle of the reader. Try another card to rule out a broken chip; if every card is mute, plug the reader in anew and restart the smart-card service (pcscd).",
         },
     },
     Problem {
@@ -482,12 +482,12 @@ pub static PROBLEMS: &[Problem] = &[
         retry: Retry::Worthwhile,
         title: Text { vi: "Mất kết nối với đầu đọc", en: "Reader lost" },
         cause: Text {
-            vi: "Đầu đọc bị rút ra hoặc ngừng trả lời khi đang dùng.",
-            en: "The reader was unplugged, or stopped answering its driver, while in use.",
+            vi: "Đầu đọc bị rút ra, hoặc không còn trả lời trình điều khiển của nó.",
+            en: "The reader was unplugged, or no longer answers its driver.",
         },
         remedy: Text {
-            vi: "Cắm lại đầu đọc, tốt nhất vào cổng USB khác, rồi đọc lại.",
-            en: "Plug the reader in again, best into another USB port, and read again.",
+            vi: "Cắm lại đầu đọc, tốt nhất vào cổng USB khác, rồi đọc lại. Đầu đọc nối cổng nối tiếp chỉ được tìm lại khi dịch vụ thẻ (pcscd) khởi động lại.",
+            en: "Plug the reader in again, best into another USB port, and read again. A reader on a serial port is found again only when the smart-card service (pcscd) is restarted.",
         },
     },
     Problem {

@@ -36,6 +36,8 @@ pub(crate) struct Desk {
     pub(crate) readers: BTreeMap<ReaderId, Reader>,
     /// Those that are there and not used.
     refused: BTreeMap<ReaderId, ReaderRefusal>,
+    /// The readers that were there and went, by their sources.
+    gone: BTreeMap<ReaderId, usize>,
     scanners: BTreeMap<ScannerId, ScannerInfo>,
     pub(crate) scans: Scans,
     /// Those that are not over, or have a result.
@@ -67,6 +69,8 @@ enum SourceState {
 
 pub(crate) struct Reader {
     info: ReaderInfo,
+    /// Which of the sources has it.
+    source: usize,
     pub(crate) has_card: bool,
     /// Counts the cards laid on it, so that one that was lifted in between is known from one that stayed.
     pub(crate) insertions: u64,
@@ -126,6 +130,7 @@ impl Desk {
             sources: sources.into_iter().map(|source| (source, SourceState::Starting)).collect(),
             readers: BTreeMap::new(),
             refused: BTreeMap::new(),
+            gone: BTreeMap::new(),
             scanners: BTreeMap::new(),
             scans: Scans::kept_for(options.keep_scan),
             reads: HashMap::new(),
@@ -213,24 +218,26 @@ impl Desk {
     }
 
     fn attach(&mut self, source: usize, info: ReaderInfo) {
-        let Some((source, _)) = self.sources.get(source) else { return };
+        let Some((behind, _)) = self.sources.get(source) else { return };
         let reader = info.id.clone();
         self.refused.remove(&reader);
         let owner =
-            Owner::start(reader.clone(), Arc::clone(source), self.inbox.clone(), self.options.clone());
+            Owner::start(reader.clone(), Arc::clone(behind), self.inbox.clone(), self.options.clone());
         let name = info.name.clone();
         let running = None;
         if self.readers.contains_key(&reader) {
             self.detach(&reader);
         }
         let (lease, served) = (None, None);
-        let new = Reader { info, has_card: false, insertions: 0, owner, running, lease, served };
+        let new = Reader { info, source, has_card: false, insertions: 0, owner, running, lease, served };
+        self.gone.remove(&reader);
         self.readers.insert(reader.clone(), new);
         self.tell(Audience::Everyone, EventKind::ReaderAttached { reader, name });
     }
 
     fn detach(&mut self, reader: &ReaderId) {
         let Some(gone) = self.readers.remove(reader) else { return };
+        self.gone.insert(reader.clone(), gone.source);
         self.tell(Audience::Everyone, EventKind::ReaderDetached { reader: reader.clone() });
         if let Some(lease) = gone.lease {
             let why = LeaseEnd::ReaderDetached;
@@ -444,9 +451,19 @@ impl Desk {
             Some(named) if self.refused.contains_key(named) => {
                 self.refused.get(named).map(|why| ReadFailure::from(*why))
             }
+            Some(named) if self.gone.contains_key(named) => Some(self.why_gone(named)),
             Some(_) if !self.readers.is_empty() => Some(ReadFailure::ReaderNotFound),
             None if !self.readers.is_empty() => None,
             _ => Some(self.why_no_reader()),
+        }
+    }
+
+    /// Why a reader is not there that was there before: whoever names it has named the right one.
+    fn why_gone(&self, reader: &ReaderId) -> ReadFailure {
+        let source = self.gone.get(reader).and_then(|source| self.sources.get(*source));
+        match source {
+            Some((_, SourceState::Lost)) => ReadFailure::ServiceUnavailable,
+            _ => ReadFailure::ReaderLost,
         }
     }
 

@@ -259,6 +259,25 @@ fn a_paused_reading_is_called_off_at_once_and_ends_with_its_reader() {
 }
 
 #[test]
+fn a_reader_that_was_there_and_went_is_lost_and_not_unknown() {
+    let desk = Desk::new(EngineOptions::default());
+    desk.hand.attach("Lane 1", ChannelLimits::SHORT).unwrap();
+    let mut events = desk.events("clinic");
+    desk.hand.detach(&desk.reader).unwrap();
+    next(&mut events, |kind| matches!(kind, EventKind::ReaderDetached { .. }).then_some(()));
+    let why = |named: &ReaderId| {
+        let request = ReadRequest { reader: Some(named.clone()), ..desk.request("clinic") };
+        desk.handle().submit(request).blocking_recv().unwrap().map(|_| ()).map_err(|refused| refused.failure)
+    };
+    assert_eq!(why(&desk.reader), Err(ReadFailure::ReaderLost));
+    assert_eq!(why(&ReaderId::from_name("Lane 2")), Err(ReadFailure::ReaderNotFound));
+
+    desk.hand.attach("Lane 0", ChannelLimits::SHORT).unwrap();
+    next(&mut events, |kind| matches!(kind, EventKind::ReaderAttached { .. }).then_some(()));
+    assert_eq!(why(&desk.reader), Ok(()), "back again, it is waited for");
+}
+
+#[test]
 fn who_the_person_is_comes_before_the_portrait() {
     let desk = Desk::new(EngineOptions::default());
     let mut events = desk.events("clinic");
