@@ -125,7 +125,7 @@ impl AgentUnderTest {
                 log.more.notify_all();
             }
         });
-        let serving = log.wait_for("serving");
+        let serving = log.wait_for("serving address=");
         let address = serving
             .split("address=")
             .nth(1)
