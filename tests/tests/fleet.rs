@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
 use cccd_delivery::fleet::{FleetView, PresenceState, look};
-use cccd_delivery::{Carrier, Carriers, TargetFiles};
+use cccd_delivery::{Carrier, Carriers, NotATarget, Signer, TargetFiles};
+use cccd_evidence::{AgentKey, Delivered};
+use cccd_jose::{RecipientKey, SealRandom};
 use cccd_profiles::{AgentSettings, FleetSettings};
 use cccd_store::{NewMessage, Outbox};
 use cccd_tests::fleet::{PATIENCE, desk, desks, report, settings};
@@ -22,6 +24,7 @@ use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
 use openssl::x509::{X509, X509NameBuilder};
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio::runtime::Runtime;
 
@@ -281,18 +284,34 @@ fn python() -> &'static str {
     if Path::new("/usr/bin/python3").exists() { "/usr/bin/python3" } else { "python3" }
 }
 
-fn open(mosquitto: &Mosquitto, sealed: &str) -> String {
+/// What the shipped program, which has another library, says of a message to whoever knows these desks.
+fn open(mosquitto: &Mosquitto, desks: &str, sealed: &str) -> Result<Value, String> {
+    let list = mosquitto.folder().join("desks");
+    std::fs::write(&list, desks).unwrap();
     let mut child = Command::new(python())
         .arg(manual::repository("config/fleet/open-result.py"))
         .arg(mosquitto.folder().join("his.private.jwk"))
+        .arg(list)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     child.stdin.take().unwrap().write_all(sealed.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
-    String::from_utf8(output.stdout).unwrap()
+    if output.status.success() {
+        Ok(serde_json::from_slice(&output.stdout).unwrap())
+    } else {
+        Err(String::from_utf8(output.stderr).unwrap().trim().to_owned())
+    }
+}
+
+/// Signs as the desk hue-7 does.
+fn signer(key: AgentKey) -> Signer {
+    Arc::new(move |audience, name, result| {
+        let delivered = Delivered { desk: "hue-7", audience, key: name, at: now() };
+        delivered.sign(result, &key, &mut getrandom::SysRng)
+    })
 }
 
 fn put(outbox: &Outbox, numbers: std::ops::Range<usize>) {
@@ -324,12 +343,18 @@ fn results_leave_sealed_wait_for_whoever_takes_them_and_are_shared_among_its_pro
     let (settings, fleet, files) = desk_of(&mosquitto, &authority);
     let runtime = runtime();
     let outbox = Arc::new(Outbox::in_memory().unwrap());
+    let key = AgentKey::generate(&mut getrandom::SysRng).unwrap();
+    let desks = format!("hue-7 {}\nhue-8 {}\n", key.key_id(), "x".repeat(43));
+    let signs = signer(key);
     let (broker, carriers) = runtime.block_on(async {
         let mut broker = cccd_delivery::fleet::Broker::connect(&fleet, &files).unwrap();
         let connected = tokio::time::timeout(PATIENCE, broker.connected_after(0)).await;
         connected.unwrap_or_else(|_| panic!("{}", mosquitto.log())).unwrap();
         put(&outbox, 0..1);
-        let carrier = Carrier::new(&settings.targets[0], &files, Some(&broker)).unwrap();
+        // What is not signed does not leave.
+        let unsigned = Carrier::new(&settings.targets[0], &files, Some((&broker, None)));
+        assert!(matches!(unsigned.map(drop), Err(NotATarget::Unsigned)));
+        let carrier = Carrier::new(&settings.targets[0], &files, Some((&broker, Some(&signs)))).unwrap();
         (broker, Carriers::start(&outbox, vec![carrier], &(Arc::new(now) as _)))
     });
     // The broker took it, and had nobody to give it to: it has not arrived.
@@ -375,9 +400,32 @@ fn results_leave_sealed_wait_for_whoever_takes_them_and_are_shared_among_its_pro
         assert!(!sealed.contains("Nguy"));
     }
     for number in [0, 7, 29] {
-        let text = open(&mosquitto, &taken[&format!("reading-{number:02}")].1);
-        assert_eq!(text, format!("{{\"name\":\"Nguyễn Văn Mẫu {number}\"}}"));
+        let name = format!("reading-{number:02}");
+        let told = open(&mosquitto, &desks, &taken[&name].1).unwrap();
+        assert_eq!((&told["desk"], &told["key"]), (&json!("hue-7"), &json!(name)));
+        assert_eq!(told["result"], json!({ "name": format!("Nguyễn Văn Mẫu {number}") }));
     }
+    // The key to seal with is anybody's. What another signs, or this desk under another's name, is no desk's.
+    let nobody = || "signed by no desk of this name".to_owned();
+    let sealed = &taken["reading-00"].1;
+    assert_eq!(open(&mosquitto, &format!("hue-7 {}\n", "x".repeat(43)), sealed), Err(nobody()));
+    assert_eq!(open(&mosquitto, &desks.replace("hue-7", "hue-9"), sealed), Err(nobody()));
+    let recipient = RecipientKey::from_jwk(files.recipient.as_deref().unwrap()).unwrap();
+    let seal = |text: &str| {
+        recipient.seal(text.as_bytes(), "JWT", SealRandom::draw(getrandom::fill).unwrap()).unwrap()
+    };
+    let result = br#"{"name":"X"}"#;
+    let forged =
+        signer(AgentKey::generate(&mut getrandom::SysRng).unwrap())("his", "reading-00", result).unwrap();
+    assert_eq!(open(&mosquitto, &desks, &seal(&forged)), Err(nobody()));
+    // Nor is what was changed after it had been signed.
+    let signed = signs("his", "reading-00", result).unwrap();
+    let told = open(&mosquitto, &desks, &seal(&signed)).unwrap();
+    assert_eq!(told["result"], json!({ "name": "X" }));
+    let changed = signed.replacen(".eyJ", ".eyK", 1);
+    assert_ne!(changed, *signed);
+    let told = open(&mosquitto, &desks, &seal(&changed)).unwrap_err();
+    assert!(told.contains("InvalidJWSSignature"), "{told}");
     runtime.block_on(async {
         carriers.stop().await;
         broker.stop(None).await;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use cccd_api::{Deliveries, NotKept, OnTheWay};
 use cccd_delivery::fleet::Broker;
-use cccd_delivery::{Carrier, Carriers};
+use cccd_delivery::{Carrier, Carriers, Signer};
+use cccd_evidence::{AgentKey, Delivered};
 use cccd_profiles::AgentSettings;
 use cccd_store::{NewMessage, Outbox};
 use tokio::sync::Notify;
@@ -53,11 +54,21 @@ impl Deliveries for OutboxDesk {
     }
 }
 
+/// Signs results of this desk.
+fn signer(desk: &str, key: Arc<AgentKey>) -> Signer {
+    let desk = desk.to_owned();
+    Arc::new(move |audience, name, result| {
+        let delivered = Delivered { desk: &desk, audience, key: name, at: now() };
+        delivered.sign(result, &key, &mut getrandom::SysRng)
+    })
+}
+
 /// Opens the outbox and starts what carries it away; `None` where the settings name no target. Called within the
 /// runtime.
 pub(crate) fn start(
     settings: &AgentSettings,
     broker: Option<&Broker>,
+    key: Option<Arc<AgentKey>>,
 ) -> Result<Option<(OutboxDesk, Carriers)>> {
     if settings.targets.is_empty() {
         return Ok(None);
@@ -69,6 +80,8 @@ pub(crate) fn start(
         tracing::error!(moved_to = %aside.display(), "the outbox could not be used, and a new one was begun");
     }
     let outbox = Arc::new(outbox);
+    let signer = broker.zip(key).map(|(broker, key)| signer(&broker.settings().desk, key));
+    let broker = broker.map(|broker| (broker, signer.as_ref()));
     let carriers = settings
         .targets
         .iter()

@@ -9,6 +9,7 @@ use cccd_store::{Due, DueMessage, Failure, Order, Outbox, StoreError};
 use time::OffsetDateTime;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+use zeroize::Zeroizing;
 
 use crate::fleet::Broker;
 use crate::webhook::Webhook;
@@ -42,6 +43,9 @@ pub enum NotATarget {
     /// No MQTT client can be made, or there is none to publish through.
     #[error("there is no broker to publish through")]
     Broker,
+    /// This machine has no key to sign results with.
+    #[error("results leave through the broker signed, and this machine has no key: evidence.key_file")]
+    Unsigned,
     /// Its recipient's key is none.
     #[error("recipient_file: {0}; needed is a JSON Web Key, EC on P-256, for ECDH-ES")]
     Recipient(#[from] KeyFault),
@@ -68,25 +72,38 @@ struct BrokerWay {
     broker: Broker,
     topic: String,
     recipient: RecipientKey,
+    signer: Signer,
     within: Duration,
 }
 
+/// Signs a result that leaves through the broker, as this machine: for which topic, under which key, of these bytes. `None`
+/// where it cannot be signed.
+pub type Signer = Arc<dyn Fn(&str, &str, &[u8]) -> Option<Zeroizing<String>> + Send + Sync>;
+
+/// What the content is that lies in the seal (RFC 7519, 5.2).
+const SIGNED: &str = "JWT";
+
 impl Carrier {
-    /// Of a target of the settings, and what lies in the files it names; `broker` is the fleet's, where there is one.
+    /// Of a target of the settings, and what lies in the files it names; `broker` is the fleet's, where there is one, with
+    /// what signs for this machine.
     pub fn new(
         target: &DeliveryTarget,
         files: &TargetFiles,
-        broker: Option<&Broker>,
+        broker: Option<(&Broker, Option<&Signer>)>,
     ) -> Result<Self, NotATarget> {
         let way = match &target.kind {
             TargetKind::Webhook(webhook) => Way::Webhook(Box::new(Webhook::new(webhook, files)?)),
             TargetKind::Folder(target) => Way::Folder(target.clone()),
-            TargetKind::Broker(target) => Way::Broker(Box::new(BrokerWay {
-                broker: broker.ok_or(NotATarget::Broker)?.clone(),
-                topic: target.topic.clone(),
-                recipient: RecipientKey::from_jwk(files.recipient.as_deref().unwrap_or_default())?,
-                within: target.within,
-            })),
+            TargetKind::Broker(target) => {
+                let (broker, signer) = broker.ok_or(NotATarget::Broker)?;
+                Way::Broker(Box::new(BrokerWay {
+                    broker: broker.clone(),
+                    topic: target.topic.clone(),
+                    recipient: RecipientKey::from_jwk(files.recipient.as_deref().unwrap_or_default())?,
+                    signer: Arc::clone(signer.ok_or(NotATarget::Unsigned)?),
+                    within: target.within,
+                }))
+            }
         };
         let order = match target.order {
             DeliveryOrder::Kept => Order::Kept,
@@ -120,10 +137,9 @@ impl BrokerWay {
     async fn deliver(&self, message: &DueMessage) -> Result<(), Failure> {
         let no_randomness = Failure::Passing("agent-fault");
         let random = SealRandom::draw(getrandom::fill).map_err(|_| no_randomness)?;
-        // RFC 7516, 4.1.12: `application/` is left out.
-        let media_type = message.content_type.as_str();
-        let content_type = media_type.strip_prefix("application/").unwrap_or(media_type);
-        let sealed = self.recipient.seal(&message.body, content_type, random).map_err(|_| no_randomness)?;
+        // Signed first, then sealed: nobody on the way learns whose signature it is, or puts another in its place.
+        let signed = (self.signer)(&self.topic, &message.key, &message.body).ok_or(no_randomness)?;
+        let sealed = self.recipient.seal(signed.as_bytes(), SIGNED, random).map_err(|_| no_randomness)?;
         self.broker.publish_result(&self.topic, &message.key, sealed, self.within).await
     }
 }

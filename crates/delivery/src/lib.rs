@@ -22,7 +22,7 @@ mod web_client;
 mod web_source;
 mod webhook;
 
-pub use carrier::{Carrier, Carriers, Clock, NotATarget};
+pub use carrier::{Carrier, Carriers, Clock, NotATarget, Signer};
 pub use signature::{NotASecret, WebhookSecrets};
 pub use target_files::TargetFiles;
 pub use web_source::{NotFetched, WebSource};
