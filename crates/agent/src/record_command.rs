@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use crate::command_line::say;
 use crate::lodging_command::write_private;
 use crate::profile_command::named_or_in_file;
-use crate::verify_command::{Reread, reread};
+use crate::verify_command::{Reread, mark_of, reread};
 
 /// What to record, and where.
 #[derive(Args)]
@@ -74,6 +74,7 @@ pub(crate) fn record(settings: &AgentSettings, arguments: &RecordArguments) -> R
         output,
         portrait: shown.as_ref(),
         verdict: &words,
+        mark: mark_of(&opened),
         read_at: opened.read_at,
         read_id: &opened.read_id,
         evidence_sha256: Sha256::digest(text.as_bytes()).into(),

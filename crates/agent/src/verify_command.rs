@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
-use cccd_document::FileId;
 use cccd_document::evidence::challenge_from_nonce;
+use cccd_document::{FileId, ReadMark};
 use cccd_evidence::{EvidenceFileError, KeyId, OpenedEvidence, open};
 use cccd_profiles::AgentSettings;
 use cccd_trust::store::Contents;
 use cccd_trust::{
     Basis, Certificate, Check, CheckName, Crl, GroupReason, Judgement, Policy, Reason, Role, Summary,
-    TrustAnchors, Verdict, judge,
+    TrustAnchors, Verdict, is_marked_simulated, judge,
 };
 use clap::Args;
 use subtle::ConstantTimeEq as _;
@@ -26,10 +26,13 @@ const LARGEST: u64 = 8 << 20;
 const LARGEST_LIST: u64 = 64 << 20;
 const MOST_FILES: usize = 4096;
 
+/// What is said first of a test's reading.
+const SIMULATED: &str = "LẦN ĐỌC MÔ PHỎNG, KHÔNG PHẢI THẺ CỦA AI · A SIMULATED READING, NOBODY'S CARD";
+
 /// What to judge, and by what.
 ///
 /// Ends with 0 where the document is genuine, 3 where it is not or the file was changed, 4 where that cannot be
-/// told.
+/// told, 5 where reader or card were a simulation's.
 #[derive(Args)]
 pub(crate) struct VerifyArguments {
     /// The signed file, as GET /v1/reads/{id}/evidence gave it; `-` is standard input
@@ -185,6 +188,12 @@ fn with_wrong_digest(verdict: &Verdict, file: FileId) -> Verdict {
     Verdict::of(checks)
 }
 
+/// What the agent knew, and what the card says of itself: agents before this one did not ask it.
+pub(crate) fn mark_of(opened: &OpenedEvidence) -> ReadMark {
+    let by_card = is_marked_simulated(&opened.evidence);
+    ReadMark::simulated_if(opened.mark.is_simulated() || by_card)
+}
+
 fn refuse(error: &EvidenceFileError, json: bool) -> Result<ExitCode> {
     if json {
         let text = serde_json::json!({ "valid": false, "error": error.to_string() });
@@ -203,6 +212,7 @@ fn report(
     json: bool,
 ) -> Result<ExitCode> {
     let verdict = &judgement.verdict;
+    let mark = mark_of(opened);
     let read_at = cccd_api::moment(opened.read_at);
     if json {
         let text = serde_json::json!({
@@ -212,13 +222,18 @@ fn report(
             "agent_version": opened.agent_version,
             "read_id": opened.read_id,
             "read_at": read_at,
+            "simulated": mark.is_simulated(),
             "nonce_matches": answers,
             "verdict": cccd_api::verdict_json(verdict),
             "verdict_of_agent": opened.claimed_summary,
         });
         say(&format!("{text:#}\n"))?;
     } else {
-        let mut lines = vec![format!("Đọc lúc · read at: {read_at}")];
+        let mut lines = Vec::new();
+        if mark.is_simulated() {
+            lines.push(SIMULATED.to_owned());
+        }
+        lines.push(format!("Đọc lúc · read at: {read_at}"));
         let trusted = if pinned {
             "đúng khóa yêu cầu · the expected key"
         } else {
@@ -236,6 +251,8 @@ fn report(
     }
     Ok(match (verdict.summary(), answers) {
         (_, Some(false)) | (Summary::NotGenuine, _) => ExitCode::from(3),
+        // Whatever its chain says: nobody's card is genuine.
+        _ if mark.is_simulated() => ExitCode::from(5),
         (Summary::Genuine, _) => ExitCode::SUCCESS,
         (Summary::Unconfirmed, _) => ExitCode::from(4),
     })

@@ -39,7 +39,9 @@ pub use bytes::{ByteReader, Truncated};
 pub use certificate::{CertificateHash, NotACertificateHash};
 pub use channel::{CardChannel, ChannelLimits, MAX_COMMAND, MAX_REPLY, TransportError};
 pub use files::{CardFiles, FilesGiven};
-pub use reader::{ReaderEvent, ReaderId, ReaderInfo, ReaderRefusal, ReaderSource, StopSignal, Transport};
+pub use reader::{
+    Behind, ReaderEvent, ReaderId, ReaderInfo, ReaderRefusal, ReaderSource, StopSignal, Transport,
+};
 pub use scanner::{ScannerEvent, ScannerId, ScannerInfo, ScannerSource};
 pub use status::StatusWord;
 

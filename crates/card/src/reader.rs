@@ -52,6 +52,15 @@ pub enum Transport {
     InProcess,
 }
 
+/// What stands behind a reader, as far as its driver and profile say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behind {
+    /// A device, unless somebody has made software look like one.
+    Device,
+    /// Software that plays reader and card.
+    Simulation,
+}
+
 /// A reader that stands there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReaderInfo {
@@ -61,6 +70,8 @@ pub struct ReaderInfo {
     pub name: String,
     /// What carries the bytes.
     pub transport: Transport,
+    /// What stands behind it.
+    pub behind: Behind,
     /// What it carries at once, as far as its profile and driver say.
     pub limits: ChannelLimits,
 }

@@ -5,11 +5,11 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use cccd_card::{
-    Atr, CardChannel, ChannelLimits, ReaderId, ReaderSource, SecretBytes, StatusWord, TransportError,
+    Atr, Behind, CardChannel, ChannelLimits, ReaderId, ReaderSource, SecretBytes, StatusWord, TransportError,
 };
 use cccd_document::{
     Biometric, CitizenRecord, DataGroup1, DataGroup2, DataGroup11, DataGroup12, DataGroup13, Evidence,
-    FileId, FileOutcome, MalformedFile, RecordNote, RecordSources, StationLack,
+    FileId, FileOutcome, MalformedFile, ReadMark, RecordNote, RecordSources, StationLack,
 };
 use cccd_emrtd::{
     AccessStep, CardShape, Challenge, LockedChip, Metered, ProofPlan, ReadError, ReadPlan, ReadStep, SmFault,
@@ -114,9 +114,12 @@ fn judged(
     let biometrics = Biometric::ALL.map(|kind| BiometricReading::of(kind, job.biometrics, &evidence)).into();
     let hashes = cccd_trust::compare_hashes(&evidence);
     let verdict = (options.judge)(&evidence, finished);
+    let by_reader = job.behind == Behind::Simulation;
+    let mark = ReadMark::simulated_if(by_reader || cccd_trust::is_marked_simulated(&evidence));
     tracing::info!(
         %reader,
         verdict = verdict.summary().code(),
+        simulated = mark.is_simulated(),
         commands = effort.commands,
         ms = effort.elapsed.as_millis(),
         "reading done"
@@ -134,6 +137,7 @@ fn judged(
         scan_agrees,
         expected,
         evidence,
+        mark,
         effort,
         finished,
     })

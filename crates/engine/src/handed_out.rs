@@ -140,7 +140,7 @@ pub(crate) fn not_given(files: &BTreeMap<FileId, FileOutcome>) -> Vec<u8> {
 mod tests {
     use std::collections::VecDeque;
 
-    use cccd_card::TransportError;
+    use cccd_card::{Behind, TransportError};
     use cccd_document::{Biometrics, Can, FieldSet};
     use cccd_firmware_sim::personalise::{Issuer, personalise, shipped_card};
 
@@ -182,6 +182,7 @@ mod tests {
             fields: FieldSet::ALL,
             expect: None,
             biometrics: Biometrics::NONE,
+            behind: Behind::Device,
             call_off: CallOff::default(),
             kept: BTreeMap::new(),
             under: None,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use cccd_card::{ReaderId, ReaderSource};
+use cccd_card::{Behind, ReaderId, ReaderSource};
 use cccd_document::{AccessPlan, Biometrics, Expectation, FieldSet, FileId, FileOutcome};
 
 use crate::conversation;
@@ -39,6 +39,8 @@ pub(crate) struct Job {
     pub(crate) under: Option<UnderProfile>,
     pub(crate) expect: Option<Expectation>,
     pub(crate) biometrics: Biometrics,
+    /// What stands behind the reader it runs on.
+    pub(crate) behind: Behind,
     pub(crate) call_off: CallOff,
     /// What was read before the card was lifted.
     pub(crate) kept: BTreeMap<FileId, FileOutcome>,

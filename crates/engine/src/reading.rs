@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cccd_card::ReaderId;
-use cccd_document::{CitizenRecord, Comparison, Evidence, FieldSet, Portrait, QrRecord};
+use cccd_document::{CitizenRecord, Comparison, Evidence, FieldSet, Portrait, QrRecord, ReadMark};
 use cccd_trust::{GroupHash, Verdict};
 use time::OffsetDateTime;
 
@@ -98,6 +98,8 @@ pub struct Reading {
     pub expected: Option<Comparison>,
     /// Every file as bytes, and how the chip was opened.
     pub evidence: Evidence,
+    /// Whether it is known to be a test's.
+    pub mark: ReadMark,
     /// What it took.
     pub effort: Effort,
     /// When it was done.

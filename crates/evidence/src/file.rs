@@ -7,8 +7,8 @@ use cccd_card::StatusWord;
 use cccd_curve::NoEntropy;
 use cccd_document::{
     AccessProtocol, AccessRun, ActiveAuthenticationRun, Biometric, Biometrics, ChipAuthenticationMappingRun,
-    ChipAuthenticationRun, ChipProofs, EfSod, Evidence, FileId, FileOutcome, ProofOutcome, SelectedPace,
-    StationLack, TerminalAuthentication, TerminalAuthenticationRun,
+    ChipAuthenticationRun, ChipProofs, EfSod, Evidence, FileId, FileOutcome, ProofOutcome, ReadMark,
+    SelectedPace, StationLack, TerminalAuthentication, TerminalAuthenticationRun,
 };
 use cccd_trust::{CheckState, HashAlgorithm, Verdict};
 use rand_core::TryCryptoRng;
@@ -66,6 +66,8 @@ pub struct ReadFacts<'a> {
     pub agent_version: &'a str,
     /// When it was made.
     pub read_at: OffsetDateTime,
+    /// Whether it is known to be a test's.
+    pub mark: ReadMark,
 }
 
 /// A reading on its way to be signed.
@@ -93,6 +95,8 @@ pub struct OpenedEvidence {
     pub read_id: String,
     /// When the reading was made, by the agent's clock.
     pub read_at: OffsetDateTime,
+    /// Whether the agent knew it to be a test's.
+    pub mark: ReadMark,
     /// What was read.
     pub evidence: Evidence,
     /// Groups that were read and of which the file has only the hash.
@@ -151,6 +155,7 @@ impl EvidenceFile {
             read_id: facts.read_id.to_owned(),
             // A date of our own clock can always be written.
             read_at: facts.read_at.format(&Rfc3339).unwrap_or_default(),
+            simulated: facts.mark.is_simulated(),
             access: access_twin(&evidence.access),
             files: evidence
                 .files
@@ -229,6 +234,7 @@ fn understood(payload: &Payload, key_id: KeyId) -> Option<OpenedEvidence> {
         agent_version: payload.agent_version.clone(),
         read_id: payload.read_id.clone(),
         read_at: OffsetDateTime::parse(&payload.read_at, &Rfc3339).ok()?,
+        mark: ReadMark::simulated_if(payload.simulated),
         evidence: Evidence {
             access: access_of(&payload.access)?,
             files,
@@ -564,6 +570,7 @@ mod tests {
             read_id: "5f0c3a9be1d24487a6c0f1e2d3b4a596",
             agent_version: "0.1.0",
             read_at: datetime!(2026-11-20 08:30:15 UTC),
+            mark: ReadMark::Unmarked,
         };
         let verdict = Verdict::of(Vec::new());
         EvidenceFile::new(facts, &evidence_once(), &verdict, groups)
@@ -590,6 +597,39 @@ mod tests {
         assert_eq!(opened.read_at, datetime!(2026-11-20 08:30:15 UTC));
         assert_eq!(opened.claimed_summary, "unconfirmed");
         assert_eq!(opened.key_id, key.key_id());
+    }
+
+    #[test]
+    fn a_test_reading_says_so_inside_what_is_signed_and_a_real_one_says_nothing() {
+        let key = key();
+        let facts = |mark| ReadFacts {
+            read_id: "x",
+            agent_version: "0.1.0",
+            read_at: datetime!(2026-11-20 08:30:15 UTC),
+            mark,
+        };
+        let payload = |text: &str| {
+            let payload = base64ct::Base64UrlUnpadded::decode_vec(text.split('.').nth(1).unwrap()).unwrap();
+            String::from_utf8(payload).unwrap()
+        };
+        for mark in [ReadMark::Simulated, ReadMark::Unmarked] {
+            let file = EvidenceFile::new(
+                facts(mark),
+                &evidence_once(),
+                &Verdict::of(Vec::new()),
+                Groups::HashesOnly,
+            );
+            let text = file.sign(&key, &mut getrandom::SysRng).unwrap();
+            assert_eq!(open(&text, None).unwrap().mark, mark);
+            assert_eq!(payload(&text).contains("\"simulated\":true"), mark.is_simulated());
+            assert_eq!(payload(&text).contains("simulated"), mark.is_simulated());
+            // Whoever takes the word out breaks the signature.
+            let without = payload(&text).replace("\"simulated\":true,", "");
+            let [header, _, signature] = text.split('.').collect::<Vec<_>>().try_into().unwrap();
+            let without = base64ct::Base64UrlUnpadded::encode_string(without.as_bytes());
+            let changed = open(&format!("{header}.{without}.{signature}"), None);
+            assert_eq!(changed.is_err(), mark.is_simulated());
+        }
     }
 
     #[test]
@@ -627,6 +667,7 @@ mod tests {
                 read_id: "x",
                 agent_version: "0.1.0",
                 read_at: datetime!(2026-11-20 08:30:15 UTC),
+                mark: ReadMark::Unmarked,
             };
             let file = EvidenceFile::new(facts, &evidence, &Verdict::of(Vec::new()), groups.clone());
             let opened = open(&file.sign(&key(), &mut getrandom::SysRng).unwrap(), None).unwrap();

@@ -11,7 +11,7 @@
 //! # let verdict = cccd_trust::Verdict::of(Vec::new());
 //! # let read_at = time::macros::datetime!(2026-11-20 08:00 UTC);
 //! let key = AgentKey::generate(&mut getrandom::SysRng)?;
-//! let facts = ReadFacts { read_id: "5f0c3a9b", agent_version: "0.1.0", read_at };
+//! let facts = ReadFacts { read_id: "5f0c3a9b", agent_version: "0.1.0", read_at, mark: ReadMark::Unmarked };
 //!
 //! let file = EvidenceFile::new(facts, &evidence, &verdict, Groups::HashesOnly).sign(&key, &mut getrandom::SysRng)?;
 //!
@@ -26,7 +26,8 @@
 //! went well, and when it was. Everything else proves itself: EF.SOD by its issuer's signature, active
 //! authentication by the chip's.
 //!
-//! The same key proves which agent it is that answers on a port ([`Identity`]).
+//! The same key proves which agent it is that answers on a port ([`Identity`]), and which machine a result comes from that
+//! was delivered through others ([`Delivered`]).
 //!
 //! It holds personal data where the groups are included, and is wiped here; it is never logged. This crate
 //! opens no file, asks nobody the time, and judges nothing: that is `cccd-trust`.
@@ -34,6 +35,7 @@
 #![forbid(unsafe_code)]
 
 mod agent_key;
+mod delivered;
 mod file;
 mod identity;
 mod jws;
@@ -41,6 +43,7 @@ mod names;
 mod twin;
 
 pub use agent_key::{AgentKey, AgentKeyError, KeyId};
+pub use delivered::Delivered;
 pub use file::{
     EvidenceFile, EvidenceFileError, GroupDigest, Groups, OpenedEvidence, ReadFacts, check_payload, open,
 };

@@ -16,10 +16,17 @@ pub(crate) struct Payload {
     pub(crate) agent_version: String,
     pub(crate) read_id: String,
     pub(crate) read_at: String,
+    /// There only where it is true: whoever does not know it must not take the file for a real reading's.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub(crate) simulated: bool,
     pub(crate) access: AccessTwin,
     pub(crate) files: Vec<FileTwin>,
     pub(crate) proofs: ProofsTwin,
     pub(crate) verdict: VerdictTwin,
+}
+
+fn is_false(said: &bool) -> bool {
+    !said
 }
 
 #[derive(Serialize, Deserialize, Zeroize)]

@@ -25,7 +25,7 @@
 //! Whatever a file says, one of its `seen` says where from. What it leaves out is open: the driver's word and the
 //! measuring of the first cards decide it.
 
-use cccd_card::ChannelLimits;
+use cccd_card::{Behind, ChannelLimits};
 use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 
@@ -60,6 +60,8 @@ pub struct ReaderProfile {
     pub escape: EscapeCommands,
     /// What is odd about it.
     pub quirks: Vec<ReaderQuirk>,
+    /// Whether it is known to be software. Readings on one that is are marked as a simulation's.
+    pub behind: Behind,
     /// Where all this is from.
     pub seen: Vec<Sighting>,
 }
@@ -354,6 +356,8 @@ struct RawReaderProfile {
     #[serde(default)]
     quirks: Vec<ReaderQuirk>,
     #[serde(default)]
+    simulated: bool,
+    #[serde(default)]
     seen: Vec<Sighting>,
 }
 
@@ -385,6 +389,7 @@ impl RawReaderProfile {
             ("slots", self.slots != Slots::default()),
             ("escape", commands.iter().any(|command| command.is_some())),
             ("quirks", !self.quirks.is_empty()),
+            ("simulated", self.simulated),
         ]
         .into_iter()
         .filter_map(|(key, said)| said.then_some(key))
@@ -483,6 +488,7 @@ impl TryFrom<RawReaderProfile> for ReaderProfile {
                 beep: escape("beep", raw.escape.beep)?,
             },
             quirks: raw.quirks,
+            behind: if raw.simulated { Behind::Simulation } else { Behind::Device },
             seen: raw.seen,
         })
     }
@@ -571,6 +577,7 @@ mod tests {
         for (path, profile) in &profiles {
             let measured = profile.seen.iter().any(|sighting| sighting.how == Grounds::Measured);
             assert_eq!(measured, profile.name == "Virtual PCD", "{path}");
+            assert_eq!(profile.behind == Behind::Simulation, profile.name == "Virtual PCD", "{path}");
         }
     }
 

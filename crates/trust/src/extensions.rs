@@ -15,6 +15,7 @@ use x509_cert::ext::pkix::{
 
 use crate::certificate::{CertificateError, instant};
 use crate::name::DistinguishedName;
+use crate::simulation::SIMULATED;
 
 const SUBJECT_KEY_IDENTIFIER: &str = "2.5.29.14";
 const KEY_USAGE: &str = "2.5.29.15";
@@ -52,6 +53,8 @@ pub struct Extensions {
     pub crl_urls: Vec<String>,
     /// The state's code of the MRZ, from the subject's alternative name.
     pub state: Option<String>,
+    /// Whether it says that it is a simulation's.
+    pub is_simulated: bool,
     /// Critical extensions nobody here knows: whoever meets one must refuse (RFC 5280, 4.2).
     pub unknown_critical: Vec<ObjectIdentifier>,
     /// Known extensions whose content is not what it should be, none of them critical.
@@ -185,6 +188,7 @@ impl Extensions {
                     _ => None,
                 });
             }
+            SIMULATED => self.is_simulated = true,
             // Nothing in them restricts what is done here.
             ISSUER_ALTERNATIVE_NAME | CERTIFICATE_POLICIES | NAME_CHANGE => {}
             _ => return Ok(false),

@@ -40,6 +40,7 @@ pub mod passive;
 pub mod rsa;
 pub mod signature;
 pub mod signed_data;
+mod simulation;
 pub mod store;
 mod verdict;
 
@@ -53,4 +54,5 @@ pub use hash::HashAlgorithm;
 pub use judge::{Basis, Judgement, judge};
 pub use name::DistinguishedName;
 pub use passive::{Leniency, PassiveAuthentication, Policy, passive_authentication};
+pub use simulation::is_marked_simulated;
 pub use verdict::{Summary, Verdict};

@@ -22,7 +22,7 @@ use cccd_trust::chain::{SelfSignature, verify_self_signed};
 use cccd_trust::signed_data::verify_message;
 use cccd_trust::{
     Certificate, CheckName, CheckState, Crl, GroupReason, Leniency, PassiveAuthentication, Policy, Reason,
-    Role, TrustAnchors, passive_authentication,
+    Role, TrustAnchors, is_marked_simulated, passive_authentication,
 };
 use proptest::prelude::*;
 use time::OffsetDateTime;
@@ -459,4 +459,27 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_simulated_authoritys_card_says_so_and_another_extension_says_nothing() {
+    let told = honest(&card("cccd-2021")).unwrap();
+    let mut evidence = evidence(&told.image);
+    assert!(is_marked_simulated(&evidence));
+    // The identifier, and one beside it (ISO/IEC 8825-1, 8.19).
+    let mark = [0x2B, 6, 1, 4, 1, 0x81, 0xFD, 0x59, 0xC8, 0x57, 1];
+    let mut sod = evidence.bytes(FileId::EfSod).unwrap().to_vec();
+    let places: Vec<usize> = (0..sod.len() - mark.len()).filter(|at| sod[*at..].starts_with(&mark)).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        sod[at + mark.len() - 1] = 2;
+    }
+    evidence.files.insert(FileId::EfSod, FileOutcome::Read(Zeroizing::new(sod)));
+    assert!(!is_marked_simulated(&evidence));
+    for nothing in [Vec::new(), vec![0x77, 0x82, 0xFF, 0xFF], vec![0xFF; 300]] {
+        evidence.files.insert(FileId::EfSod, FileOutcome::Read(Zeroizing::new(nothing)));
+        assert!(!is_marked_simulated(&evidence));
+    }
+    evidence.files.remove(&FileId::EfSod);
+    assert!(!is_marked_simulated(&evidence));
 }

@@ -258,6 +258,11 @@ pub(super) fn extended_key_usage(purpose: &[u32]) -> Vec<u8> {
 }
 
 /// A critical extension nobody knows, under the enterprise number for examples (RFC 5612).
+/// Says that nobody's state is behind it, for whoever looks: an extension under the number for examples (RFC 5612).
+pub(super) fn simulation_mark() -> Vec<u8> {
+    extension(&[1, 3, 6, 1, 4, 1, 32473, 9303, 1], Criticality::NotCritical, &tlv(0x05, &[]))
+}
+
 pub(super) fn unknown_critical_extension() -> Vec<u8> {
     extension(&[1, 3, 6, 1, 4, 1, 32473, 9303], Criticality::Critical, &octets(b"unheard of"))
 }

@@ -6,7 +6,7 @@ use time::macros::date;
 use super::certificate::{
     Certificate, Country, DistinguishedName, Draft, Period, alternative_names, authority_key_identifier,
     basic_constraints, crl_distribution_point, key_usage_of_an_authority, private_key_usage_period,
-    subject_key_identifier, unknown_critical_extension,
+    simulation_mark, subject_key_identifier, unknown_critical_extension,
 };
 use super::crl::{CrlPlan, crl};
 use super::document_signer::{DocumentSigner, DocumentSignerPlan};
@@ -70,6 +70,7 @@ impl CscaPlan {
         extensions.extend(alternative_names(self.country, issuer));
         extensions.push(basic_constraints(self.path_length));
         extensions.push(crl_distribution_point(issuer));
+        extensions.push(simulation_mark());
         if self.extra == ExtraExtension::UnknownCritical {
             extensions.push(unknown_critical_extension());
         }

@@ -6,8 +6,8 @@ use time::macros::date;
 use super::certificate::{
     Certificate, Country, DistinguishedName, Draft, Period, alternative_names, authority_key_identifier,
     basic_constraints, crl_distribution_point, document_type_list, extended_key_usage, key_usage_of_a_signer,
-    key_usage_of_an_authority, key_usage_of_neither, private_key_usage_period, subject_key_identifier,
-    unknown_critical_extension,
+    key_usage_of_an_authority, key_usage_of_neither, private_key_usage_period, simulation_mark,
+    subject_key_identifier, unknown_critical_extension,
 };
 use super::csca::ExtraExtension;
 use super::key::SigningKey;
@@ -95,6 +95,7 @@ impl DocumentSignerPlan {
         if !self.document_types.is_empty() {
             extensions.push(document_type_list(self.document_types));
         }
+        extensions.push(simulation_mark());
         if self.extra == ExtraExtension::UnknownCritical {
             extensions.push(unknown_critical_extension());
         }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cccd_card::{
-    Atr, CardChannel, ChannelLimits, ReaderEvent, ReaderId, ReaderInfo, ReaderSource, SecretBytes,
+    Atr, Behind, CardChannel, ChannelLimits, ReaderEvent, ReaderId, ReaderInfo, ReaderSource, SecretBytes,
     StopSignal, Transport, TransportError,
 };
 
@@ -115,8 +115,13 @@ impl<C: Card> InProcessReader<C> {
         if readers.attached.contains_key(&id) {
             return Err(PlacementError::ReaderTaken);
         }
-        let info =
-            ReaderInfo { id: id.clone(), name: name.to_owned(), transport: Transport::InProcess, limits };
+        let info = ReaderInfo {
+            id: id.clone(),
+            name: name.to_owned(),
+            transport: Transport::InProcess,
+            behind: Behind::Simulation,
+            limits,
+        };
         let slot = Slot { attached: true, card: None, insertions: 0 };
         let attached = Attached {
             info: info.clone(),
@@ -693,6 +698,7 @@ mod tests {
             id: reader.clone(),
             name: "Desk 1".to_owned(),
             transport: Transport::InProcess,
+            behind: Behind::Simulation,
             limits: ChannelLimits::SHORT,
         };
         let inserted = || ReaderEvent::CardInserted { reader: reader.clone(), atr: atr.clone() };

@@ -394,6 +394,7 @@ impl Seeds {
             read_id: "5f0c3a9be1d24487a6c0f1e2d3b4a596",
             agent_version: "0.1.0",
             read_at: datetime!(2026-11-20 08:30:15 UTC),
+            mark: cccd_document::ReadMark::Simulated,
         };
         for groups in [Groups::with(&evidence, Biometrics::NONE), Groups::HashesOnly] {
             let file = EvidenceFile::new(facts(), &evidence, &Verdict::of(Vec::new()), groups);

@@ -117,7 +117,8 @@ fn verdicts() -> Result<()> {
         let evidence =
             judged::read(personalise(&card, &issuer)?, &judged::can(&card)?, ReadPlan::identity())?;
         let verdict = known.judge(&evidence).verdict;
-        let facts = ReadFacts { read_id: "bench", agent_version: "0", read_at: judged::NOW };
+        let mark = cccd_document::ReadMark::Simulated;
+        let facts = ReadFacts { read_id: "bench", agent_version: "0", read_at: judged::NOW, mark };
         let key = AgentKey::generate(&mut getrandom::SysRng)?;
         let file = EvidenceFile::new(facts, &evidence, &verdict, Groups::with(&evidence, Biometrics::NONE))
             .sign(&key, &mut getrandom::SysRng)?;

@@ -25,7 +25,8 @@ const JOSE: &str = "application/jose";
 ///
 /// It holds EF.SOD, the chip's keys, what the chip proved and the verdict; the data groups themselves, which
 /// are personal, only where they are asked for; of those that hold
-/// more than the caller may have of this reading, the hashes.
+/// more than the caller may have of this reading, the hashes. Where the reading is known to be a simulation's, the file says
+/// so under its signature.
 #[utoipa::path(
     get,
     path = "/v1/reads/{id}/evidence",
@@ -67,7 +68,8 @@ pub(crate) async fn read_evidence(
     // Hashing and signing take milliseconds of a processor.
     let signed = tokio::task::spawn_blocking(move || {
         let name = read.to_string();
-        let facts = ReadFacts { read_id: &name, agent_version: &version, read_at: reading.finished };
+        let (read_at, mark) = (reading.finished, reading.mark);
+        let facts = ReadFacts { read_id: &name, agent_version: &version, read_at, mark };
         EvidenceFile::new(facts, &reading.evidence, &reading.verdict, groups)
             .sign(&key, &mut getrandom::SysRng)
     })

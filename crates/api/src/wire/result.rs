@@ -36,6 +36,9 @@ pub(crate) struct ResultJson<'a> {
     biometrics: BiometricsJson,
     /// Whether it is genuine.
     verdict: VerdictJson,
+    /// Whether the reading is known to be a test's: the reader is software, or the card's signer says that it is a
+    /// simulation's. That it is false promises nothing.
+    simulated: bool,
     /// Whether the QR code that opened the chip says the same as the chip: number, name, birth, sex, issue and the
     /// number of an older card; null where none did. The notes of the record name what differs.
     scan_agrees: Option<bool>,
@@ -282,6 +285,7 @@ impl<'a> ResultJson<'a> {
             }),
             biometrics: BiometricsJson::new(read, reading),
             verdict: VerdictJson::from(&reading.verdict),
+            simulated: reading.mark.is_simulated(),
             scan_agrees: reading.scan_agrees,
             expected: reading.expected.map(ComparisonJson::from),
             disclosure: disclosure.map(DisclosureJson::from),

@@ -1,6 +1,6 @@
 //! Evidence through HTTP.
 
-use cccd_document::FileId;
+use cccd_document::{FileId, ReadMark};
 use cccd_evidence::{AgentKey, open};
 use http::{Method, StatusCode};
 use serde_json::json as value;
@@ -45,6 +45,10 @@ async fn evidence_is_signed_by_the_machine_and_holds_the_callers_nonce() {
     assert_eq!(hex::encode(without.nonce().unwrap()), NONCE);
     assert!(read.ends_with(&without.read_id));
     assert_eq!(without.wrong_digest(), None);
+    // The reader is software, and nobody is to take this for a person's card.
+    assert_eq!(without.mark, ReadMark::Simulated);
+    let result = desk.send(empty(from(NOTARY, Method::GET, &format!("{read}/result")))).await;
+    assert_eq!(result.json()["simulated"], true);
     assert!(without.digests.contains_key(&FileId::DG13));
     assert!(without.evidence.bytes(FileId::DG13).is_none());
 

@@ -7,7 +7,7 @@ mod page;
 mod typesetting;
 
 use cccd_consumers::Shaped;
-use cccd_document::{DisplayImage, MediaType};
+use cccd_document::{DisplayImage, MediaType, ReadMark};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
@@ -23,6 +23,8 @@ pub struct Record<'a> {
     pub portrait: Option<&'a DisplayImage>,
     /// What is to be thought of the card, in Vietnamese.
     pub verdict: &'a str,
+    /// Whether the reading is known to be a test's.
+    pub mark: ReadMark,
     /// When the card was read.
     pub read_at: OffsetDateTime,
     /// The name of the reading.
@@ -76,11 +78,17 @@ const FAMILY: [(&str, &str); 4] = [
     ("vo_chong", "Họ tên vợ/chồng"),
 ];
 
+/// What stands on the record of a test's reading.
+const SIMULATED: &str = "MÔ PHỎNG: KHÔNG PHẢI THẺ CỦA AI";
+
 /// Makes the PDF.
 pub fn record_pdf(record: &Record<'_>) -> Result<Zeroizing<Vec<u8>>, RecordFault> {
     let mut pages = Pages::new()?;
     pages.small(record.office)?;
     pages.title("BIÊN BẢN ĐỌC THẺ CĂN CƯỚC GẮN CHIP")?;
+    if record.mark.is_simulated() {
+        pages.title(SIMULATED)?;
+    }
     if let Some(face) = record.portrait {
         pages.portrait(&face.bytes, face.media_type == MediaType::Png)?;
     }
@@ -98,6 +106,9 @@ pub fn record_pdf(record: &Record<'_>) -> Result<Zeroizing<Vec<u8>>, RecordFault
     }
     pages.heading("Kết quả xác thực")?;
     pages.field("Kết luận", record.verdict)?;
+    if record.mark.is_simulated() {
+        pages.field("Lần đọc", SIMULATED)?;
+    }
     pages.field("Đọc lúc", &crate::manifest::clock(record.read_at))?;
     pages.field("Mã lần đọc", record.read_id)?;
     pages.heading("Chứng cứ")?;
@@ -131,6 +142,10 @@ mod tests {
     use super::*;
 
     fn made(office: &str) -> Result<Zeroizing<Vec<u8>>, RecordFault> {
+        made_of(office, ReadMark::Unmarked)
+    }
+
+    fn made_of(office: &str, mark: ReadMark) -> Result<Zeroizing<Vec<u8>>, RecordFault> {
         let catalogue = ConsumerCatalogue::shipped();
         let reading = InventedReading::new(Summary::Genuine);
         let given = disclose(catalogue.find("notary").unwrap(), &reading.subject(), None).unwrap();
@@ -140,6 +155,7 @@ mod tests {
             output: &given.output.unwrap(),
             portrait: Some(&face),
             verdict: "THẺ THẬT",
+            mark,
             read_at: datetime!(2026-11-20 08:00 UTC),
             read_id: "00000000000000000000000000000000",
             evidence_sha256: [0xAB; 32],
@@ -192,6 +208,13 @@ mod tests {
     }
 
     #[test]
+    fn the_record_of_a_test_says_so_above_and_beside_the_verdict() {
+        let told = |mark| poppler("pdftotext", &["-layout", "-", "-"], &made_of("Mẫu", mark).unwrap());
+        assert_eq!(told(ReadMark::Simulated).matches(SIMULATED).count(), 2);
+        assert_eq!(told(ReadMark::Unmarked).matches("PHỎNG").count(), 0);
+    }
+
+    #[test]
     fn its_fonts_are_in_it_and_it_says_that_it_is_for_archives() {
         let pdf = made("Văn phòng Mẫu").unwrap();
         let fonts = poppler("pdffonts", &["-"], &pdf);
@@ -236,6 +259,7 @@ mod tests {
             output: &given.output.unwrap(),
             portrait: Some(&face),
             verdict: "",
+            mark: ReadMark::Unmarked,
             read_at: datetime!(2026-11-20 08:00 UTC),
             read_id: "",
             evidence_sha256: [0; 32],

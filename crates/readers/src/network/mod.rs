@@ -15,8 +15,8 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use cccd_card::{
-    CardChannel, CardFiles, ChannelLimits, ReaderEvent, ReaderId, ReaderInfo, ReaderSource, StopSignal,
-    Transport, TransportError,
+    Behind, CardChannel, CardFiles, ChannelLimits, ReaderEvent, ReaderId, ReaderInfo, ReaderSource,
+    StopSignal, Transport, TransportError,
 };
 use cccd_profiles::DeskNetworkReader;
 
@@ -71,6 +71,7 @@ impl ReaderSource for NetworkSource {
                     id: reader.id(),
                     name: reader.name.clone(),
                     transport: Transport::Network,
+                    behind: Behind::Device,
                     // It carries no command at all.
                     limits: ChannelLimits { max_command: 0, max_reply: 0 },
                 };

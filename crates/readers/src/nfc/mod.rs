@@ -22,8 +22,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use cccd_card::{
-    CardChannel, ChannelLimits, ReaderEvent, ReaderId, ReaderInfo, ReaderSource, StopSignal, Transport,
-    TransportError,
+    Behind, CardChannel, ChannelLimits, ReaderEvent, ReaderId, ReaderInfo, ReaderSource, StopSignal,
+    Transport, TransportError,
 };
 use cccd_profiles::{DeskNfcReader, ReaderCatalogue};
 
@@ -115,6 +115,7 @@ impl ReaderSource for NfcSource {
                     id: reader.id(),
                     name: reader.name.clone(),
                     transport: Transport::Nfc,
+                    behind: Behind::Device,
                     limits,
                 };
                 self.keepers().insert(info.id.clone(), Reach { jobs, limits });

@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use cccd_card::{
-    CardChannel, ChannelLimits, ReaderEvent, ReaderId, ReaderSource, StopSignal, TransportError,
+    Behind, CardChannel, ChannelLimits, ReaderEvent, ReaderId, ReaderSource, StopSignal, TransportError,
 };
 use cccd_profiles::ReaderCatalogue;
 
@@ -43,6 +43,10 @@ impl PcscOptions {
     fn ignores(&self, name: &str) -> bool {
         is_ignored(&self.ignore, name)
             || self.catalogue.find(name).is_some_and(|profile| profile.is_sam_slot(name))
+    }
+
+    fn behind(&self, name: &str) -> Behind {
+        self.catalogue.find(name).map_or(Behind::Device, |profile| profile.behind)
     }
 
     fn limits_of(&self, name: &str) -> ChannelLimits {

@@ -210,6 +210,7 @@ impl Watcher<'_> {
             (self.tell)(ReaderEvent::Attached(ReaderInfo {
                 id: entry.id.clone(),
                 limits: self.options.limits_of(&name),
+                behind: self.options.behind(&name),
                 name,
                 transport: Transport::PcSc,
             }));
