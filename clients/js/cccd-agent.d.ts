@@ -204,6 +204,10 @@ export interface AutoRead {
   portrait?: boolean;
   fields?: string[];
   biometrics?: Array<'fingerprints' | 'irises'>;
+  /** The consumer profile every card is read under; neither `portrait` nor `fields` stand beside it. */
+  profile?: string;
+  /** The register every holder is entered in. */
+  register?: { name: string; session?: string };
 }
 
 /** A reading that began by itself, over: with its result, or the problem it ended in. */
@@ -238,8 +242,32 @@ export interface Grant {
   label: string;
   origin: string;
   scopes: string[];
+  profiles: string[];
   made_at: string;
   expires_at: string;
+}
+
+/** Who is expected, counted. */
+export interface Roster {
+  candidates: number;
+  sessions: string[];
+}
+
+/** Who has come, counted. */
+export interface Register {
+  register_id: string;
+  name: string;
+  profile: string;
+  roster: Roster | null;
+  sessions: Array<{ session: string; entries: number; first_at: string; last_at: string }>;
+}
+
+/** A list that is wanted. */
+export interface ExportWish {
+  list: 'entries' | 'attendance' | 'manifest';
+  format: 'csv' | 'xlsx';
+  session?: string;
+  day?: string;
 }
 
 /** A pairing that waits for its code. */
@@ -308,8 +336,14 @@ export class CccdAgent {
     readerId: string,
     options?: Signalled & { autoRead?: AutoRead; onReady?: () => void },
   ): AsyncGenerator<AutoReading, void, undefined>;
+  /** The registers, counted: nobody by name. */
+  registers(options?: Signalled): Promise<Register[]>;
+  /** Puts a roster, CSV or XLSX, in place of the one before. */
+  loadRoster(registerId: string, file: Blob, options?: Signalled): Promise<Roster>;
+  /** Takes a list of persons away, as a file. */
+  exportRegister(registerId: string, wish: ExportWish, options?: Signalled): Promise<Blob>;
   /** Asks to be paired; a person at the desk types the code that the agent shows there. */
-  pair(asked: Signalled & { label: string; scopes?: string[] }): Promise<Pairing>;
+  pair(asked: Signalled & { label: string; scopes?: string[]; profiles?: string[] }): Promise<Pairing>;
   /** What this page was let in for. */
   grant(options?: Signalled): Promise<Grant>;
   /** Gives that back. */

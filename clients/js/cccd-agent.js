@@ -288,16 +288,46 @@ export class CccdAgent {
     }
   }
 
+  /** The registers, counted: nobody by name. @param {{signal?: AbortSignal}} [options] */
+  async registers(options) {
+    return (await this.#json('GET', '/v1/registers', options)).registers;
+  }
+
+  /**
+   * Says who is expected in a register: a roster, CSV or XLSX, in place of the one before.
+   *
+   * @param {string} registerId
+   * @param {Blob} file Of type `text/csv` or that of XLSX.
+   * @param {{signal?: AbortSignal}} [options]
+   */
+  loadRoster(registerId, file, { signal } = {}) {
+    const options = { headers: { 'Content-Type': file.type }, body: file, signal };
+    return this.#json('POST', `/v1/registers/${encodeURIComponent(registerId)}/roster`, options);
+  }
+
+  /**
+   * Takes a list of persons away, as a file; who took it is in the agent's audit.
+   *
+   * @param {string} registerId
+   * @param {Record<string, any>} wish As POST /v1/registers/{id}/exports takes it.
+   * @param {{signal?: AbortSignal}} [options]
+   */
+  async exportRegister(registerId, wish, { signal } = {}) {
+    const headers = { 'Content-Type': 'application/json', Accept: '*/*' };
+    const path = `/v1/registers/${encodeURIComponent(registerId)}/exports`;
+    return (await this.#send('POST', path, { headers, body: JSON.stringify(wish), signal })).blob();
+  }
+
   /**
    * Asks to be paired. A person at the desk then types the code that the agent shows there (`cccd-agent pair`) into the
    * page, which hands it to `confirm` of what this gives. The agent was made with a `key`.
    *
-   * @param {{label: string, scopes?: string[], signal?: AbortSignal}} asked What the page is called at the desk, and what
-   *   it asks for; without scopes, all that the desk's settings let a page have.
+   * @param {{label: string, scopes?: string[], profiles?: string[], signal?: AbortSignal}} asked What the page is called at
+   *   the desk, and what it asks for; without scopes, all that the desk's settings let a page have; without profiles, none.
    */
-  async pair({ label, scopes, signal }) {
+  async pair({ label, scopes, profiles, signal }) {
     if (!this.#key) throw new TypeError('pair: the agent was made without a key');
-    const asked = { public_key: await this.#key.publicJwk(), label, scopes };
+    const asked = { public_key: await this.#key.publicJwk(), label, scopes, profiles };
     const begun = await this.request('POST', '/v1/pairings', asked, { signal });
     const path = `/v1/pairings/${encodeURIComponent(begun.pairing_id)}/confirm`;
     /** @param {string} code As it was typed; blanks do not matter. @param {{signal?: AbortSignal}} [options] */

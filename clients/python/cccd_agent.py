@@ -204,6 +204,22 @@ class Agent:
         """Wipes a scan."""
         self._send("DELETE", _path("scans", scan_id))
 
+    def registers(self) -> List[_Json]:
+        """The registers, counted: nobody by name."""
+        return self._json("GET", "/v1/registers")["registers"]
+
+    def load_roster(self, register_id: str, file: bytes, media_type: str = "text/csv") -> _Json:
+        """Says who is expected in a register: a roster, CSV or XLSX, in place of the one before."""
+        return self._json("POST", _path("registers", register_id, "roster"), {"Content-Type": media_type}, file)
+
+    def export_register(self, register_id: str, **wish: Any) -> bytes:
+        """Takes a list of persons away: ``list``, ``format``, ``session`` and ``day`` as the API has them.
+
+        Who took it is in the agent's audit.
+        """
+        headers = {"Content-Type": "application/json", "Accept": "*/*"}
+        return self._send("POST", _path("registers", register_id, "exports"), headers, json.dumps(wish).encode())[2]
+
     def lease(
         self, reader_id: str, seconds: int = 30, on_lost: Optional[Callable[[Problem], None]] = None
     ) -> "Lease":

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
@@ -20,7 +21,7 @@ use cccd_firmware_sim::reader::in_process::InProcessReader;
 use cccd_firmware_sim::timing::{BitRate, ReadingClock, Timed, Timing};
 use cccd_profiles::consumer::Datum;
 use cccd_profiles::{AgentSettings, ConsumerCatalogue, ConsumerProfile, TokenHash};
-use reqwest::blocking::Client;
+use reqwest::blocking::{Client, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use time::macros::datetime;
@@ -35,6 +36,9 @@ const ALWAYS: [u8; 4] = [0x1E, 0x1D, 0x0E, 0x0F];
 /// The health insurance card of the same person, scanned beside.
 pub const INSURANCE: &str = "DN4000000000001|4E677579E1BB856E2056C4836E204DE1BAAB75|02/01/1990|1|53E1BB912031|\
                              00 - 001|01/01/2026|31/12/2026|01/01/2026|0000000000||0|01/01/2020";
+
+/// The token of the caller that looks after registers and reads no card.
+pub const OFFICE_TOKEN: &str = "token-of-the-office-in-tests";
 
 /// The formats of a folder.
 pub const FORMATS: [&str; 5] = ["json", "json-lines", "csv", "xlsx", "xml"];
@@ -228,7 +232,9 @@ impl Desk {
              [[register]]\nname = 'house'\nprofile = 'lodging'\n\
              [[caller]]\nname = 'consumer'\ntoken_sha256 = '{}'\nprofiles = ['delivered', 'jth', {}]\n\
              [[caller]]\nname = 'notary'\ntoken_sha256 = '{}'\nprofiles = ['notary']\n\
-             scopes = ['read.full', 'read.family', 'photo', 'evidence']\n",
+             scopes = ['read.full', 'read.family', 'photo', 'evidence']\n\
+             [[caller]]\nname = 'office'\ntoken_sha256 = '{}'\n\
+             scopes = ['registers', 'registers.load', 'registers.export']\n",
             at("trust").display(),
             at("profiles").display(),
             at("evidence-key.json").display(),
@@ -239,6 +245,7 @@ impl Desk {
             TokenHash::of(CALLER_TOKEN).to_hex(),
             names.join(", "),
             TokenHash::of(OTHER_TOKEN).to_hex(),
+            TokenHash::of(OFFICE_TOKEN).to_hex(),
         );
         std::fs::write(at("agent.toml"), &text)?;
         let added = Command::new(program)
@@ -315,6 +322,80 @@ impl Desk {
             "access": access(card), "profile": profile, "register": { "name": register, "session": session },
         });
         Ok(self.ask(&ask, chip)?.answer["admission"].take())
+    }
+
+    /// Leases the reader for cards that are handled without a request each.
+    pub fn lease(&self, auto_read: &Value) -> Result<()> {
+        let path = format!("/v1/readers/{}/lease", self.reader);
+        let leased = self.send(CALLER_TOKEN, &path, &json!({ "seconds": 120, "auto_read": auto_read }))?;
+        ensure!(leased.status() == 200, "{}", leased.text()?);
+        Ok(())
+    }
+
+    /// Has a card's code scanned and lays it down on the leased reader: nobody asks for the reading. What the holder of the
+    /// lease then fetches.
+    pub fn tap(&self, card: &CardDescription) -> Result<Value> {
+        let events =
+            self.client.get(format!("{}/v1/events", self.address)).bearer_auth(CALLER_TOKEN).send()?;
+        ensure!(events.status() == 200, "{}", events.status());
+        let mut lines = BufReader::new(events).lines();
+        // The first line comes when the listener is one.
+        lines.next().context("the stream begins")??;
+        let scanned = self.send(
+            CALLER_TOKEN,
+            "/v1/scans",
+            &json!({ "text": card.qr_text().context("a card with a code")? }),
+        )?;
+        let scanned: Value = scanned.json()?;
+        let scan = &scanned["codes"][0]["scan_id"];
+        ensure!(scan.is_string(), "{scanned}");
+        let seen = Arc::default();
+        let rate = BitRate::of_kilobits(424).context("a bit rate of ISO/IEC 14443")?;
+        let chip = Timed::new(self.chip(card)?, Timing::usual(rate), ReadingClock::added_up());
+        self.hand.insert(&self.reader, WatchedCard { chip, seen })?;
+        let mut read = None;
+        let read = loop {
+            let line = lines.next().context("the stream ended")??;
+            let Some(event) = line.strip_prefix("data:") else { continue };
+            let event: Value = serde_json::from_str(event)?;
+            let data = &event["data"];
+            match event["type"].as_str() {
+                Some("read.queued") if data["scan_id"] == *scan => read = Some(data["read_id"].clone()),
+                Some("read.failed") if Some(&data["read_id"]) == read.as_ref() => bail!("{event}"),
+                Some("read.completed") if Some(&data["read_id"]) == read.as_ref() => {
+                    break text(data, "read_id")?.to_owned();
+                }
+                _ => {}
+            }
+        };
+        self.hand.remove(&self.reader);
+        let result = self.client.get(format!("{}/v1/reads/{read}/result", self.address));
+        let result = result.bearer_auth(CALLER_TOKEN).send()?;
+        let (status, answer) = (result.status(), result.json()?);
+        ensure!(status == 200, "{answer}");
+        // Nobody else has it.
+        let other = self.client.get(format!("{}/v1/reads/{read}/result", self.address));
+        ensure!(other.bearer_auth(OTHER_TOKEN).send()?.status() == 404, "another caller's result");
+        Ok(answer)
+    }
+
+    /// Posts JSON.
+    pub fn send(&self, token: &str, path: &str, body: &Value) -> Result<Response> {
+        Ok(self.client.post(format!("{}{path}", self.address)).bearer_auth(token).json(body).send()?)
+    }
+
+    /// Puts a file into an address, as the office does.
+    pub fn load(&self, path: &str, media_type: &str, file: Vec<u8>) -> Result<Response> {
+        let request = self.client.post(format!("{}{path}", self.address)).bearer_auth(OFFICE_TOKEN);
+        Ok(request.header("Content-Type", media_type).body(file).send()?)
+    }
+
+    /// What an address tells a caller.
+    pub fn get(&self, token: &str, path: &str) -> Result<Value> {
+        let told = self.client.get(format!("{}{path}", self.address)).bearer_auth(token).send()?;
+        let (status, told) = (told.status(), told.json()?);
+        ensure!(status == 200, "{told}");
+        Ok(told)
     }
 
     /// Reads a card under the profile `notary`, as its office does, and takes the evidence away.

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::lies::{ChipLie, Lie};
 use cccd_profiles::ConsumerCatalogue;
-use cccd_tests::consumers::{Desk, INSURANCE, ROWS, portal_form, row};
+use cccd_tests::consumers::{Desk, INSURANCE, OFFICE_TOKEN, ROWS, portal_form, row};
 use cccd_tests::people;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -364,4 +364,111 @@ fn every_row_names_a_test_that_is_there() {
 #[test]
 fn rows_are_found_by_their_number() {
     assert_eq!(row(9).profile, "ticketing");
+}
+
+#[test]
+fn each_card_tapped_at_a_kiosk_is_handled_by_the_profile_of_its_lease() {
+    let desk = desk();
+    let (card, stranger) = (people::card("cccd-2021"), people::card("can-cuoc-2024"));
+    desk.lease(&json!({ "profile": "exam", "register": { "name": "exam", "session": "Sáng" } })).unwrap();
+    let first = desk.tap(&card).unwrap();
+    assert_eq!(
+        (&first["admission"]["code"], &first["admission"]["seat"]),
+        (&json!("admitted"), &json!("A-01"))
+    );
+    assert!(first["disclosure"]["output"].is_object() && first["record"]["number"].is_null());
+    let again = desk.tap(&card).unwrap();
+    assert_eq!(
+        (&again["admission"]["code"], &again["admission"]["number"]),
+        (&json!("already-in"), &json!(1))
+    );
+    assert_eq!(desk.tap(&stranger).unwrap()["admission"]["code"], "not-on-roster");
+    assert!(desk.command(&["register", "list"]).unwrap().contains("Sáng"));
+    // The next lease asks for another profile: its deliveries arrive, and say what the answer says.
+    desk.lease(&json!({ "profile": "jth" })).unwrap();
+    let posted = desk.tap(&card).unwrap();
+    let read = posted["read_id"].as_str().unwrap();
+    assert_eq!(desk.posted(read).unwrap(), posted["disclosure"]["output"]);
+    assert!(posted["admission"].is_null());
+}
+
+#[test]
+fn an_office_loads_rosters_and_takes_lists_away_over_the_api() {
+    const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+    let desk = desk();
+    let card = people::card("cccd-2021");
+    let registers = || desk.get(OFFICE_TOKEN, "/v1/registers").unwrap()["registers"].clone();
+    let of_name = |name: &str| {
+        let registers = registers();
+        let found = registers.as_array().unwrap().iter().find(|register| register["name"] == name).cloned();
+        found.unwrap()
+    };
+    let address = |name: &str, what: &str| {
+        format!("/v1/registers/{}/{what}", of_name(name)["register_id"].as_str().unwrap())
+    };
+    let exam = of_name("exam");
+    assert_eq!(exam["roster"], json!({ "candidates": 3, "sessions": ["Sáng", "Chiều"] }));
+    assert_eq!(exam["sessions"], json!([]));
+    let tap = |session| desk.enter("exam", "exam", session, &card).unwrap()["code"].clone();
+    assert_eq!(tap("Tối"), "wrong-session");
+
+    // Another roster counts with the next tap; one that is none changes nothing.
+    let roster = "SBD;Họ và tên;Ngày sinh;Số định danh;Ca thi\n\
+                  C-07;NGUYỄN VĂN MẪU;02/01/1990;000090123456;Tối\n\
+                  C-08;Trần Thị Khác;05/06/1991;000191000002;Tối\n";
+    let loaded = desk.load(&address("exam", "roster"), "text/csv", roster.into()).unwrap();
+    assert_eq!(loaded.json::<Value>().unwrap(), json!({ "candidates": 2, "sessions": ["Tối"] }));
+    let wrong = roster.replace("000191000002", "12");
+    let refused = desk.load(&address("exam", "roster"), "text/csv", wrong.into()).unwrap();
+    assert_eq!(refused.status(), 422);
+    let refused: Value = refused.json().unwrap();
+    assert_eq!(
+        (&refused["code"], &refused["detail"]),
+        (&json!("roster-invalid"), &json!("row 3: the number is not twelve digits"))
+    );
+    assert_eq!(tap("Tối"), "admitted");
+    let came = of_name("exam")["sessions"][0].clone();
+    assert_eq!((&came["session"], &came["entries"]), (&json!("Tối"), &json!(1)));
+
+    // The lists, as the command line writes them, and by no address that says anything.
+    let wish = |list: &str, format: &str| json!({ "list": list, "format": format, "session": "Tối" });
+    let taken = |register: &str, wish: &Value| {
+        let answer = desk.send(OFFICE_TOKEN, &address(register, "exports"), wish).unwrap();
+        assert_eq!(answer.status(), 200, "{wish}: {}", answer.text().unwrap());
+        answer.bytes().unwrap().to_vec()
+    };
+    for (list, ending) in [("entries", "csv"), ("attendance", "csv"), ("attendance", "xlsx")] {
+        let over_the_api = cccd_exports::sheet::of_file(&taken("exam", &wish(list, ending))).unwrap();
+        let file = desk.path(&format!("{list}.{ending}"));
+        let command = if list == "entries" { "export" } else { list };
+        let out = file.to_str().unwrap();
+        desk.command(&["register", command, "exam", "--session", "Tối", "--out", out]).unwrap();
+        let by_hand = cccd_exports::sheet::of_file(&std::fs::read(&file).unwrap()).unwrap();
+        assert_eq!(over_the_api.rows(), by_hand.rows(), "{list} {ending}");
+        let whole = format!(
+            "{:?}",
+            over_the_api.rows().iter().flatten().map(|cell| cell.text.expose()).collect::<Vec<_>>()
+        );
+        assert!(whole.contains("000090123456"), "{list} {ending}");
+    }
+    // A roster in a spreadsheet is taken as well; and who came at another day is not on this day's list.
+    let book = taken("exam", &wish("attendance", "xlsx"));
+    let refused = desk.load(&address("exam", "roster"), XLSX, book[..book.len() / 2].to_vec()).unwrap();
+    assert_eq!(refused.json::<Value>().unwrap()["code"], "roster-invalid");
+    let said = desk.enter("coach-manifest", "coach", "07:00", &card).unwrap();
+    assert_eq!(said["code"], "admitted");
+    let manifest = taken("coach", &json!({ "list": "manifest", "format": "csv", "session": "07:00" }));
+    assert!(String::from_utf8(manifest).unwrap().contains("000090123456"));
+    let long_ago = taken("coach", &json!({ "list": "entries", "format": "csv", "day": "2001-01-01" }));
+    assert!(!String::from_utf8(long_ago).unwrap().contains("000090123456"));
+    let impossible =
+        desk.send(OFFICE_TOKEN, &address("coach", "exports"), &wish("attendance", "csv")).unwrap();
+    assert_eq!(impossible.json::<Value>().unwrap()["code"], "export-impossible");
+
+    // Who took them stands in the chain, and nobody who was on them.
+    let chain = desk.command(&["audit", "export"]).unwrap();
+    let entries: Vec<Value> = chain.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of_kind = |kind: &str| entries.iter().filter(|entry| entry.to_string().contains(kind)).count();
+    assert_eq!((of_kind("\"roster-loaded\""), of_kind("\"register-exported\"")), (1, 6), "{chain}");
+    assert!(chain.contains("\"office\"") && people::somebody_in(&chain).is_none());
 }

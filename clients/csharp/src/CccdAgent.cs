@@ -207,6 +207,23 @@ namespace Cccd
             return SendAsync("DELETE", Path("scans", scanId));
         }
 
+        /// <summary>Says who is expected in a register: a roster, <c>text/csv</c> or XLSX, in place of the one before.</summary>
+        public Task LoadRosterAsync(string registerId, byte[] file, string mediaType)
+        {
+            return SendAsync("POST", Path("registers", registerId, "roster"), mediaType, file);
+        }
+
+        /// <summary>Takes a list of persons away, as a file: <c>entries</c>, <c>attendance</c> or <c>manifest</c>, as <c>csv</c>
+        /// or <c>xlsx</c>, of a session. Who took it is in the agent's audit.</summary>
+        public async Task<byte[]> ExportRegisterAsync(string registerId, string list, string format, string session)
+        {
+            var wish = Json.Object("root", Json.Text("list", list), Json.Text("format", format), Json.Text("session", session));
+            var headers = new Dictionary<string, string> { { "Accept", "*/*" } };
+            var body = Json.Write(wish);
+            var path = Path("registers", registerId, "exports");
+            return (await SendAsync("POST", path, "application/json", body, headers).ConfigureAwait(false)).Body;
+        }
+
         /// <summary>Keeps a reader for this caller until the lease is released.</summary>
         public Task<Lease> LeaseAsync(string readerId, int seconds = 30, Action<CccdProblem> onLost = null)
         {

@@ -139,6 +139,10 @@ await check('nobody there', async () => {
   const nobody = new CccdAgent({ url: 'http://127.0.0.1:1' });
   await assert.rejects(nobody.about(), CccdUnreachable);
   await assert.rejects(new CccdAgent({ token: 'wrong' }).about(), { code: 'token-wrong', actor: 'admin' });
+  const missing = { code: 'scope-missing' };
+  await assert.rejects(agent.registers(), missing);
+  await assert.rejects(agent.loadRoster('0'.repeat(16), new Blob(['SBD'], { type: 'text/csv' })), missing);
+  await assert.rejects(agent.exportRegister('0'.repeat(16), { list: 'entries', format: 'csv' }), missing);
 });
 
 await check('readings', async () => {

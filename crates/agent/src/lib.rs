@@ -41,6 +41,7 @@ mod read_command;
 mod record_command;
 mod register_command;
 mod register_desk;
+mod register_tables;
 mod replays;
 mod scan_command;
 mod scan_table;

@@ -12,13 +12,14 @@ use cccd_exports::lodging::{
 };
 use cccd_profiles::AgentSettings;
 use clap::{Args, Subcommand, ValueEnum};
-use time::{Date, Duration, OffsetDateTime, UtcOffset};
+use time::{Date, Duration};
 use zeroize::Zeroizing;
 
 use crate::command_line::say;
 use crate::daemon;
-use crate::register_command::{entries, outputs};
+use crate::register_command::entries;
 use crate::register_desk::roster_in;
+use crate::register_tables::{local_day, outputs};
 
 /// The largest file that is looked at.
 const LARGEST: u64 = 64 << 20;
@@ -147,11 +148,6 @@ fn day(text: &str) -> Result<Date, &'static str> {
     PartialDate::from_printed(text).and_then(PartialDate::day).ok_or("dd/MM/yyyy")
 }
 
-/// The day in Vietnam.
-fn local_day(at: OffsetDateTime) -> Date {
-    at.to_offset(UtcOffset::from_hms(7, 0, 0).unwrap_or(UtcOffset::UTC)).date()
-}
-
 fn guests_of(settings: &AgentSettings, arguments: &GuestArguments) -> Result<Vec<Guest>> {
     let Some(name) = &arguments.register else {
         return guests_in(arguments.guests.as_deref().context("--guests or --register")?);
@@ -161,7 +157,7 @@ fn guests_of(settings: &AgentSettings, arguments: &GuestArguments) -> Result<Vec
     let came: Vec<_> =
         entries(settings, name, None)?.into_iter().filter(|entry| local_day(entry.at) == day).collect();
     let rooms: Vec<_> = came.iter().map(|entry| entry.session.clone()).collect();
-    let guest = |((output, _), room)| {
+    let guest = |(output, room)| {
         let stay =
             Stay { arrival: day, departure, room, reason: arguments.reason, other_reason: String::new() };
         Guest::of(&output, stay).context("an entry of the register names no guest")

@@ -21,6 +21,29 @@ pub(crate) fn create(path: &Path, bytes: &[u8]) -> Result<()> {
     written.with_context(|| format!("cannot write {shown}"))
 }
 
+/// Puts a file in place of another, whole or not at all. It may be read by whoever might read the one before; where there
+/// was none, by its owner alone.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    // What a link leads to is replaced, not the link.
+    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let shown = path.display();
+    let name = path.file_name().with_context(|| format!("{shown} is no file"))?.to_string_lossy();
+    let unready = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
+    let _ = std::fs::remove_file(&unready);
+    create(&unready, bytes)?;
+    let replaced = || {
+        if let Ok(before) = std::fs::metadata(&path) {
+            std::fs::set_permissions(&unready, before.permissions())?;
+        }
+        std::fs::rename(&unready, &path)
+    };
+    let replaced = replaced();
+    if replaced.is_err() {
+        let _ = std::fs::remove_file(&unready);
+    }
+    replaced.with_context(|| format!("cannot write {shown}"))
+}
+
 /// A key that others may read is anybody's.
 #[cfg(unix)]
 pub(crate) fn require_private(file: &File, path: &Path) -> Result<()> {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use cccd_consumers::Shaped;
-use cccd_exports::{Attendance, Manifest, Passenger, Table};
+use cccd_exports::Table;
 use cccd_profiles::{AgentSettings, RegisterSettings};
 use cccd_store::{RegisterEntry, Registers, Store};
 use clap::{Args, Subcommand};
@@ -14,7 +14,8 @@ use zeroize::Zeroizing;
 use crate::command_line::say;
 use crate::daemon::now;
 use crate::lodging_command::write_private;
-use crate::register_desk::{person, roster_in};
+use crate::register_desk::roster_in;
+use crate::register_tables;
 
 /// Who has come
 #[derive(Args)]
@@ -60,20 +61,14 @@ pub(crate) fn run(settings: &AgentSettings, arguments: &RegisterArguments) -> Re
     match &arguments.command {
         RegisterCommand::List => list(settings),
         RegisterCommand::Export(arguments) => {
-            let outputs = outputs(&entries(settings, &arguments.name, arguments.session.as_deref())?)?;
-            let objects: Vec<_> = outputs.into_iter().map(|(output, _)| output).collect();
-            write(&Table::of_objects(&objects)?, Some(&objects), &arguments.out)
+            let entries = entries(settings, &arguments.name, arguments.session.as_deref())?;
+            let objects = register_tables::outputs(&entries)?;
+            write(&register_tables::of_entries(&entries)?, Some(&objects), &arguments.out)
         }
         RegisterCommand::Attendance(arguments) => attendance(settings, arguments),
         RegisterCommand::Manifest(arguments) => {
-            let outputs = outputs(&entries(settings, &arguments.name, arguments.session.as_deref())?)?;
-            let mut manifest = Manifest::default();
-            for (output, _) in &outputs {
-                let passenger =
-                    Passenger::of(output).context("not a register of the profile coach-manifest")?;
-                manifest.board(passenger);
-            }
-            write(&manifest.table(), None, &arguments.out)
+            let entries = entries(settings, &arguments.name, arguments.session.as_deref())?;
+            write(&register_tables::manifest(&entries)?, None, &arguments.out)
         }
         RegisterCommand::Forget { name, session } => {
             let gone = kept(settings)?.forget(of_name(settings, name)?, session.as_deref(), now())?;
@@ -105,16 +100,6 @@ pub(crate) fn entries(
     Ok(kept(settings)?.entries(of_name(settings, name)?, session)?)
 }
 
-/// What the consumer got of each, and when they came.
-pub(crate) fn outputs(entries: &[RegisterEntry]) -> Result<Vec<(Shaped, time::OffsetDateTime)>> {
-    let open = |entry: &RegisterEntry| {
-        let body =
-            entry.body.as_ref().context("the key of the registers is not the one they were kept under")?;
-        Ok((Shaped::of_json(body).context("an entry cannot be read")?, entry.at))
-    };
-    entries.iter().map(open).collect()
-}
-
 fn list(settings: &AgentSettings) -> Result<ExitCode> {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
@@ -132,22 +117,10 @@ fn attendance(settings: &AgentSettings, arguments: &ExportArguments) -> Result<E
         register.roster.as_deref().context("sổ này không có danh sách · the register has no roster")?;
     let roster = roster_in(path)?;
     let session = arguments.session.clone().unwrap_or_default();
-    if !roster.sessions().contains(&session.as_str()) {
-        bail!("danh sách không có ca này · the roster has no session {session:?}");
-    }
     let store = Store::join(&settings.store.folder, now()).context("cannot open the store")?;
-    let came: std::collections::HashMap<_, _> = entries(settings, &arguments.name, Some(&session))?
-        .into_iter()
-        .map(|entry| (entry.person, entry.at))
-        .collect();
-    let mut attendance = Attendance::new(&roster, &session);
-    for candidate in roster.candidates() {
-        let number = candidate.number.expose();
-        if let Some(at) = came.get(&person(&store, &register.name, number)) {
-            attendance.note(number, *at);
-        }
-    }
-    write(&attendance.table(), None, &arguments.out)
+    let came = entries(settings, &arguments.name, Some(&session))?;
+    let table = register_tables::attendance(&roster, &session, &register.name, &store, &came)?;
+    write(&table, None, &arguments.out)
 }
 
 /// Writes a table as the ending of the file has it; JSON lines hold the objects as they are.

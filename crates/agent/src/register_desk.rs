@@ -9,8 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
-use cccd_api::{Admission, Arrival, NotEntered, Registers};
-use cccd_exports::{Answer, Difference, Roster, Tap, sheet};
+use cccd_api::{
+    Admission, Arrival, ExportFormat, ExportList, ExportWish, Exported, NoList, NotEntered, RegisterView,
+    Registers, RosterView, SessionCount,
+};
+use cccd_exports::{Answer, Difference, Roster, Table, TableFault, Tap, sheet};
 use cccd_profiles::{AgentSettings, RegisterSettings};
 use cccd_store::{Entered, NewEntry, Store};
 use time::Duration;
@@ -18,6 +21,8 @@ use zeroize::Zeroizing;
 
 use crate::daemon::now;
 use crate::lodging_command::bytes_of;
+use crate::private_file;
+use crate::register_tables::{self, NoTable, local_day};
 
 /// The registers at hand.
 pub(crate) struct RegisterDesk {
@@ -65,6 +70,12 @@ pub(crate) fn roster_in(path: &Path) -> Result<Roster> {
     Roster::read(&sheet).with_context(|| format!("{shown} cannot be used"))
 }
 
+/// By what a changed file is known. What a link leads to counts.
+fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}
+
 /// By what the same person is known again in a register.
 pub(crate) fn person(store: &Store, register: &str, number: &str) -> [u8; 32] {
     let text = Zeroizing::new(format!("{register}\0{}", number.trim()));
@@ -78,9 +89,7 @@ impl RegisterDesk {
 
     /// The roster in a file as it is now, or as it last could be used.
     fn roster(&self, path: &Path) -> Option<Arc<Roster>> {
-        // What a link leads to counts.
-        let metadata = std::fs::metadata(path).ok();
-        let stamp = metadata.and_then(|metadata| Some((metadata.modified().ok()?, metadata.len())));
+        let stamp = stamp(path);
         let mut rosters = self.rosters.lock().unwrap_or_else(PoisonError::into_inner);
         let known = rosters.entry(path.to_owned()).or_insert(Known { stamp: None, roster: None });
         if known.stamp != stamp || known.roster.is_none() {
@@ -149,6 +158,99 @@ impl Registers for RegisterDesk {
             Entered::Before { number, since } => Admission::AlreadyIn { number, since },
         })
     }
+
+    fn names(&self) -> Vec<String> {
+        self.settings.iter().map(|register| register.name.clone()).collect()
+    }
+
+    fn look(&self, register: &str) -> Result<RegisterView, NoList> {
+        let register = self.of_name(register).ok_or(NoList::Unknown)?;
+        let sessions = self.kept.sessions().map_err(|error| unavailable(&error))?;
+        let sessions = sessions.into_iter().filter(|view| view.register == register.name);
+        let roster = |path| self.roster(path).map(|roster| counted(&roster)).unwrap_or_default();
+        Ok(RegisterView {
+            profile: register.profile.clone(),
+            roster: register.roster.as_deref().map(roster),
+            sessions: sessions
+                .map(|view| SessionCount {
+                    session: view.session,
+                    entries: view.entries,
+                    first: view.first,
+                    last: view.last,
+                })
+                .collect(),
+        })
+    }
+
+    fn load_roster(&self, register: &str, file: &[u8]) -> Result<RosterView, NoList> {
+        let register = self.of_name(register).ok_or(NoList::Unknown)?;
+        let path = register.roster.as_deref();
+        let path = path.ok_or(NoList::Impossible("the settings name no roster of this register"))?;
+        let sheet = sheet::of_file(file).map_err(|error| NoList::Unusable(error.to_string()))?;
+        let roster = Roster::read(&sheet).map_err(|error| NoList::Unusable(error.to_string()))?;
+        // Nobody is asked for in between.
+        let mut rosters = self.rosters.lock().unwrap_or_else(PoisonError::into_inner);
+        private_file::replace(path, file).map_err(|error| {
+            tracing::error!(register = register.name, "the roster cannot be written: {error:#}");
+            NoList::Unavailable
+        })?;
+        let view = counted(&roster);
+        tracing::info!(register = register.name, candidates = view.candidates, "roster loaded");
+        rosters.insert(path.to_owned(), Known { stamp: stamp(path), roster: Some(Arc::new(roster)) });
+        Ok(view)
+    }
+
+    fn export(&self, register: &str, wish: &ExportWish) -> Result<Exported, NoList> {
+        let register = self.of_name(register).ok_or(NoList::Unknown)?;
+        // Attendance is of one session, also of the one without a name.
+        let session = match wish.list {
+            ExportList::Attendance => Some(wish.session.as_deref().unwrap_or_default()),
+            _ => wish.session.as_deref(),
+        };
+        let entries = self.kept.entries(&register.name, session).map_err(|error| unavailable(&error))?;
+        let of_day = |at| wish.day.is_none_or(|day| local_day(at) == day);
+        let entries: Vec<_> = entries.into_iter().filter(|entry| of_day(entry.at)).collect();
+        let table = match wish.list {
+            ExportList::Entries => register_tables::of_entries(&entries),
+            ExportList::Manifest => register_tables::manifest(&entries),
+            ExportList::Attendance => {
+                let path = register.roster.as_deref();
+                let path = path.ok_or(NoList::Impossible("the settings name no roster of this register"))?;
+                let roster = self.roster(path).ok_or(NoList::Unavailable)?;
+                let session = session.unwrap_or_default();
+                register_tables::attendance(&roster, session, &register.name, &self.store, &entries)
+            }
+        };
+        let table = table.map_err(no_list)?;
+        let file = match wish.format {
+            ExportFormat::Csv => table.to_csv(),
+            ExportFormat::Xlsx => table.to_xlsx().map_err(|fault| no_list(fault.into()))?,
+        };
+        Ok(Exported { file, rows: Table::len(&table) })
+    }
+}
+
+fn counted(roster: &Roster) -> RosterView {
+    let sessions = roster.sessions().into_iter().map(str::to_owned).collect();
+    RosterView { candidates: roster.candidates().len(), sessions }
+}
+
+fn unavailable(error: &cccd_store::StoreError) -> NoList {
+    tracing::error!(%error, "the registers cannot be read");
+    NoList::Unavailable
+}
+
+fn no_list(why: NoTable) -> NoList {
+    NoList::Impossible(match why {
+        NoTable::Sealed => {
+            tracing::error!("{why}");
+            return NoList::Unavailable;
+        }
+        NoTable::NoPassengers => "no register of the profile coach-manifest",
+        NoTable::NoSession => "the roster has no such session",
+        NoTable::Table(TableFault::LongCell) => "a text is longer than a cell of a spreadsheet: ask for csv",
+        NoTable::Table(_) => "what the profile puts out is no table",
+    })
 }
 
 impl RegisterDesk {

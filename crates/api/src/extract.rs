@@ -31,6 +31,8 @@ pub(crate) const LONGEST_BODY: usize = 64 * 1024;
 pub(crate) const LONGEST_PICTURE: usize = 16 * 1024 * 1024;
 /// The longest text of a code there may be: 7089 digits fit in one (ISO/IEC 18004, version 40-L).
 const LONGEST_TEXT: usize = 8192;
+/// The longest roster there may be: one of 200,000 rows has less.
+pub(crate) const LONGEST_ROSTER: usize = 8 * 1024 * 1024;
 /// How long a body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 
@@ -121,6 +123,19 @@ async fn named<S: Send + Sync, T: ToString>(
     let Path(text) = Path::<String>::from_request_parts(parts, state).await.ok()?;
     // One spelling only: two addresses for one thing are one too many.
     parse(&text).filter(|id| id.to_string() == text)
+}
+
+/// The register a path names, by its id.
+#[derive(Debug, Clone)]
+pub(crate) struct RegisterName(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for RegisterName {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let id = Path::<String>::from_request_parts(parts, state).await;
+        id.map(|Path(id)| Self(id)).map_err(|_| Fault::RegisterNotFound.into())
+    }
 }
 
 /// A picture of a reading that a path names.
@@ -265,13 +280,34 @@ impl ScanBody {
     }
 }
 
-/// Waits for one of the few places in which a picture is taken in and decoded: each may need a quarter of a
+/// A roster, and its turn to be taken apart.
+pub(crate) struct RosterFile(pub(crate) Zeroizing<Vec<u8>>, pub(crate) OwnedSemaphorePermit);
+
+impl RosterFile {
+    /// The body of a request, once whoever sends it is known to be allowed to.
+    pub(crate) async fn of(request: Request, desk: &Desk) -> Result<Self, Refusal> {
+        let table = match media_type(request.headers()).as_deref() {
+            Some("text/csv") => is_utf8(request.headers()),
+            Some("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet") => true,
+            _ => false,
+        };
+        if !table {
+            return Err(Fault::MediaTypeUnsupported.into());
+        }
+        let turn = turn(&desk.pictures).await?;
+        Ok(Self(whole_body(request, LONGEST_ROSTER).await?, turn))
+    }
+}
+
+/// Waits for one of the few places in which a picture or a table is taken in and decoded: each may need a quarter of a
 /// gigabyte.
 async fn turn(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusal> {
     let place = tokio::time::timeout(BODY_WITHIN, Arc::clone(places).acquire_owned());
     // The semaphore is never closed.
     let place = place.await.ok().and_then(Result::ok);
-    place.ok_or_else(|| Refusal::from(Fault::BodyTooSlow).because("other pictures were before this one"))
+    place.ok_or_else(|| {
+        Refusal::from(Fault::BodyTooSlow).because("other pictures or tables were before this one")
+    })
 }
 
 fn invalid(detail: &'static str) -> Refusal {

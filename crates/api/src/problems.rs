@@ -137,6 +137,9 @@ pub(crate) enum Fault {
     ProfileUnavailable,
     OutboxUnavailable,
     RegisterUnavailable,
+    RegisterNotFound,
+    RosterInvalid,
+    ExportImpossible,
     ImageUnusable,
     CodeNotFound,
     ScanNotFound,
@@ -147,7 +150,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 55] = [
+    pub(crate) const ALL: [Self; 58] = [
         Self::TokenMissing,
         Self::TokenWrong,
         Self::SessionRequired,
@@ -197,6 +200,9 @@ impl Fault {
         Self::ProfileUnavailable,
         Self::OutboxUnavailable,
         Self::RegisterUnavailable,
+        Self::RegisterNotFound,
+        Self::RosterInvalid,
+        Self::ExportImpossible,
         Self::ImageUnusable,
         Self::CodeNotFound,
         Self::ScanNotFound,
@@ -256,6 +262,9 @@ impl Fault {
             Self::ProfileUnavailable => "profile-unavailable",
             Self::OutboxUnavailable => "outbox-unavailable",
             Self::RegisterUnavailable => "register-unavailable",
+            Self::RegisterNotFound => "register-not-found",
+            Self::RosterInvalid => "roster-invalid",
+            Self::ExportImpossible => "export-impossible",
             Self::ImageUnusable => "image-unusable",
             Self::CodeNotFound => "code-not-found",
             Self::ScanNotFound => "scan-not-found",
@@ -1248,6 +1257,53 @@ pub static PROBLEMS: &[Problem] = &[
         remedy: Text {
             vi: "Xem `[[register]]` trong tệp cấu hình, kiểm tra danh sách bằng `cccd-agent roster check`, rồi lấy kết quả lại.",
             en: "Look at `[[register]]` in the settings, check the roster with `cccd-agent roster check`, then fetch the result again.",
+        },
+    },
+    Problem {
+        code: "register-not-found",
+        status: 404,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Không có sổ này", en: "No such register" },
+        cause: Text {
+            vi: "Tệp cấu hình của máy này không có sổ nào mang mã được nêu.",
+            en: "The settings of this machine have no register of the id that was named.",
+        },
+        remedy: Text {
+            vi: "Lấy danh sách sổ bằng GET /v1/registers và dùng `register_id` trong đó.",
+            en: "Ask for the registers with GET /v1/registers and use the `register_id` that stands there.",
+        },
+    },
+    Problem {
+        code: "roster-invalid",
+        status: 422,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text { vi: "Danh sách không dùng được", en: "The roster cannot be used" },
+        cause: Text {
+            vi: "Tệp không phải CSV (UTF-8) hay XLSX đọc được, thiếu cột, quá lớn khi giải nén, hoặc có dòng sai; `detail` nêu dòng. Danh sách cũ vẫn còn nguyên.",
+            en: "The file is no CSV in UTF-8 or XLSX that can be read, lacks a column, is too large once unpacked, or has a row that is wrong; `detail` names it. The roster before stays.",
+        },
+        remedy: Text {
+            vi: "Sửa dòng được nêu rồi gửi lại cả tệp.",
+            en: "Mend the row that is named, and send the whole file again.",
+        },
+    },
+    Problem {
+        code: "export-impossible",
+        status: 409,
+        actor: Actor::Integrator,
+        retry: Retry::Useless,
+        title: Text {
+            vi: "Sổ này không xuất được như vậy", en: "This register has no such list"
+        },
+        cause: Text {
+            vi: "Sổ không có danh sách dự kiến, danh sách không có ca được nêu, sổ không phải của hồ sơ coach-manifest, hoặc tệp bảng tính không chứa được; `detail` nêu điều nào.",
+            en: "The register has no roster, its roster has no such session, it is none of the profile coach-manifest, or a spreadsheet cannot hold it; `detail` says which.",
+        },
+        remedy: Text {
+            vi: "Chọn danh sách, ca hoặc định dạng khác; muốn có danh sách dự kiến thì khai `roster` của sổ trong tệp cấu hình.",
+            en: "Ask for another list, session or format; for a roster, name its file as `roster` of the register in the settings.",
         },
     },
     Problem {

@@ -8,7 +8,12 @@ use cccd_document::{PartialDate, Personal};
 
 /// The largest file, and the most it may take once unpacked.
 const LARGEST_FILE: usize = 32 << 20;
-const LARGEST_UNPACKED: u64 = 512 << 20;
+const LARGEST_UNPACKED: u64 = 128 << 20;
+/// How far to the right and down a table may reach: one cell far away makes no room for all before it.
+const MOST_COLUMNS: u32 = 512;
+const MOST_ROWS: u32 = 250_000;
+/// The most cells, those between included.
+const MOST_CELLS: usize = 4_000_000;
 /// In which of the first rows the names of the columns are looked for.
 const HEADER_WITHIN: usize = 20;
 
@@ -32,7 +37,7 @@ pub struct Cell {
 #[non_exhaustive]
 pub enum SheetError {
     /// Larger than any roster.
-    #[error("the file is larger than 32 MB, or would be when unpacked")]
+    #[error("the file is larger than 32 MB, or would be when unpacked, or a cell lies far off")]
     TooLarge,
     /// Not a spreadsheet.
     #[error("the file is no XLSX that can be read")]
@@ -98,8 +103,39 @@ pub fn of_csv(bytes: &[u8]) -> Result<Sheet, SheetError> {
 pub fn of_xlsx(bytes: &[u8]) -> Result<Sheet, SheetError> {
     check_size(bytes)?;
     let mut book: Xlsx<_> = open_workbook_from_rs(Cursor::new(bytes)).map_err(|_| SheetError::NotXlsx)?;
-    let range = book.worksheet_range_at(0).ok_or(SheetError::Empty)?.map_err(|_| SheetError::NotXlsx)?;
-    finished(range.rows().map(|row| row.iter().map(cell).collect()).collect())
+    let name = book.sheet_names().first().cloned().ok_or(SheetError::Empty)?;
+    let mut cells = book.worksheet_cells_reader(&name).map_err(|_| SheetError::NotXlsx)?;
+    let mut rows: Vec<Vec<Cell>> = Vec::new();
+    while let Some(found) = cells.next_cell().map_err(|_| SheetError::NotXlsx)? {
+        let (row, column) = found.get_position();
+        let cell = cell(&Data::from(found.get_value().clone()));
+        if cell.text.is_empty() {
+            continue;
+        }
+        let (Ok(row_at), Ok(column_at)) = (usize::try_from(row), usize::try_from(column)) else {
+            return Err(SheetError::TooLarge);
+        };
+        if row >= MOST_ROWS || column >= MOST_COLUMNS {
+            return Err(SheetError::TooLarge);
+        }
+        if rows.len() <= row_at {
+            rows.resize(row_at + 1, Vec::new());
+        }
+        let Some(row) = rows.get_mut(row_at) else { continue };
+        if row.len() <= column_at {
+            row.resize(column_at + 1, Cell::default());
+        }
+        if let Some(place) = row.get_mut(column_at) {
+            *place = cell;
+        }
+    }
+    // Every row has as many cells, as in the sheet.
+    let width = rows.iter().map(Vec::len).max().unwrap_or_default();
+    if rows.len().saturating_mul(width) > MOST_CELLS {
+        return Err(SheetError::TooLarge);
+    }
+    rows.iter_mut().for_each(|row| row.resize(width, Cell::default()));
+    finished(rows)
 }
 
 /// An archive that says it would grow beyond measure is not unpacked.
@@ -170,6 +206,29 @@ mod tests {
         {
             assert_eq!(texts(&of_csv(text.as_bytes()).unwrap()), [["a", "b, c"], ["d;e", "f"]], "{text:?}");
         }
+    }
+
+    /// An XLSX with these cells in its first sheet.
+    fn xlsx(cells: &[(u32, u16, &str)]) -> Vec<u8> {
+        let mut book = rust_xlsxwriter::Workbook::new();
+        let sheet = book.add_worksheet();
+        for (row, column, text) in cells {
+            sheet.write_string(*row, *column, *text).unwrap();
+        }
+        book.save_to_buffer().unwrap()
+    }
+
+    #[test]
+    fn a_cell_far_away_makes_no_room_for_all_before_it() {
+        // The last cell of a sheet (ECMA-376-1 as Excel keeps it): 17 thousand million lie before it.
+        let far = xlsx(&[(0, 0, "a"), (1_048_575, 16_383, "b")]);
+        assert!(far.len() < 10_000);
+        assert!(matches!(of_xlsx(&far), Err(SheetError::TooLarge)));
+        let near = xlsx(&[(1, 1, "a"), (1, 3, "b"), (3, 0, "c")]);
+        assert_eq!(
+            texts(&of_xlsx(&near).unwrap()),
+            [[""; 4], ["", "a", "", "b"], [""; 4], ["c", "", "", ""]]
+        );
     }
 
     #[test]

@@ -17,6 +17,8 @@ fn name(kind: EntryKind) -> &'static str {
         EntryKind::GrantGiven => "Grant given",
         EntryKind::GrantRevoked => "Grant revoked",
         EntryKind::PairingFailed => "Pairing failed",
+        EntryKind::RosterLoaded => "Roster loaded",
+        EntryKind::RegisterExported => "Register exported",
         EntryKind::EntriesLost => "Audit entries lost",
         EntryKind::ChainRestarted => "Audit chain restarted",
         EntryKind::StateRestarted => "Store restarted",

@@ -41,6 +41,10 @@ pub enum EntryKind {
     GrantRevoked,
     /// An attempt to pair a page failed.
     PairingFailed,
+    /// A roster was put in place of the one before.
+    RosterLoaded,
+    /// A list of persons was taken away.
+    RegisterExported,
     /// So many entries were made that some were lost before they were written.
     EntriesLost,
     /// The chain before this one could not be used, and was moved aside.
@@ -54,7 +58,7 @@ pub enum EntryKind {
 
 impl EntryKind {
     /// All that this version writes.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::AgentStarted,
         Self::AgentStopped,
         Self::ReadEnded,
@@ -65,6 +69,8 @@ impl EntryKind {
         Self::GrantGiven,
         Self::GrantRevoked,
         Self::PairingFailed,
+        Self::RosterLoaded,
+        Self::RegisterExported,
         Self::EntriesLost,
         Self::ChainRestarted,
         Self::StateRestarted,
@@ -83,6 +89,8 @@ impl EntryKind {
             Self::GrantGiven => "grant-given",
             Self::GrantRevoked => "grant-revoked",
             Self::PairingFailed => "pairing-failed",
+            Self::RosterLoaded => "roster-loaded",
+            Self::RegisterExported => "register-exported",
             Self::EntriesLost => "entries-lost",
             Self::ChainRestarted => "chain-restarted",
             Self::StateRestarted => "state-restarted",

@@ -165,6 +165,8 @@ public final class Checks {
         } catch (CccdUnreachable nobody) {
             // As it should be.
         }
+        refused("scope-missing", () -> AGENT.registers());
+        refused("scope-missing", () -> AGENT.loadRoster("0000000000000000", new byte[] {'S'}, "text/csv"));
         same("admin", refused("token-wrong", () -> new CccdAgent("wrong").about()).actor());
     }
 

@@ -183,6 +183,23 @@ public final class CccdAgent {
         send("DELETE", "/v1/scans/" + segment(scanId), null, null, 0, null);
     }
 
+    /** The registers, counted: nobody by name. */
+    public JsonArray registers() throws CccdException {
+        return array(json("GET", "/v1/registers"), "registers");
+    }
+
+    /** Says who is expected in a register: a roster, {@code text/csv} or XLSX, in place of the one before. */
+    public JsonObject loadRoster(String registerId, byte[] file, String mediaType) throws CccdException {
+        return object(send("POST", "/v1/registers/" + segment(registerId) + "/roster", mediaType, file, 0, null).body);
+    }
+
+    /** Takes a list of persons away, as a file; {@code wish} as the API has it. Who took it is in the agent's audit. */
+    public byte[] exportRegister(String registerId, JsonObject wish) throws CccdException {
+        Map<String, String> headers = Collections.singletonMap("Accept", "*/*");
+        String path = "/v1/registers/" + segment(registerId) + "/exports";
+        return send("POST", path, "application/json", utf8(wish.toString()), 0, headers).body;
+    }
+
     /** Keeps a reader for this caller until the lease is closed; {@code onLost} (or null) hears where it is lost. */
     public Lease lease(String readerId, int seconds, Consumer<CccdProblem> onLost) throws CccdException {
         return new Lease(this, "/v1/readers/" + segment(readerId) + "/lease", seconds, onLost);
