@@ -85,12 +85,21 @@ impl Agent {
         let mut api = Api::new(engine.handle(), access(settings, &scribe), facts).keeping(scribe.clone());
         let key_file = &settings.evidence.key_file;
         // Readings go on without it: only evidence cannot be had.
-        match evidence_key::read_or_make(key_file) {
-            Ok(key) => api = api.signing_with(Arc::new(key)),
-            Err(error) => tracing::warn!("no evidence can be signed: {error:#}"),
+        let key = match evidence_key::read_or_make(key_file) {
+            Ok(key) => Some(Arc::new(key)),
+            Err(error) => {
+                tracing::warn!("no evidence can be signed: {error:#}");
+                None
+            }
+        };
+        if let Some(key) = &key {
+            api = api.signing_with(Arc::clone(key));
         }
         let shelf = ProfileShelf::open(&settings.profiles.directory);
-        for name in settings.callers.iter().flat_map(|caller| &caller.profiles) {
+        let granted = settings.callers.iter().flat_map(|caller| &caller.profiles);
+        let granted = granted.chain(settings.sites.iter().flat_map(|site| &site.profiles));
+        let granted = granted.chain(settings.local.programs.iter().flat_map(|program| &program.profiles));
+        for name in granted.chain(&settings.pairing.profiles) {
             if shelf.find(name).is_none_or(|ready| ready.lacks_key()) {
                 tracing::warn!(
                     profile = name,
@@ -105,7 +114,7 @@ impl Agent {
         let started = {
             let _runtime = runtime.enter();
             let broker = settings.fleet.as_ref().map(fleet::connect).transpose()?;
-            let started = outbox_desk::start(settings, broker.as_ref())?;
+            let started = outbox_desk::start(settings, broker.as_ref(), key)?;
             let outbox = started.as_ref().map(|(desk, _)| desk.outbox());
             let facts =
                 fleet::Facts { engine: engine.handle(), outbox, configuration: settings.served_version };

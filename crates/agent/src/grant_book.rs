@@ -1,7 +1,7 @@
 //! The grants of paired pages, written down.
 
 use cccd_api::callers::{BookFault, Grant, GrantBook};
-use cccd_profiles::{Origin, Scope, ScopeSet};
+use cccd_profiles::{Origin, Permissions};
 use cccd_store::{Entry, EntryKind, NewGrant, Scribe, StoreError};
 
 use crate::daemon::now;
@@ -27,11 +27,13 @@ fn failed(error: &StoreError) -> BookFault {
 
 /// What was written, as it was meant; `None` for what no version of this program writes.
 fn understood(grant: cccd_store::Grant) -> Option<Grant> {
+    let Permissions { scopes, profiles } = Permissions::of_words(&grant.scopes)?;
     Some(Grant {
         id: grant.thumbprint,
         label: grant.label,
         origin: Origin::parse(&grant.origin).ok()?,
-        scopes: ScopeSet::of_words(&grant.scopes)?,
+        scopes,
+        profiles,
         made: grant.created,
         expires: grant.expires?,
     })
@@ -54,13 +56,13 @@ impl GrantBook for StoredGrants {
         self.revoke(&grant.id)?;
         let mut name = [0; 16];
         getrandom::fill(&mut name).map_err(|_| BookFault)?;
-        let words: Vec<&str> = grant.scopes.iter().map(Scope::as_str).collect();
+        let permissions = Permissions { scopes: grant.scopes, profiles: grant.profiles };
         let new = NewGrant {
             id: hex::encode(name),
             thumbprint: grant.id,
             label: grant.label,
             origin: grant.origin.to_string(),
-            scopes: words.join(" "),
+            scopes: permissions.to_words(),
             expires: Some(grant.expires),
         };
         let given = self.0.store().add_grant(&new, grant.made).map_err(|error| failed(&error))?;
@@ -83,6 +85,7 @@ impl GrantBook for StoredGrants {
 mod tests {
     use std::sync::Arc;
 
+    use cccd_profiles::Scope;
     use cccd_store::Store;
     use time::Duration;
 
@@ -94,6 +97,7 @@ mod tests {
             label: "Quầy 1".to_owned(),
             origin: Origin::parse("https://his.example.vn").unwrap(),
             scopes: scopes.iter().copied().collect(),
+            profiles: vec!["clinic".to_owned(), "exam".to_owned()],
             made: now().replace_nanosecond(0).unwrap(),
             expires: now().replace_nanosecond(0).unwrap() + Duration::days(1),
         }
@@ -115,7 +119,7 @@ mod tests {
         let book = open();
         let found = book.grant(&wide.id).unwrap();
         assert_eq!((found.scopes.iter().count(), &found.origin), (wide.scopes.iter().count(), &wide.origin));
-        assert_eq!((found.expires, book.all().len()), (wide.expires, 1));
+        assert_eq!((&found.profiles, found.expires, book.all().len()), (&wide.profiles, wide.expires, 1));
         assert!(book.revoke(&wide.id).unwrap());
         assert!(!book.revoke(&wide.id).unwrap());
         assert_eq!(open().grant(&wide.id), None);

@@ -95,13 +95,14 @@ fn shown(waiting: &Value) -> String {
     let mut out = String::new();
     let _ = write!(
         out,
-        "Trang · page      {}\nTên · name        {}\nQuyền · scopes    {}\nMã · code         {code}\n\
+        "Trang · page      {}\nTên · name        {}\nQuyền · scopes    {}\nHồ sơ · profiles  {}\nMã · code         {code}\n\
          Còn · left        {} s, {} lần · tries\nId                {}\n\
          Gõ mã vào đúng trang này; nếu không phải bạn vừa xin ghép thì đừng gõ.\n\
          Type the code into this very page; if it was not you who asked, do not.\n\n",
         text(waiting, "origin"),
         text(waiting, "label"),
         words(waiting, "scopes"),
+        words(waiting, "profiles"),
         number(waiting, "expires_in_s"),
         number(waiting, "tries_left"),
         text(waiting, "pairing_id"),
@@ -130,11 +131,12 @@ pub(crate) fn grants(settings: &AgentSettings, arguments: &GrantsArguments) -> R
             for grant in grants {
                 let _ = write!(
                     out,
-                    "{}\n  Trang · page    {}\n  Tên · name      {}\n  Quyền · scopes  {}\n  Đến · until     {}\n",
+                    "{}\n  Trang · page    {}\n  Tên · name      {}\n  Quyền · scopes  {}\n  Hồ sơ · profiles {}\n  Đến · until     {}\n",
                     text(grant, "grant_id"),
                     text(grant, "origin"),
                     text(grant, "label"),
                     words(grant, "scopes"),
+                    words(grant, "profiles"),
                     text(grant, "expires_at"),
                 );
             }

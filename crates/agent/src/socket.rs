@@ -126,6 +126,7 @@ fn programs(programs: Vec<LocalProgram>) -> WhoCalls {
         })?;
         let id = CallerId::new(&program.name);
         let mut caller = Caller::new(id, CallerKind::LocalProgram, program.scopes);
+        caller.profiles = program.profiles.clone().into();
         caller.results = program.results;
         caller.process = peer.pid.map(|pid| format!("pid {pid}").into());
         Some(caller)
@@ -162,6 +163,7 @@ mod tests {
             users: owned(users),
             groups: owned(groups),
             scopes: ScopeSet::NONE,
+            profiles: Vec::new(),
             results: Results::Once,
         }
     }

@@ -7,7 +7,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use cccd_engine::{Errand, Scan};
 use cccd_profiles::ConsumerProfile;
-use cccd_store::{Entry, EntryKind};
+use cccd_store::{Entry, EntryKind, Scribe};
 use http::{HeaderMap, StatusCode, header};
 
 use crate::api::Desk;
@@ -62,6 +62,17 @@ pub(crate) fn note_scan(desk: &Desk, caller: &Caller, scan: &Scan) {
     scribe.enter(entry.with("scan_id", scan.id.to_string()));
 }
 
+/// Enters what was done with a register, and returns once it is written: what it is about happens after. Blocks.
+pub(crate) fn note_register(scribe: &Scribe, entry: Entry) {
+    scribe.enter(entry);
+    scribe.settle();
+}
+
+/// An entry on a register of this name, on behalf of whoever calls.
+pub(crate) fn of_register(kind: EntryKind, caller: &Caller, register: &str) -> Entry {
+    on_behalf(kind, caller).with("register", register)
+}
+
 /// On whose behalf a reading runs.
 pub(crate) fn errand(caller: &Caller) -> Errand {
     let text = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
@@ -74,6 +85,7 @@ pub(crate) fn errand(caller: &Caller) -> Errand {
         legal_basis: text(&caller.legal_basis),
         scopes: caller.scopes.iter().map(|scope| scope.to_string()).collect(),
         trace_id: current_trace_id(),
+        stay: caller.stay_of_reads(),
     }
 }
 

@@ -65,7 +65,10 @@ pub use doors::{open_reader_door, open_webhook};
 pub use examples::examples;
 pub use openapi::{openapi, openapi_json};
 pub use problems::{Actor, PROBLEMS, Problem, Retry, Text};
-pub use registers::{Admission, Arrival, NotEntered, Registers};
+pub use registers::{
+    Admission, Arrival, ExportFormat, ExportList, ExportWish, Exported, NoList, NotEntered, RegisterView,
+    Registers, RosterView, SessionCount,
+};
 pub use server::serve;
 #[cfg(unix)]
 pub use socket::{Peer, WhoCalls, serve_admin, serve_programs};

@@ -21,7 +21,7 @@ use crate::problems::{Fault, Problem};
 use crate::refusal::PROBLEM_JSON;
 use crate::routes::{
     agent, docs, events, evidence, grants, handoff, identity, leases, pairings, problem_pages, readers,
-    reads, scans, sessions,
+    reads, registers, scans, sessions,
 };
 use crate::wire::ProblemJson;
 
@@ -70,6 +70,9 @@ pub(crate) fn routes() -> Routes {
         .routes(routes!(reads::read_portrait))
         .routes(routes!(reads::read_biometric))
         .routes(routes!(evidence::read_evidence))
+        .routes(routes!(registers::list_registers))
+        .routes(routes!(registers::load_roster))
+        .routes(routes!(registers::export_register))
         .routes(routes!(scans::list_scanners))
         .routes(routes!(scans::create_scans))
         .routes(routes!(scans::fetch_scan, scans::dismiss_scan))
@@ -275,6 +278,7 @@ fn problems_of(operation: &str) -> Vec<&'static Problem> {
             Fault::BodyTooSlow,
             Fault::BodyInvalid,
             Fault::ScopeMissing,
+            Fault::ProfileNotGranted,
             Fault::RateLimited,
         ],
         "confirm_pairing" => &[
@@ -321,6 +325,31 @@ fn problems_of(operation: &str) -> Vec<&'static Problem> {
             Fault::BodyTooSlow,
             Fault::BodyInvalid,
             Fault::ScopeMissing,
+            Fault::ProfileNotGranted,
+            Fault::ProfileUnavailable,
+            Fault::RegisterUnavailable,
+        ],
+        "list_registers" => &[Fault::ScopeMissing, Fault::RegisterUnavailable],
+        "load_roster" => &[
+            Fault::ScopeMissing,
+            Fault::MediaTypeUnsupported,
+            Fault::BodyTooLarge,
+            Fault::BodyTooSlow,
+            Fault::BodyInvalid,
+            Fault::RegisterNotFound,
+            Fault::RosterInvalid,
+            Fault::ExportImpossible,
+            Fault::RegisterUnavailable,
+        ],
+        "export_register" => &[
+            Fault::ScopeMissing,
+            Fault::MediaTypeUnsupported,
+            Fault::BodyTooLarge,
+            Fault::BodyTooSlow,
+            Fault::BodyInvalid,
+            Fault::RegisterNotFound,
+            Fault::ExportImpossible,
+            Fault::RegisterUnavailable,
         ],
         "read_result" => &[
             Fault::ReadNotFound,
@@ -381,6 +410,8 @@ fn problems_of(operation: &str) -> Vec<&'static Problem> {
         | "fetch_scan" | "dismiss_scan" => &[ReadFailure::AgentStopping],
         "create_scans" => &[ReadFailure::AgentFault, ReadFailure::AgentStopping],
         "open_session" => &[ReadFailure::AgentFault],
+        "end_session" => &[ReadFailure::AgentStopping],
+        "list_registers" | "load_roster" | "export_register" => &[ReadFailure::AgentFault],
         _ => &[],
     };
     faults

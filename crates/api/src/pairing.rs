@@ -37,6 +37,7 @@ pub(crate) struct Asked {
     pub(crate) origin: Origin,
     pub(crate) label: String,
     pub(crate) scopes: ScopeSet,
+    pub(crate) profiles: Vec<String>,
     pub(crate) key: PublicKey,
 }
 
@@ -211,7 +212,8 @@ mod tests {
 
     fn asked(origin: &str) -> Asked {
         let origin = Origin::parse(origin).unwrap();
-        Asked { origin, label: "Quầy 1".into(), scopes: ScopeSet::reading(), key: key(0) }
+        let scopes = ScopeSet::reading();
+        Asked { origin, label: "Quầy 1".into(), scopes, profiles: Vec::new(), key: key(0) }
     }
 
     const HIS: &str = "https://his.example.vn";

@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::Api;
-use crate::callers::{Introduced, Scheme};
+use crate::callers::{Closing, Introduced, Scheme};
 use crate::peer::Connection;
 
 /// What one listener bears.
@@ -96,16 +96,28 @@ pub(crate) struct Handler {
     router: TowerToHyperService<Router>,
     introduced: Option<Introduced>,
     connection: Option<Arc<Connection>>,
+    /// Dropped with the connection, which ends what is kept to it.
+    _closing: Option<Arc<Closing>>,
 }
 
 impl Handler {
     pub(crate) fn to(router: &Router, introduced: Option<Introduced>) -> Self {
-        Self { router: TowerToHyperService::new(router.clone()), introduced, connection: None }
+        Self {
+            router: TowerToHyperService::new(router.clone()),
+            introduced,
+            connection: None,
+            _closing: None,
+        }
     }
 
     /// The same, over a connection whose other end may be looked up.
     pub(crate) fn over(self, connection: Option<Arc<Connection>>) -> Self {
         Self { connection, ..self }
+    }
+
+    /// The same, and this ends with the connection.
+    pub(crate) fn closing(self, closing: Closing) -> Self {
+        Self { _closing: Some(Arc::new(closing)), ..self }
     }
 }
 

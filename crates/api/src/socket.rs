@@ -2,15 +2,18 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
 use crate::Api;
 use crate::admin;
-use crate::callers::{Caller, Introduced, Scheme};
+use crate::callers::{Caller, Introduced, OwnConnection, Scheme};
 use crate::server::{Door, Handler, LIMITS, Limits, serve_door};
 
+/// A connection of a program may be silent for as long as a lease runs that is kept to it.
+const PROGRAM_LIMITS: Limits = Limits { head_within: Duration::from_secs(150), ..LIMITS };
 /// Administrators are few.
 const ADMIN_LIMITS: Limits = Limits { connections: 16, ..LIMITS };
 
@@ -50,15 +53,20 @@ pub async fn serve_programs(
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let closing = watch::Sender::new(false);
+    let desk = api.desk(Scheme::Http, 0, closing.subscribe());
+    let engine = desk.engine.clone();
     let router = api.closing_router(Scheme::Http, 0, closing.subscribe());
     let greet = |stream: &UnixStream| {
         let peer = peer_of(stream)?;
         let caller = who(peer);
         tracing::debug!(?peer, known = caller.is_some(), "a program connects");
-        let introduced = caller.map_or(Introduced::Stranger, |caller| Introduced::Known(Box::new(caller)));
-        Some(Handler::to(&router, Some(introduced)))
+        let Some(caller) = caller else { return Some(Handler::to(&router, Some(Introduced::Stranger))) };
+        let connection = OwnConnection::default();
+        let closing = connection.closing(engine.clone());
+        let caller = Caller { connection: Some(connection), ..caller };
+        Some(Handler::to(&router, Some(Introduced::Known(Box::new(caller)))).closing(closing))
     };
-    serve_door(listener, greet, &closing, shutdown, LIMITS).await;
+    serve_door(listener, greet, &closing, shutdown, PROGRAM_LIMITS).await;
 }
 
 /// Serves the door of whoever looks after this machine until `shutdown` is done: to processes of root and of the user

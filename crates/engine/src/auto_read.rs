@@ -11,7 +11,7 @@ use cccd_card::{ReaderId, ScannerId};
 use cccd_document::{Biometrics, FieldSet, FileId};
 
 use crate::desk::{Desk, Reader};
-use crate::{CallerId, Errand, ReadFailure, ReadId, ReadRequest, Reading, ScanId, ScanReach};
+use crate::{CallerId, Errand, ReadFailure, ReadId, ReadRequest, Reading, ScanId, ScanReach, UnderProfile};
 
 /// What is read by itself for the holder of a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct AutoRead {
     pub fields: FieldSet,
     /// As in [`ReadRequest::biometrics`].
     pub biometrics: Biometrics,
+    /// As in [`ReadRequest::under`].
+    pub under: Option<UnderProfile>,
     /// On whose behalf each reading runs.
     pub errand: Errand,
 }
@@ -97,7 +99,7 @@ impl Desk {
             groups: auto_read.groups,
             fields: auto_read.fields,
             biometrics: auto_read.biometrics,
-            under: None,
+            under: auto_read.under,
             nonce: None,
             expect: None,
             wait_for_card: None,
@@ -129,12 +131,15 @@ impl Desk {
         }
     }
 
-    /// Calls off what began by itself on a reader for a caller whose lease is over: nobody is there to fetch it.
+    /// Calls off what began by itself on a reader for a caller whose lease is over: nobody is there to fetch it. What runs
+    /// under a profile is finished: its consumer gets it.
     pub(crate) fn end_auto_reads(&mut self, holder: &CallerId, reader: &ReaderId) {
         let theirs: Vec<ReadId> =
             self.reads_of(holder).into_iter().filter(|read| self.began_on(*read) == Some(reader)).collect();
         for read in theirs {
-            self.call_off(read);
+            if !self.is_promised(read) {
+                self.call_off(read);
+            }
         }
     }
 }

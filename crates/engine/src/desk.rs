@@ -6,7 +6,8 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use cccd_card::{
-    ReaderEvent, ReaderId, ReaderInfo, ReaderRefusal, ReaderSource, ScannerEvent, ScannerId, ScannerInfo,
+    Behind, ReaderEvent, ReaderId, ReaderInfo, ReaderRefusal, ReaderSource, ScannerEvent, ScannerId,
+    ScannerInfo,
 };
 use cccd_document::QrPayload;
 use time::OffsetDateTime;
@@ -21,8 +22,8 @@ use crate::over::Over;
 use crate::owner::{CallOff, Job, Owner};
 use crate::scan::{Scan, Scans};
 use crate::{
-    CallerId, Occasion, Part, PartialReading, Phase, ReadFailure, ReadId, ReadRequest, ReadState, ReadView,
-    Reading, ScanId,
+    CallerId, Conclude, Occasion, Part, PartialReading, Phase, ReadFailure, ReadId, ReadRequest, ReadState,
+    ReadView, Reading, ScanId, Stay,
 };
 
 /// How many results are kept at most, however young the oldest is.
@@ -91,6 +92,10 @@ struct Pause {
 struct Read {
     view: watch::Sender<ReadView>,
     errand: Errand,
+    /// What is done with it once it is complete, where that is more than to keep it for its owner.
+    conclude: Option<Conclude>,
+    /// Whether its owner may not call any more: nothing of it is kept for them.
+    is_orphaned: bool,
     /// What it began by itself for.
     occasion: Option<Occasion>,
     /// When it was asked for.
@@ -393,6 +398,9 @@ impl Desk {
         errand: Errand,
         occasion: Option<Occasion>,
     ) -> Result<ReadView, Refused> {
+        if errand.stay.as_ref().is_some_and(Stay::is_over) {
+            return Err(ReadFailure::Cancelled.into());
+        }
         let id = ReadId::draw().map_err(|_| ReadFailure::AgentFault)?;
         let call_off = CallOff::default();
         let view = ReadView {
@@ -405,9 +413,12 @@ impl Desk {
             ahead: 0,
             held_by: None,
         };
+        let conclude = request.under.as_ref().map(|under| under.conclude.clone());
         let read = Read {
             view: watch::Sender::new(view),
             errand,
+            conclude,
+            is_orphaned: false,
             occasion: occasion.clone(),
             asked: (self.options.clock)(),
             named: request.reader,
@@ -420,6 +431,8 @@ impl Desk {
                 under: request.under,
                 expect: request.expect,
                 biometrics: request.biometrics,
+                // Told when it starts.
+                behind: Behind::Device,
                 call_off: call_off.clone(),
                 kept: BTreeMap::new(),
             })),
@@ -541,7 +554,8 @@ impl Desk {
             (None, None) => self.readers.values_mut().find(|reader| free(reader)),
         };
         let Some(reader) = found else { return false };
-        let Some(job) = read.job.take() else { return true };
+        let Some(mut job) = read.job.take() else { return true };
+        job.behind = reader.info.behind;
         if let Err(job) = reader.owner.take(job) {
             // Its thread ends only with the loop.
             read.job = Some(job);
@@ -587,7 +601,8 @@ impl Desk {
 
     pub(crate) fn partial(&mut self, id: ReadId, partial: PartialReading) {
         let Some(read) = self.reads.get_mut(&id) else { return };
-        if read.view.borrow().state != ReadState::Running || read.ended_early.is_some() {
+        let is_running = read.view.borrow().state == ReadState::Running;
+        if !is_running || read.ended_early.is_some() || read.is_orphaned {
             return;
         }
         let reader = partial.reader.clone();
@@ -658,8 +673,14 @@ impl Desk {
         let Some(read) = self.reads.get_mut(&id) else { return };
         let (state, kind) = match outcome {
             Ok(reading) => {
-                read.result = Some(Arc::new(reading));
-                (ReadState::Completed, EventKind::ReadCompleted { read: id })
+                let reading = Arc::new(reading);
+                if let Some(conclude) = &read.conclude {
+                    conclude.tell(id, Arc::clone(&reading));
+                }
+                let kept = !read.is_orphaned;
+                read.result = kept.then_some(reading);
+                let state = if kept { ReadState::Completed } else { ReadState::Expired };
+                (state, EventKind::ReadCompleted { read: id })
             }
             Err(failure) => (ReadState::Failed(failure), EventKind::ReadFailed { read: id, failure }),
         };
@@ -669,13 +690,16 @@ impl Desk {
             view.percent = 100;
             view.ahead = 0;
         });
+        let is_orphaned = read.is_orphaned;
         if state == ReadState::Completed {
             self.results.push_back(id);
             self.bound_results();
         } else {
             self.leave(id);
         }
-        self.tell(Audience::Owner(owner), kind);
+        if !is_orphaned {
+            self.tell(Audience::Owner(owner), kind);
+        }
     }
 
     pub(crate) fn watch(&self, caller: &CallerId, id: ReadId) -> Result<watch::Receiver<ReadView>, NotHere> {
@@ -730,6 +754,32 @@ impl Desk {
             Some(ReadState::Running) => self.end_early(id, ReadFailure::Cancelled),
             Some(ReadState::Completed | ReadState::Expired | ReadState::Failed(_)) | None => {}
         }
+    }
+
+    /// Finishes a reading that talks to its card and is under a profile, for its consumer alone. Whether it is one.
+    pub(crate) fn orphan(&mut self, id: ReadId) -> bool {
+        let Some(read) = self.reads.get_mut(&id) else { return false };
+        let is_running = read.view.borrow().state == ReadState::Running && read.ended_early.is_none();
+        if !is_running || read.conclude.is_none() {
+            return false;
+        }
+        read.is_orphaned = true;
+        read.partial = None;
+        true
+    }
+
+    /// Whether it talks to its card under a profile: then it is finished, whoever has gone.
+    pub(crate) fn is_promised(&self, id: ReadId) -> bool {
+        self.reads
+            .get(&id)
+            .is_some_and(|read| read.conclude.is_some() && read.view.borrow().state == ReadState::Running)
+    }
+
+    /// The readings of a stay that have no card, or wait for it to be laid down again.
+    pub(crate) fn waiting_in(&self, stay: &Stay) -> Vec<ReadId> {
+        let of_it =
+            |id: &&ReadId| self.reads.get(id).is_some_and(|read| read.errand.stay.as_ref() == Some(stay));
+        self.waiting.iter().filter(of_it).copied().collect()
     }
 
     /// Where a reading began by itself.

@@ -22,8 +22,8 @@ use crate::learned::{Memory, NoMemory};
 use crate::owner::Job;
 use crate::scan::{Scan, ScanNotHere, ScanReach};
 use crate::{
-    AutoRead, CallerId, Errand, LeaseView, NoLease, Part, PartialReading, Phase, ReadFailure, ReadId,
-    ReadRequest, ReadView, Reading, ScanId, Subscription, Witness,
+    CallerId, Errand, LeaseTerms, LeaseView, NoLease, Part, PartialReading, Phase, ReadFailure, ReadId,
+    ReadRequest, ReadView, Reading, ScanId, Stay, Subscription, Witness,
 };
 
 /// Tells the time of day. Only the outermost room has a real one.
@@ -194,8 +194,7 @@ pub(crate) enum Message {
     Lease {
         caller: CallerId,
         reader: ReaderId,
-        time: Duration,
-        auto_read: Option<Box<AutoRead>>,
+        terms: Box<LeaseTerms>,
         reply: oneshot::Sender<Result<LeaseView, NoLease>>,
     },
     EndLease {
@@ -210,6 +209,10 @@ pub(crate) enum Message {
     },
     Forget {
         caller: CallerId,
+        reply: oneshot::Sender<()>,
+    },
+    EndStay {
+        stay: Stay,
         reply: oneshot::Sender<()>,
     },
     Readers {
@@ -314,18 +317,17 @@ impl EngineHandle {
         self.ask(|reply| Message::HandOut { caller, read, part, reply })
     }
 
-    /// Keeps a reader for one caller for a while ([`crate::LEASE_SECONDS`]), or longer where they have it already. Nobody else's
-    /// reading starts there. With `auto_read`, a code scanned and a card laid there make a reading of theirs, for as long
-    /// as the lease runs and asks for it.
+    /// Keeps a reader for one caller for a while, or longer where they have it already. Nobody else's reading starts
+    /// there. With `auto_read`, a code scanned and a card laid there make a reading of theirs, for as long as the lease
+    /// runs and asks for it.
     pub fn lease(
         &self,
         caller: CallerId,
         reader: ReaderId,
-        time: Duration,
-        auto_read: Option<AutoRead>,
+        terms: LeaseTerms,
     ) -> oneshot::Receiver<Result<LeaseView, NoLease>> {
-        let auto_read = auto_read.map(Box::new);
-        self.ask(|reply| Message::Lease { caller, reader, time, auto_read, reply })
+        let terms = Box::new(terms);
+        self.ask(|reply| Message::Lease { caller, reader, terms, reply })
     }
 
     /// Gives a leased reader back. Giving back what one does not have does no harm.
@@ -339,9 +341,16 @@ impl EngineHandle {
     }
 
     /// Calls off and wipes everything of a caller who may not call any more: readings that wait or run, results, scans,
-    /// leases. What is being sent out at this moment is for whoever sends it to stop.
+    /// leases. What is being sent out at this moment is for whoever sends it to stop. A reading under a profile that talks
+    /// to its card is finished and concluded: who it is for was said when it was accepted. Its caller gets nothing of it.
     pub fn forget(&self, caller: CallerId) -> oneshot::Receiver<()> {
         self.ask(|reply| Message::Forget { caller, reply })
+    }
+
+    /// Ends a stay: its leases, and its readings that have no card yet. What is asked for in it from now on is refused.
+    pub fn end_stay(&self, stay: Stay) -> oneshot::Receiver<()> {
+        stay.end();
+        self.ask(|reply| Message::EndStay { stay, reply })
     }
 
     /// Lists the readers, by name.
@@ -538,9 +547,8 @@ impl Desk {
             Message::HandOut { caller, read, part, reply } => {
                 let _ = reply.send(self.hand_out(&caller, read, part));
             }
-            Message::Lease { caller, reader, time, auto_read, reply } => {
-                let auto_read = auto_read.map(|auto_read| *auto_read);
-                drop(reply.send(self.lease(caller, reader, time, auto_read)));
+            Message::Lease { caller, reader, terms, reply } => {
+                drop(reply.send(self.lease(caller, reader, *terms)));
             }
             Message::EndLease { caller, reader, reply } => {
                 drop(reply.send(self.end_lease(&caller, &reader)));
@@ -548,6 +556,10 @@ impl Desk {
             Message::Dismiss { caller, read, reply } => drop(reply.send(self.dismiss(&caller, read))),
             Message::Forget { caller, reply } => {
                 self.forget(&caller);
+                let _ = reply.send(());
+            }
+            Message::EndStay { stay, reply } => {
+                self.end_stay(&stay);
                 let _ = reply.send(());
             }
             Message::Readers { reply } => drop(reply.send(self.readers())),

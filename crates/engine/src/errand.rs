@@ -6,10 +6,10 @@ use std::sync::Arc;
 use cccd_card::ReaderId;
 use time::OffsetDateTime;
 
-use crate::{CallerId, ReadFailure, ReadId, Reading};
+use crate::{CallerId, ReadFailure, ReadId, Reading, Stay};
 
-/// What is known of a request beside what is to be read. The engine does nothing with it but hand it to the
-/// [`Witness`].
+/// What is known of a request beside what is to be read. The engine hands it to the [`Witness`], and calls the reading
+/// off with its stay.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Errand {
     /// How the caller proved who they are.
@@ -28,6 +28,8 @@ pub struct Errand {
     pub scopes: Vec<String>,
     /// The trace the request belongs to.
     pub trace_id: Option<String>,
+    /// Without which nobody waits for it any more.
+    pub stay: Option<Stay>,
 }
 
 /// How a reading ended.

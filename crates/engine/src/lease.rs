@@ -6,10 +6,28 @@ use cccd_card::ReaderId;
 
 use crate::desk::{Desk, Reader};
 use crate::event::{Audience, EventKind};
-use crate::{AutoRead, CallerId};
+use crate::{AutoRead, CallerId, Stay};
 
 /// The shortest and the longest time a lease runs before it must be asked for again.
 pub const LEASE_SECONDS: std::ops::RangeInclusive<u64> = 5..=120;
+
+/// How a reader is to be kept.
+#[derive(Debug, Clone)]
+pub struct LeaseTerms {
+    /// How long the lease runs unless it is asked for again ([`LEASE_SECONDS`]).
+    pub time: Duration,
+    /// What is read of each card that is laid there, without being asked for each.
+    pub auto_read: Option<AutoRead>,
+    /// Without which it is over at once.
+    pub stay: Option<Stay>,
+}
+
+impl LeaseTerms {
+    /// For this long, and nothing more.
+    pub fn lasting(time: Duration) -> Self {
+        Self { time, auto_read: None, stay: None }
+    }
+}
 
 /// A lease as its holder sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +52,9 @@ pub enum NoLease {
         /// Who.
         by: CallerId,
     },
+    /// The stay it was to last for is over.
+    #[error("holder is gone")]
+    HolderGone,
 }
 
 /// How a lease came to its end without its holder's doing.
@@ -43,6 +64,8 @@ pub enum LeaseEnd {
     Expired,
     /// The reader went away.
     ReaderDetached,
+    /// The stay it was asked for in is over.
+    HolderGone,
 }
 
 impl LeaseEnd {
@@ -51,6 +74,7 @@ impl LeaseEnd {
         match self {
             Self::Expired => "expired",
             Self::ReaderDetached => "reader-detached",
+            Self::HolderGone => "holder-gone",
         }
     }
 }
@@ -61,6 +85,7 @@ pub(crate) struct Lease {
     pub(crate) holder: CallerId,
     pub(crate) until: Instant,
     pub(crate) auto_read: Option<AutoRead>,
+    pub(crate) stay: Option<Stay>,
 }
 
 impl Lease {
@@ -85,16 +110,19 @@ impl Desk {
         &mut self,
         caller: CallerId,
         name: ReaderId,
-        time: Duration,
-        auto_read: Option<AutoRead>,
+        terms: LeaseTerms,
     ) -> Result<LeaseView, NoLease> {
+        let LeaseTerms { time, auto_read, stay } = terms;
+        if stay.as_ref().is_some_and(Stay::is_over) {
+            return Err(NoLease::HolderGone);
+        }
         let now = Instant::now();
         let reader = self.readers.get(&name).ok_or(NoLease::ReaderNotFound)?;
         let leased = reader.lease.as_ref().map(|lease| &lease.holder);
         if let Some(by) = leased.cloned().or_else(|| self.holder(reader)).filter(|by| *by != caller) {
             return Err(NoLease::Held { by });
         }
-        let lease = Lease { holder: caller, until: now + time, auto_read };
+        let lease = Lease { holder: caller, until: now + time, auto_read, stay };
         let view = lease.view(&name, now);
         if let Some(reader) = self.readers.get_mut(&name) {
             reader.lease = Some(lease);

@@ -35,6 +35,7 @@
 
 mod auto_read;
 mod biometrics;
+mod conclude;
 mod conversation;
 mod desk;
 mod engine;
@@ -53,18 +54,21 @@ mod random_id;
 mod reading;
 mod request;
 mod scan;
+mod stay;
 
 pub use auto_read::{AutoRead, Occasion};
 pub use biometrics::{BiometricOutcome, BiometricReading};
+pub use conclude::Conclude;
 pub use engine::{Clock, Engine, EngineHandle, EngineOptions, Judge, NotHere, ReaderView, Refused, Station};
 pub use errand::{Errand, ReadEnd, Witness};
 pub use event::{Audience, Event, EventKind, Subscription};
 pub use failure::ReadFailure;
 pub use learned::{Memory, NoMemory};
-pub use lease::{LEASE_SECONDS, LeaseEnd, LeaseView, NoLease};
+pub use lease::{LEASE_SECONDS, LeaseEnd, LeaseTerms, LeaseView, NoLease};
 pub use parts::Part;
 pub use picture::{PictureCode, codes_in_picture};
 pub use random_id::{ReadId, ScanId};
 pub use reading::{Effort, PartialReading, Phase, ReadState, ReadView, Reading};
 pub use request::{CallerId, InRegister, ReadRequest, UnderProfile, every_group};
 pub use scan::{Scan, ScanNotHere, ScanReach};
+pub use stay::Stay;

@@ -7,6 +7,8 @@ use std::time::Duration;
 use cccd_card::ReaderId;
 use cccd_document::{AccessPlan, Biometrics, Expectation, FieldSet, FileId, InsuranceRecord};
 
+use crate::Conclude;
+
 /// The groups that say who the person is, the face among them: all that can be asked for without further rights.
 pub fn every_group() -> BTreeSet<FileId> {
     FieldSet::ALL.groups().into_iter().chain([FileId::DG2]).collect()
@@ -48,6 +50,8 @@ pub struct UnderProfile {
     pub insurance: Option<Box<InsuranceRecord>>,
     /// Where the holder is entered.
     pub register: Option<InRegister>,
+    /// What is done with the reading once it is complete.
+    pub conclude: Conclude,
 }
 
 /// A register that the holder of a card is entered in, and which session of it.

@@ -5,14 +5,20 @@
     reason = "the helpers of these tests fail a test by panicking, like the tests themselves"
 )]
 
-use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cccd_card::{ChannelLimits, ReaderId};
-use cccd_document::{AccessKey, Biometrics, Can, Expectation, ExpectedField, FieldMatch, FieldSet, Personal};
+use cccd_card::{
+    Behind, CardChannel, ChannelLimits, ReaderEvent, ReaderId, ReaderSource, StopSignal, TransportError,
+};
+use cccd_document::{
+    AccessKey, Biometrics, Can, Expectation, ExpectedField, FieldMatch, FieldSet, FileId, Personal, ReadMark,
+};
 use cccd_engine::{
-    CallerId, Engine, EngineHandle, EngineOptions, EventKind, LeaseEnd, NoLease, NotHere, ReadFailure,
-    ReadId, ReadRequest, ReadState, Subscription, every_group,
+    CallerId, Conclude, Engine, EngineHandle, EngineOptions, Errand, EventKind, LeaseEnd, LeaseTerms,
+    NoLease, NotHere, ReadFailure, ReadId, ReadRequest, ReadState, Stay, Subscription, UnderProfile,
+    every_group,
 };
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::personalise::{CardDescription, Issuer, personalise, shipped_card};
@@ -87,7 +93,11 @@ impl Desk {
     }
 
     fn lease(&self, holder: &str) -> Result<(), NoLease> {
-        let lease = self.handle().lease(caller(holder), self.reader.clone(), Duration::from_secs(30), None);
+        let lease = self.handle().lease(
+            caller(holder),
+            self.reader.clone(),
+            LeaseTerms::lasting(Duration::from_secs(30)),
+        );
         lease.blocking_recv().unwrap().map(|view| assert!(view.remaining > Duration::from_secs(20)))
     }
 }
@@ -336,8 +346,11 @@ fn a_leased_reader_is_for_its_holder_alone() {
     assert!(desk.lease("clinic").is_err());
     desk.handle().end_lease(caller("kiosk"), desk.reader.clone()).blocking_recv().unwrap().unwrap();
     desk.lease("clinic").unwrap();
-    let nowhere =
-        desk.handle().lease(caller("clinic"), ReaderId::from_name("nowhere"), Duration::from_secs(9), None);
+    let nowhere = desk.handle().lease(
+        caller("clinic"),
+        ReaderId::from_name("nowhere"),
+        LeaseTerms::lasting(Duration::from_secs(9)),
+    );
     assert_eq!(nowhere.blocking_recv().unwrap(), Err(NoLease::ReaderNotFound));
 }
 
@@ -348,7 +361,11 @@ fn a_holder_who_falls_silent_loses_the_reader_and_who_waits_gets_it() {
     let mut of_clinic = desk.events("clinic");
     // Accepted before the lease; the card comes while the lease runs.
     let waits = desk.submit("clinic");
-    let lease = desk.handle().lease(caller("kiosk"), desk.reader.clone(), Duration::from_millis(300), None);
+    let lease = desk.handle().lease(
+        caller("kiosk"),
+        desk.reader.clone(),
+        LeaseTerms::lasting(Duration::from_millis(300)),
+    );
     lease.blocking_recv().unwrap().unwrap();
     desk.hand.insert(&desk.reader, desk.chip()).unwrap();
     let why = next(&mut of_kiosk, |kind| match kind {
@@ -408,5 +425,164 @@ fn callers_who_race_for_one_reader_are_served_in_order_and_see_their_own_reading
             .sequence;
         assert!(sequence > last, "out of order");
         last = sequence;
+    }
+}
+
+#[test]
+fn a_stay_that_ends_frees_its_readers_and_calls_off_what_has_no_card() {
+    let desk = Desk::new(EngineOptions::default());
+    let mut events = desk.events("clinic");
+    let (stay, other) = (Stay::begin(), Stay::begin());
+    let lease = |stay: &Stay| {
+        let terms = LeaseTerms { stay: Some(stay.clone()), ..LeaseTerms::lasting(Duration::from_secs(60)) };
+        desk.handle().lease(caller("clinic"), desk.reader.clone(), terms).blocking_recv().unwrap()
+    };
+    let submit = |stay: &Stay| {
+        let errand = Errand { stay: Some(stay.clone()), ..Errand::default() };
+        let view = desk.handle().submit_for(desk.request("clinic"), errand).blocking_recv().unwrap();
+        view.map(|view| view.id)
+    };
+    lease(&stay).unwrap();
+    let (ends, stays) = (submit(&stay).unwrap(), submit(&other).unwrap());
+    desk.handle().end_stay(stay.clone()).blocking_recv().unwrap();
+    let lost = next(&mut events, |kind| match kind {
+        EventKind::LeaseLost { why, .. } => Some(*why),
+        _ => None,
+    });
+    assert_eq!(lost, LeaseEnd::HolderGone);
+    assert_eq!(desk.state("clinic", ends), ReadState::Failed(ReadFailure::Cancelled));
+    assert_eq!(desk.state("clinic", stays), ReadState::Waiting, "another stay of the same caller goes on");
+    let readers = desk.handle().readers().blocking_recv().unwrap();
+    assert_eq!(readers[0].held_by, None);
+    // What was on its way when the stay ended leaves nothing behind.
+    assert_eq!(lease(&stay), Err(NoLease::HolderGone));
+    assert_eq!(submit(&stay).map_err(|refused| refused.failure), Err(ReadFailure::Cancelled));
+    // A lease that another stay has asked for since is that one's.
+    let again = Stay::begin();
+    lease(&again).unwrap();
+    lease(&other).unwrap();
+    desk.handle().end_stay(again).blocking_recv().unwrap();
+    assert_eq!(desk.lease("kiosk"), Err(NoLease::Held { by: caller("clinic") }));
+}
+
+/// A desk whose readings are held up before their end until `go_on` sends, and tell `arrived` that they are.
+fn held_up() -> (Desk, mpsc::Receiver<()>, mpsc::Sender<()>) {
+    let (arrives, arrived) = mpsc::channel();
+    let (go_on, goes_on) = mpsc::channel();
+    let gate = Mutex::new((arrives, goes_on));
+    let judge = move |_: &_, _| {
+        let gate = gate.lock().unwrap();
+        gate.0.send(()).unwrap();
+        let told = gate.1.recv_timeout(Duration::from_secs(120));
+        assert_ne!(told, Err(RecvTimeoutError::Timeout), "nobody lets the reading go on");
+        cccd_trust::Verdict::of(Vec::new())
+    };
+    let options = EngineOptions { judge: Arc::new(judge), ..EngineOptions::default() };
+    (Desk::new(options), arrived, go_on)
+}
+
+#[test]
+fn what_runs_under_a_profile_is_finished_for_its_consumer_when_its_caller_is_forgotten() {
+    let (desk, arrived, go_on) = held_up();
+    let (conclude, concluded) = mpsc::channel();
+    let conclude = Mutex::new(conclude);
+    let under = UnderProfile {
+        profile: "exam".into(),
+        insurance: None,
+        register: None,
+        conclude: Conclude::by(move |read, reading| {
+            conclude.lock().unwrap().send((read, reading)).unwrap();
+        }),
+    };
+    let mut of_clinic = desk.events("clinic");
+    desk.hand.insert(&desk.reader, desk.chip()).unwrap();
+    let wait = Duration::from_secs(120);
+    for under in [Some(under), None] {
+        let is_under_profile = under.is_some();
+        let request = ReadRequest { under, ..desk.request("clinic") };
+        let read = desk.handle().submit(request).blocking_recv().unwrap().unwrap().id;
+        arrived.recv_timeout(wait).expect("the reading comes as far as its judgement");
+        let waits = desk.submit("clinic");
+        desk.handle().forget(caller("clinic")).blocking_recv().unwrap();
+        assert_eq!(desk.state("clinic", waits), ReadState::Failed(ReadFailure::Cancelled));
+        go_on.send(()).unwrap();
+        let mut view = desk.handle().watch(caller("clinic"), read).blocking_recv().unwrap().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async { view.wait_for(|view| view.state.is_over()).await.map(drop) }).unwrap();
+        let outcome = desk.handle().result(caller("clinic"), read).blocking_recv().unwrap();
+        if is_under_profile {
+            let (of, reading) = concluded.recv_timeout(wait).expect("it is concluded");
+            assert_eq!(of, read);
+            assert!(reading.record.personal_number.is_some());
+            // Nothing of it is for whoever had asked.
+            assert_eq!(outcome.unwrap_err(), NotHere::Expired);
+        } else {
+            assert_eq!(outcome.unwrap_err(), NotHere::Failed(ReadFailure::Cancelled));
+        }
+    }
+    assert!(concluded.try_recv().is_err(), "once");
+    while let Ok(event) = of_clinic.coming.try_recv() {
+        assert!(!matches!(event.kind, EventKind::ReadCompleted { .. }));
+    }
+}
+
+/// A simulated reader that passes for a device, as one behind a driver may.
+struct PassesForADevice(InProcessReader);
+
+impl ReaderSource for PassesForADevice {
+    fn name(&self) -> &'static str {
+        "device"
+    }
+
+    fn watch(&self, tell: &mut dyn FnMut(ReaderEvent), stop: &StopSignal) {
+        let mut passing = |event| {
+            tell(match event {
+                ReaderEvent::Attached(mut info) => {
+                    info.behind = Behind::Device;
+                    ReaderEvent::Attached(info)
+                }
+                other => other,
+            });
+        };
+        self.0.watch(&mut passing, stop);
+    }
+
+    fn connect(&self, reader: &ReaderId) -> Result<Box<dyn CardChannel>, TransportError> {
+        self.0.connect(reader)
+    }
+}
+
+#[test]
+fn a_reading_is_marked_where_the_reader_is_software_or_the_card_says_that_it_is() {
+    let marked = personalise(&description(), &Issuer::new().unwrap()).unwrap();
+    let mut unmarked = marked.clone();
+    let sod = unmarked.emrtd.get_mut(&FileId::EfSod.fid()).unwrap();
+    // The identifier of the mark, and one beside it: nobody knows that.
+    let mark = [0x2B, 6, 1, 4, 1, 0x81, 0xFD, 0x59, 0xC8, 0x57, 1];
+    let places: Vec<usize> =
+        (0..sod.content.len() - mark.len()).filter(|at| sod.content[*at..].starts_with(&mark)).collect();
+    assert!(!places.is_empty());
+    places.iter().for_each(|at| sod.content[at + mark.len() - 1] = 2);
+    for (behind, image, expected) in [
+        (Behind::Simulation, &marked, ReadMark::Simulated),
+        (Behind::Simulation, &unmarked, ReadMark::Simulated),
+        (Behind::Device, &marked, ReadMark::Simulated),
+        (Behind::Device, &unmarked, ReadMark::Unmarked),
+    ] {
+        let hand = InProcessReader::new();
+        let reader = hand.attach("Lane 0", ChannelLimits::SHORT).unwrap();
+        let source: Arc<dyn ReaderSource> = match behind {
+            Behind::Simulation => Arc::new(hand.clone()),
+            Behind::Device => Arc::new(PassesForADevice(hand.clone())),
+        };
+        let engine = Engine::start(vec![source], Vec::new(), EngineOptions::default());
+        assert!(engine.handle().settled().blocking_recv().unwrap());
+        let desk = Desk { engine, hand, reader, issuer: Issuer::new().unwrap() };
+        let mut events = desk.events("clinic");
+        lay(&desk, &mut events, Chip::new(image.clone()));
+        let read = desk.submit("clinic");
+        over(&mut events, read).unwrap();
+        let reading = desk.handle().result(caller("clinic"), read).blocking_recv().unwrap().unwrap();
+        assert_eq!(reading.mark, expected, "{behind:?}");
     }
 }

@@ -75,7 +75,7 @@ pub use scanner_profile::{
 pub use scanner_settings::{
     DeskScanner, ScannerPlace, ScannerSettings, ScannerSettingsError, UnnamedScanners,
 };
-pub use scope::{Scope, ScopeSet};
+pub use scope::{Permissions, Scope, ScopeSet};
 pub use served_settings::{MergeError, ServedSettings, ServedSettingsError};
 pub use settings::{
     AgentSettings, ApiSettings, Caller, EvidenceSettings, LogSettings, ReaderSettings, ReadingSettings,

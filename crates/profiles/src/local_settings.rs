@@ -31,6 +31,8 @@ pub struct LocalProgram {
     pub groups: Vec<String>,
     /// What they may do.
     pub scopes: ScopeSet,
+    /// Under which consumer profiles they may read. None that is not named here.
+    pub profiles: Vec<String>,
     /// How often they may fetch a result.
     pub results: Results,
 }
@@ -81,6 +83,8 @@ pub(crate) struct RawLocalProgram {
     groups: Vec<String>,
     scopes: Option<Vec<Scope>>,
     #[serde(default)]
+    profiles: Vec<String>,
+    #[serde(default)]
     results: Results,
 }
 
@@ -101,7 +105,7 @@ impl LocalSettings {
         }
         let mut known: Vec<LocalProgram> = Vec::new();
         for raw in programs {
-            let RawLocalProgram { name, users, groups, scopes, results } = raw;
+            let RawLocalProgram { name, users, groups, scopes, profiles, results } = raw;
             if !is_name(&name) {
                 return Err(LocalSettingsError::Name(name));
             }
@@ -114,8 +118,13 @@ impl LocalSettings {
             if socket.is_none() {
                 return Err(LocalSettingsError::NoSocket(name));
             }
-            let scopes = scopes.map_or_else(ScopeSet::reading, |scopes| scopes.into_iter().collect());
-            known.push(LocalProgram { name, users, groups, scopes, results });
+            let scopes = match scopes {
+                Some(scopes) => scopes.into_iter().collect(),
+                // As with a caller that has profiles.
+                None if !profiles.is_empty() => [Scope::Readers, Scope::Presence].into_iter().collect(),
+                None => ScopeSet::reading(),
+            };
+            known.push(LocalProgram { name, users, groups, scopes, profiles, results });
         }
         let group = Some(local.group).filter(|group| !group.is_empty());
         Ok(Self { socket, group, admin_socket, programs: known })

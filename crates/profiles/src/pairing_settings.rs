@@ -15,6 +15,8 @@ pub struct PairingSettings {
     pub pages: PairingPages,
     /// The most that a page may be granted.
     pub scopes: ScopeSet,
+    /// Under which consumer profiles a page may ask to read. None that is not named here.
+    pub profiles: Vec<String>,
     /// How often a page may fetch a result.
     pub results: Results,
     /// How long a grant lasts.
@@ -27,6 +29,7 @@ impl Default for PairingSettings {
         Self {
             pages: PairingPages::Nobody,
             scopes: ScopeSet::NONE,
+            profiles: Vec::new(),
             results: Results::default(),
             grant_for: Duration::ZERO,
         }
@@ -81,6 +84,7 @@ pub(crate) struct RawPairing {
     enabled: bool,
     origins: Vec<String>,
     scopes: Option<Vec<Scope>>,
+    profiles: Vec<String>,
     results: Results,
     grant_days: u64,
 }
@@ -91,6 +95,7 @@ impl Default for RawPairing {
             enabled: false,
             origins: Vec::new(),
             scopes: None,
+            profiles: Vec::new(),
             results: Results::default(),
             grant_days: 90,
         }
@@ -99,7 +104,7 @@ impl Default for RawPairing {
 
 impl RawPairing {
     pub(crate) fn understood(self, has_admin_socket: bool) -> Result<PairingSettings, PairingSettingsError> {
-        let Self { enabled, origins, scopes, results, grant_days } = self;
+        let Self { enabled, origins, scopes, profiles, results, grant_days } = self;
         if !(1..=730).contains(&grant_days) {
             return Err(PairingSettingsError::Days(grant_days));
         }
@@ -118,6 +123,7 @@ impl RawPairing {
             (true, false) => PairingPages::Listed(origins),
         };
         let scopes = scopes.map_or_else(ScopeSet::reading, |scopes| scopes.into_iter().collect());
-        Ok(PairingSettings { pages, scopes, results, grant_for: Duration::from_secs(grant_days * DAY) })
+        let grant_for = Duration::from_secs(grant_days * DAY);
+        Ok(PairingSettings { pages, scopes, profiles, results, grant_for })
     }
 }

@@ -38,11 +38,20 @@ pub enum Scope {
     /// Ask for irises.
     #[serde(rename = "irises")]
     Irises,
+    /// See which registers there are, and how many are in each; nobody by name.
+    #[serde(rename = "registers")]
+    Registers,
+    /// Say who is expected: put a roster in place of the one before.
+    #[serde(rename = "registers.load")]
+    RegistersLoad,
+    /// Take away who is expected and who has come.
+    #[serde(rename = "registers.export")]
+    RegistersExport,
 }
 
 impl Scope {
     /// All there are.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Readers,
         Self::Presence,
         Self::ReadId,
@@ -53,6 +62,9 @@ impl Scope {
         Self::Scan,
         Self::Fingerprints,
         Self::Irises,
+        Self::Registers,
+        Self::RegistersLoad,
+        Self::RegistersExport,
     ];
 
     /// The word for settings, tokens and programs.
@@ -68,6 +80,9 @@ impl Scope {
             Self::Scan => "scan",
             Self::Fingerprints => "fingerprints",
             Self::Irises => "irises",
+            Self::Registers => "registers",
+            Self::RegistersLoad => "registers.load",
+            Self::RegistersExport => "registers.export",
         }
     }
 
@@ -102,6 +117,11 @@ impl ScopeSet {
         [Readers, Presence, ReadId, ReadFull, ReadFamily, Photo].into_iter().collect()
     }
 
+    /// What looking after registers takes. Nobody has these unless they are named.
+    pub fn registers() -> Self {
+        [Scope::Registers, Scope::RegistersLoad, Scope::RegistersExport].into_iter().collect()
+    }
+
     /// Whether this one is among them. Who may have the whole record may have number, name and birth.
     pub fn contains(self, scope: Scope) -> bool {
         let implied = scope == Scope::ReadId && self.0 & Scope::ReadFull.bit() != 0;
@@ -130,18 +150,68 @@ impl ScopeSet {
     pub fn iter(self) -> impl Iterator<Item = Scope> {
         Scope::ALL.into_iter().filter(move |scope| self.contains(*scope))
     }
-
-    /// The scopes of a text that names them with blanks between, as tokens do (RFC 6749, 3.3); `None` where it names
-    /// one that nobody knows.
-    pub fn of_words(text: &str) -> Option<Self> {
-        text.split(' ').filter(|word| !word.is_empty()).map(Scope::of_word).collect()
-    }
 }
 
 impl FromIterator<Scope> for ScopeSet {
     fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
         Self(scopes.into_iter().fold(0, |bits, scope| bits | scope.bit()))
     }
+}
+
+/// How a word begins that names a profile among scopes.
+const PROFILE: &str = "profile:";
+/// The longest name of a profile.
+const LONGEST_PROFILE: usize = 64;
+
+/// What a text of words lets somebody do: scopes, and consumer profiles to read under, as `profile:NAME`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Permissions {
+    /// The scopes.
+    pub scopes: ScopeSet,
+    /// The profiles.
+    pub profiles: Vec<String>,
+}
+
+impl Permissions {
+    /// Those of a text with blanks between, as tokens have it (RFC 6749, 3.3); `None` where a word is neither a known
+    /// scope nor names a profile.
+    pub fn of_words(text: &str) -> Option<Self> {
+        let mut this = Self::default();
+        let mut scopes = Vec::new();
+        for word in text.split(' ').filter(|word| !word.is_empty()) {
+            match word.strip_prefix(PROFILE) {
+                Some(name) if is_profile_name(name) => {
+                    if !this.profiles.iter().any(|known| known == name) {
+                        this.profiles.push(name.to_owned());
+                    }
+                }
+                Some(_) => return None,
+                None => scopes.push(Scope::of_word(word)?),
+            }
+        }
+        this.scopes = scopes.into_iter().collect();
+        Some(this)
+    }
+
+    /// The text again.
+    pub fn to_words(&self) -> String {
+        let scopes = self.scopes.iter().map(|scope| scope.as_str().to_owned());
+        let profiles = self.profiles.iter().map(|name| format!("{PROFILE}{name}"));
+        scopes.chain(profiles).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.scopes.is_empty() && self.profiles.is_empty()
+    }
+}
+
+/// Whether a text may be the name of a profile.
+fn is_profile_name(name: &str) -> bool {
+    let first = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    name.len() <= LONGEST_PROFILE
+        && name.bytes().next().is_some_and(first)
+        && name.bytes().all(|byte| first(byte) || byte == b'-')
 }
 
 impl fmt::Debug for ScopeSet {
@@ -165,12 +235,19 @@ mod tests {
             assert_eq!(file.scopes, [scope]);
             assert_eq!(Scope::of_word(scope.as_str()), Some(scope));
         }
-        assert_eq!(
-            ScopeSet::of_words("photo  read.id"),
-            Some([Scope::Photo, Scope::ReadId].into_iter().collect())
-        );
-        assert_eq!(ScopeSet::of_words("photo admin"), None);
-        assert_eq!(ScopeSet::of_words(""), Some(ScopeSet::NONE));
+    }
+
+    #[test]
+    fn a_text_names_scopes_and_profiles() {
+        let named = Permissions::of_words("photo  profile:clinic read.id profile:clinic").unwrap();
+        assert_eq!(named.scopes, [Scope::Photo, Scope::ReadId].into_iter().collect());
+        assert_eq!(named.profiles, ["clinic"]);
+        assert_eq!(named.to_words(), "read.id photo profile:clinic");
+        assert_eq!(Permissions::of_words(&named.to_words()), Some(named));
+        for wrong in ["photo admin", "profile:", "profile:../x", "profile:Clinic", "profile:-x", "clinic"] {
+            assert_eq!(Permissions::of_words(wrong), None, "{wrong}");
+        }
+        assert!(Permissions::of_words("").unwrap().is_empty());
     }
 
     #[test]

@@ -121,12 +121,14 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// What it may do. Where its block names none of the scopes that reading takes, it has all of those beside what
-    /// it names; once it names one of them, it has what it names and nothing else. One that reads under profiles and
+    /// What it may do. Where its block names none of the scopes that reading or registers take, it has all that reading
+    /// takes beside what it names; once it names one of them, it has what it names and nothing else. One that reads under profiles and
     /// names none reads under them alone, and sees readers and cards.
     pub fn granted(&self) -> ScopeSet {
         let named: ScopeSet = self.scopes.iter().copied().collect();
-        if !named.intersection(ScopeSet::reading()).is_empty() {
+        // Whoever takes lists away for an office need not read cards.
+        let telling = ScopeSet::reading().union(ScopeSet::registers());
+        if !named.intersection(telling).is_empty() {
             named
         } else if self.profiles.is_empty() {
             named.union(ScopeSet::reading())

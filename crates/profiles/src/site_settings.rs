@@ -23,6 +23,8 @@ pub struct Site {
     pub keys: Vec<PublicKey>,
     /// What its tokens may ask for at most.
     pub scopes: ScopeSet,
+    /// Under which consumer profiles its tokens may ask to read. None that is not named here.
+    pub profiles: Vec<String>,
     /// How often its pages may fetch a result.
     pub results: Results,
     /// How long a session may last that a token opens.
@@ -52,8 +54,8 @@ pub enum SiteSettingsError {
         /// What is wrong.
         source: NotAnOrigin,
     },
-    /// No page, no key, too many of them, or no scope: nobody could ever call.
-    #[error("site {0:?}: it needs origins, scopes, and 1 to 8 keys")]
+    /// No page, no key, too many of them, or nothing it may do: nobody could ever call.
+    #[error("site {0:?}: it needs origins, scopes or profiles, and 1 to 8 keys")]
     Nothing(String),
     /// A key that is none.
     #[error("site {name:?}: key {number}: {source}")]
@@ -89,6 +91,8 @@ pub(crate) struct RawSite {
     keys: Vec<String>,
     #[serde(default)]
     scopes: Vec<Scope>,
+    #[serde(default)]
+    profiles: Vec<String>,
     #[serde(default)]
     results: Results,
     #[serde(default = "ten_minutes")]
@@ -133,7 +137,8 @@ impl TryFrom<RawSite> for Site {
         if !(1..=256).contains(&issuer.len()) {
             return Err(SiteSettingsError::Issuer(name));
         }
-        if raw.origins.is_empty() || raw.scopes.is_empty() || !(1..=MOST_KEYS).contains(&raw.keys.len()) {
+        let nothing = raw.scopes.is_empty() && raw.profiles.is_empty();
+        if raw.origins.is_empty() || nothing || !(1..=MOST_KEYS).contains(&raw.keys.len()) {
             return Err(SiteSettingsError::Nothing(name));
         }
         if !(60..=3600).contains(&raw.session_s) {
@@ -151,6 +156,7 @@ impl TryFrom<RawSite> for Site {
             origins: raw.origins.into_iter().map(origin).collect::<Result<_, _>>()?,
             keys: raw.keys.iter().enumerate().map(key).collect::<Result<_, _>>()?,
             scopes: raw.scopes.into_iter().collect(),
+            profiles: raw.profiles,
             results: raw.results,
             session: Duration::from_secs(raw.session_s),
             issuer,

@@ -54,14 +54,15 @@ impl Default for Access {
 }
 
 impl Access {
-    /// The most that a page of this origin may be granted, if it may ask to be paired. The agent's own window may where
-    /// there is anybody to hand anything to.
-    pub(crate) fn may_be_paired(&self, hosts: &Hosts, origin: &Origin) -> Option<ScopeSet> {
+    /// The most that a page of this origin may be granted, scopes and profiles, if it may ask to be paired. The agent's own
+    /// window may where there is anybody to hand anything to.
+    pub(crate) fn may_be_paired(&self, hosts: &Hosts, origin: &Origin) -> Option<(ScopeSet, &[String])> {
         if self.pairing.pages.admit(origin) {
-            return Some(self.pairing.scopes);
+            return Some((self.pairing.scopes, &self.pairing.profiles));
         }
         let own = !self.handoffs.is_empty() && hosts.is_own(origin.as_str());
-        own.then(|| self.handoffs.iter().fold(ScopeSet::NONE, |most, handoff| most.union(handoff.scopes)))
+        let scopes = || self.handoffs.iter().fold(ScopeSet::NONE, |most, handoff| most.union(handoff.scopes));
+        own.then(|| (scopes(), [].as_slice()))
     }
 }
 

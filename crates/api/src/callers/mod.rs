@@ -15,6 +15,7 @@
 //! `Authorization`, which no page can send to another origin without asking first.
 
 mod access;
+mod connection;
 mod gate;
 mod identify;
 mod introduced;
@@ -33,13 +34,14 @@ use std::time::Duration;
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use cccd_document::{Biometric, FieldSet, RecordField};
-use cccd_engine::{CallerId, ScanReach};
+use cccd_engine::{CallerId, ScanReach, Stay};
 use cccd_profiles::{Results, Scope, ScopeSet};
 use http::request::Parts;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub use access::{Access, Clock};
+pub(crate) use connection::{Closing, OwnConnection};
 pub(crate) use gate::{Hosts, Scheme, admit};
 pub(crate) use identify::{end_session, identify, known_caller, open_session, shown_token};
 pub(crate) use introduced::Introduced;
@@ -82,6 +84,10 @@ pub struct Caller {
     pub workstation_id: Option<Arc<str>>,
     /// The program at the other end, as the operating system tells it.
     pub process: Option<Arc<str>>,
+    /// Without which nothing of it waits: its session or grant.
+    pub(crate) stay: Option<Stay>,
+    /// The connection it calls through, where that is its own.
+    pub(crate) connection: Option<OwnConnection>,
     /// When they are nobody any more.
     pub ends: Ending,
 }
@@ -132,8 +138,16 @@ impl Caller {
             legal_basis: None,
             workstation_id: None,
             process: None,
+            stay: None,
+            connection: None,
             ends: Ending::default(),
         }
+    }
+
+    /// Without which a reading it asks for now waits no longer.
+    pub(crate) fn stay_of_reads(&self) -> Option<Stay> {
+        let connection = self.connection.as_ref().and_then(OwnConnection::kept_to);
+        self.stay.clone().or(connection)
     }
 
     /// Nothing, if the caller may do this.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cccd_engine::{CallerId, EngineHandle};
+use cccd_engine::{CallerId, EngineHandle, Stay};
 use cccd_profiles::Origin;
 use http::request::Parts;
 use http::{HeaderMap, header};
@@ -18,12 +18,19 @@ use super::{Access, Caller, CallerKind, Ending, Hosts};
 use crate::problems::Fault;
 use crate::refusal::Refusal;
 
-/// What ends with each grant: everything that is answered to its page at that moment.
+/// What ends with each grant: everything that is answered to its page at that moment, and what it waits for.
 #[derive(Debug, Default)]
-pub(crate) struct Pages(Mutex<HashMap<String, watch::Sender<bool>>>);
+pub(crate) struct Pages(Mutex<HashMap<String, Live>>);
+
+/// A page that is answered now.
+#[derive(Debug)]
+struct Live {
+    ends: watch::Sender<bool>,
+    stay: Stay,
+}
 
 impl Pages {
-    fn live(&self) -> MutexGuard<'_, HashMap<String, watch::Sender<bool>>> {
+    fn live(&self) -> MutexGuard<'_, HashMap<String, Live>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -40,8 +47,10 @@ impl Pages {
             return Err(Fault::OriginNotAllowed.into());
         }
         use_once(access, &proof)?;
-        live.retain(|_, ends| ends.receiver_count() > 0);
-        let ends = live.entry(id).or_insert_with(|| watch::Sender::new(false)).subscribe();
+        live.retain(|_, page| page.ends.receiver_count() > 0);
+        let page =
+            live.entry(id).or_insert_with(|| Live { ends: watch::Sender::new(false), stay: Stay::begin() });
+        let (ends, stay) = (page.ends.subscribe(), page.stay.clone());
         drop(live);
         let ends = Ending::default().when(ends);
         let left = Duration::try_from(grant.expires - now).unwrap_or_default();
@@ -52,7 +61,9 @@ impl Pages {
         Ok(Caller {
             label: grant.origin.as_str().into(),
             origin: Some(grant.origin.as_str().into()),
+            profiles: grant.profiles.clone().into(),
             results: access.pairing.results,
+            stay: Some(stay),
             ends,
             ..Caller::new(caller_id(&grant), CallerKind::Paired, grant.scopes)
         })
@@ -66,7 +77,7 @@ impl Pages {
             return Ok(None);
         }
         tracing::info!(origin = %grant.origin, "grant taken back");
-        Ok(Some(TakenBack { page: caller_id(&grant), ends: live.remove(id) }))
+        Ok(Some(TakenBack { page: caller_id(&grant), live: live.remove(id) }))
     }
 }
 
@@ -74,14 +85,16 @@ impl Pages {
 #[must_use]
 pub(crate) struct TakenBack {
     page: CallerId,
-    ends: Option<watch::Sender<bool>>,
+    live: Option<Live>,
 }
 
 impl TakenBack {
     /// Ends what goes on: streams, answers, readings, results, scans, leases.
     pub(crate) async fn end(self, engine: EngineHandle) {
-        if let Some(ends) = self.ends {
+        if let Some(Live { ends, stay }) = self.live {
             ends.send_replace(true);
+            // First: what is asked for at this moment finds the stay over, and leaves nothing behind the forgetting.
+            let _ = engine.end_stay(stay).await;
         }
         // Where the engine has stopped there is nothing that could go on.
         let _ = engine.forget(self.page).await;

@@ -20,6 +20,8 @@ pub struct Grant {
     pub origin: Origin,
     /// What it may do.
     pub scopes: ScopeSet,
+    /// Under which consumer profiles it may read.
+    pub profiles: Vec<String>,
     /// When it was made.
     pub made: OffsetDateTime,
     /// Until when it counts.

@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
+use cccd_engine::Stay;
 use http::HeaderValue;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
@@ -67,7 +68,8 @@ impl Sessions {
         let begun = Instant::now();
         let until = begun + lasts;
         let ends = watch::Sender::new(false);
-        let caller = Caller { ends: Ending::default().at(until).when(ends.subscribe()), ..caller };
+        let stay = Some(Stay::begin());
+        let caller = Caller { ends: Ending::default().at(until).when(ends.subscribe()), stay, ..caller };
         let mut all = self.all();
         all.retain(|_, session| session.until > begun);
         let of_site = |session: &&Session| session.caller.label == caller.label;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use cccd_engine::CallerId;
 use cccd_jose::Compact;
-use cccd_profiles::{ScopeSet, Site};
+use cccd_profiles::{Permissions, Site};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime};
@@ -94,7 +94,7 @@ pub(super) fn caller_of(
         return Err(Refusal::from(Fault::OriginNotAllowed)
             .because("the token's origin is not the page that sent it, or not one of the site's"));
     }
-    let scopes = scopes(site, &claims)?;
+    let Permissions { scopes, profiles } = permissions(site, &claims)?;
     let purpose = said(claims.purpose.as_deref(), "purpose")?.ok_or_else(|| wrong("purpose is missing"))?;
     let legal_basis = said(claims.legal_basis.as_deref(), "legal_basis")?;
     let owner = owner(site, claims.sub.as_deref())?;
@@ -102,6 +102,7 @@ pub(super) fn caller_of(
     use_up(access, site, &claims, issued, until, sent.now)?;
     let caller = Caller {
         origin: Some(origin.into()),
+        profiles: profiles.into(),
         results: site.results,
         purpose: Some(purpose),
         legal_basis,
@@ -151,15 +152,18 @@ fn for_this_desk(access: &Access, claims: &Claims, sent: Sent<'_>) -> Result<(),
 }
 
 /// What the site may have and the token asks for.
-fn scopes(site: &Site, claims: &Claims) -> Result<ScopeSet, Refusal> {
+fn permissions(site: &Site, claims: &Claims) -> Result<Permissions, Refusal> {
     let asked = claims.scope.as_deref().ok_or_else(|| wrong("scope is missing"))?;
-    let asked = ScopeSet::of_words(asked).ok_or_else(|| wrong("scope names one that nobody knows"))?;
-    let scopes = site.scopes.intersection(asked);
-    if scopes.is_empty() {
+    let asked = Permissions::of_words(asked).ok_or_else(|| wrong("scope names one that nobody knows"))?;
+    let granted = Permissions {
+        scopes: site.scopes.intersection(asked.scopes),
+        profiles: asked.profiles.into_iter().filter(|name| site.profiles.contains(name)).collect(),
+    };
+    if granted.is_empty() {
         return Err(Refusal::from(Fault::ScopeMissing)
-            .because("the token asks for no scope that the settings give this site"));
+            .because("the token asks for no scope or profile that the settings give this site"));
     }
-    Ok(scopes)
+    Ok(granted)
 }
 
 /// A short text of one line.

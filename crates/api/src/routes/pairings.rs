@@ -29,6 +29,7 @@ pub(crate) struct AskingPage {
     origin: Origin,
     /// The most it may be granted.
     most: ScopeSet,
+    profiles: Vec<String>,
 }
 
 impl FromRequestParts<Desk> for AskingPage {
@@ -39,8 +40,8 @@ impl FromRequestParts<Desk> for AskingPage {
         let origin = parts.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
         let origin = origin.and_then(|origin| Origin::parse(origin).ok());
         let asking = origin.and_then(|origin| {
-            let most = desk.access.may_be_paired(&desk.hosts, &origin)?;
-            Some(Self { origin, most })
+            let (most, profiles) = desk.access.may_be_paired(&desk.hosts, &origin)?;
+            Some(Self { origin, most, profiles: profiles.to_vec() })
         });
         asking.ok_or_else(|| Fault::PairingNotAllowed.into())
     }
@@ -62,7 +63,7 @@ impl FromRequestParts<Desk> for AskingPage {
 )]
 pub(crate) async fn begin_pairing(
     State(desk): State<Desk>,
-    AskingPage { origin, most }: AskingPage,
+    AskingPage { origin, most, profiles: most_profiles }: AskingPage,
     JsonBody(body): JsonBody<PairingRequestJson>,
 ) -> Result<Response, Refusal> {
     let invalid = |why: String| Refusal::from(Fault::BodyInvalid).because(why);
@@ -76,7 +77,8 @@ pub(crate) async fn begin_pairing(
         None => most,
         Some(asked) => scopes_of(&asked, most)?,
     };
-    let asked = Asked { origin, label: label.to_owned(), scopes, key };
+    let profiles = profiles_of(body.profiles, &most_profiles)?;
+    let asked = Asked { origin, label: label.to_owned(), scopes, profiles, key };
     let waiting = desk.pairings.begin(asked, Instant::now())?;
     // Neither the code nor what the page calls itself.
     tracing::info!(origin = %waiting.asked.origin, "a page asks to be paired");
@@ -103,6 +105,16 @@ fn scopes_of(asked: &[String], most: ScopeSet) -> Result<ScopeSet, Refusal> {
         scopes.push(scope);
     }
     Ok(scopes.into_iter().collect())
+}
+
+/// The profiles a page asks for, each once, of those it may be granted.
+fn profiles_of(mut asked: Vec<String>, most: &[String]) -> Result<Vec<String>, Refusal> {
+    if asked.iter().any(|name| !most.contains(name)) {
+        return Err(Fault::ProfileNotGranted.into());
+    }
+    asked.sort_unstable();
+    asked.dedup();
+    Ok(asked)
 }
 
 /// Proves that the page stands at this desk: by the code, and by its key.
@@ -142,6 +154,7 @@ pub(crate) async fn confirm_pairing(
         label: asked.label,
         origin: asked.origin,
         scopes: asked.scopes,
+        profiles: asked.profiles,
         made,
         expires: made + desk.access.pairing.grant_for,
     };

@@ -6,13 +6,12 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use cccd_consumers::{Disclosure, ReadyProfile, Shaped, Subject};
 use cccd_document::{
-    AccessPlan, Biometric, Biometrics, Expectation, FieldSet, FileId, MediaType, QrPayload, RecordField,
+    AccessPlan, Biometric, Biometrics, Expectation, FieldSet, FileId, MediaType, RecordField,
 };
 use cccd_engine::{
-    CallerId, EngineHandle, Errand, InRegister, NotHere, Part, ReadFailure, ReadId, ReadRequest, ReadView,
-    Reading, Refused, ScanId, UnderProfile,
+    CallerId, EngineHandle, Errand, NotHere, Part, ReadFailure, ReadId, ReadRequest, ReadView, Reading,
+    Refused, ScanId,
 };
 use cccd_profiles::{Results, Scope};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -20,6 +19,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
+use super::profiled::{self, Concluded, ProfileWish};
 use crate::api::Desk;
 use crate::audit;
 use crate::callers::{Caller, missing, scope_of};
@@ -28,16 +28,12 @@ use crate::idempotency::{RequestKey, Standing};
 use crate::preference::{PREFERENCE_APPLIED, Wait, accepts_by_name};
 use crate::problems::Fault;
 use crate::refusal::Refusal;
-use crate::registers::Arrival;
 use crate::trace::in_this_trace;
 use crate::wiped::WipedBuffer;
 use crate::wire::{
-    AdmissionJson, Allowed, BiometricJson, ExpectationJson, OpenedBy, PartialJson, ReadJson, ReadRequestJson,
+    Allowed, BiometricJson, ExpectationJson, OpenedBy, PartialJson, ReadJson, ReadRequestJson,
     RecordFieldJson, ResultJson,
 };
-
-/// The longest name of a session.
-const LONGEST_SESSION: usize = 64;
 
 /// Asks for a reading.
 ///
@@ -85,12 +81,8 @@ pub(crate) async fn create_read(
         return Ok(response);
     }
     let (request, errand) = understand(&desk, &caller, body).await?;
-    let is_under_profile = request.under.is_some();
     let mut unheard = Unheard::submit(&desk.engine, caller.id.clone(), request, errand);
     let view = unheard.accepted().await?;
-    if is_under_profile {
-        conclude_when_done(&desk, caller.id.clone(), view.id);
-    }
     let mut response = answer(&desk, &caller, &view, wait).await?;
     unheard.heard();
     response.headers_mut().insert(header::LOCATION, address(view.id, ""));
@@ -129,12 +121,7 @@ async fn keyed_read(
 
 async fn accept(desk: &Desk, caller: &Caller, body: ReadRequestJson) -> Result<ReadView, Refusal> {
     let (request, errand) = understand(desk, caller, body).await?;
-    let is_under_profile = request.under.is_some();
-    let view = desk.engine.submit_for(request, errand).await??;
-    if is_under_profile {
-        conclude_when_done(desk, caller.id.clone(), view.id);
-    }
-    Ok(view)
+    Ok(desk.engine.submit_for(request, errand).await??)
 }
 
 /// The reading as it was accepted, or its outcome where it is waited for.
@@ -202,80 +189,20 @@ pub(super) fn may_read(caller: &Caller) -> Result<(), Refusal> {
     if anything { Ok(()) } else { Err(missing(Scope::ReadId)) }
 }
 
-/// The profile that is asked for, which the caller must be granted and the desk must have.
-fn profile(
-    desk: &Desk,
-    caller: &Caller,
-    body: &ReadRequestJson,
-) -> Result<Option<Arc<ReadyProfile>>, Refusal> {
-    let invalid = |why| Err(Refusal::from(Fault::BodyInvalid).because(why));
-    let Some(name) = &body.profile else {
-        return match (&body.insurance, &body.register) {
-            (Some(_), _) => invalid("insurance: only a profile takes something of it"),
-            (_, Some(_)) => invalid("register: only readings under a profile go into one"),
-            (None, None) => Ok(None),
-        };
-    };
-    if body.fields.is_some() || body.portrait.is_some() {
-        return invalid("profile: it says what is read, so neither fields nor portrait stand beside it");
-    }
-    if !caller.profiles.contains(name) {
-        return Err(Fault::ProfileNotGranted.into());
-    }
-    let ready = desk.profiles.find(name).filter(|ready| !ready.lacks_key());
-    let ready = ready.filter(|ready| ready.profile.deliver.iter().all(|target| desk.deliveries.has(target)));
-    ready.map(Some).ok_or_else(|| Fault::ProfileUnavailable.into())
-}
-
-/// Where the holder is entered. It must be a register of this very profile, which lets people stand in one.
-async fn in_register(
-    desk: &Desk,
-    ready: &ReadyProfile,
-    body: &ReadRequestJson,
-) -> Result<Option<InRegister>, Refusal> {
-    let Some(wish) = &body.register else { return Ok(None) };
-    let words = wish.session.chars().count() <= LONGEST_SESSION && !wish.session.contains(char::is_control);
-    if !words {
-        return Err(Refusal::from(Fault::BodyInvalid).because("register.session: 64 characters are possible"));
-    }
-    let (registers, name) = (Arc::clone(&desk.registers), wish.name.clone());
-    let profile = ready.profile.name.clone();
-    // A roster that has changed is read anew, which takes its time.
-    let of_profile =
-        tokio::task::spawn_blocking(move || registers.profile_of(&name) == Some(profile.as_str()));
-    if !of_profile.await.unwrap_or(false) || ready.profile.retention_days == 0 {
-        return Err(Fault::RegisterUnavailable.into());
-    }
-    Ok(Some(InRegister { name: wish.name.as_str().into(), session: wish.session.as_str().into() }))
-}
-
-/// What the engine hands on with a reading under a profile.
-async fn under(desk: &Desk, ready: &ReadyProfile, body: &ReadRequestJson) -> Result<UnderProfile, Refusal> {
-    let insurance = body.insurance.as_ref().map(|text| {
-        let payload = QrPayload::parse(text.0.expose().as_bytes());
-        payload.insurance().cloned().map(Box::new).ok_or_else(|| {
-            Refusal::from(Fault::BodyInvalid).because("insurance: not the code of a health insurance card")
-        })
-    });
-    let register = in_register(desk, ready, body).await?;
-    Ok(UnderProfile {
-        profile: ready.profile.name.as_str().into(),
-        insurance: insurance.transpose()?,
-        register,
-    })
-}
-
 /// What is to be read, and on whose behalf.
 async fn understand(
     desk: &Desk,
     caller: &Caller,
     body: ReadRequestJson,
 ) -> Result<(ReadRequest, Errand), Refusal> {
-    let ready = profile(desk, caller, &body)?;
-    let under = match ready.as_deref() {
-        Some(ready) => Some(under(desk, ready, &body).await?),
-        None => None,
+    let wish = ProfileWish {
+        profile: body.profile.as_deref(),
+        insurance: body.insurance.as_ref(),
+        register: body.register.as_ref(),
+        chooses: body.fields.is_some() || body.portrait.is_some(),
     };
+    let granted = profiled::granted(desk, caller, wish).await?;
+    let (ready, under) = granted.map_or((None, None), |(ready, under)| (Some(ready), Some(under)));
     let biometrics = allowed(caller, &body.biometrics)?;
     let (fields, mut groups) = match &ready {
         // Of the record itself nothing is for the caller: the profile gives what it names.
@@ -574,108 +501,9 @@ async fn fetch_result(desk: &Desk, caller: &Caller, read: ReadId) -> Result<Resp
     // Under a profile the face stands in the profile's output, or nowhere.
     let portrait = caller.scopes.contains(Scope::Photo) && reading.under.is_none();
     let allowed = Allowed { fields: caller.fields(), portrait };
-    let disclosure = disclosure(desk, read, &reading)?;
-    deliver(desk, read, disclosure.as_ref()).await?;
-    let admission = enter(desk, read, &reading, disclosure.as_ref()).await?;
+    let Concluded { disclosure, admission } = profiled::conclude(desk, read, Arc::clone(&reading)).await?;
     hand_out(desk, caller, read, Part::Record).await?;
     personal_json(&ResultJson::new(read, &reading, allowed, disclosure.as_ref()).admitting(admission))
-}
-
-/// Puts what the consumer gets into the outbox, where its profile has it delivered. It is there before anybody is
-/// answered; again, it changes nothing.
-async fn deliver(desk: &Desk, read: ReadId, disclosure: Option<&Disclosure>) -> Result<(), Refusal> {
-    let Some((disclosure, output)) = disclosure.and_then(|given| Some((given, given.output.as_ref()?)))
-    else {
-        return Ok(());
-    };
-    if disclosure.deliver.is_empty() {
-        return Ok(());
-    }
-    let (body, targets) = (output.to_json(), disclosure.deliver.clone());
-    let deliveries = Arc::clone(&desk.deliveries);
-    // Writing to the disk takes its time.
-    let kept = tokio::task::spawn_blocking(move || {
-        let key = read.to_string();
-        targets.iter().try_for_each(|target| deliveries.put(target, &key, body.as_bytes()))
-    });
-    match kept.await {
-        Ok(Ok(())) => Ok(()),
-        _ => Err(Refusal::from(Fault::OutboxUnavailable).about(read)),
-    }
-}
-
-/// Enters the holder in the register that the request names. They are in before anybody is answered; again, it changes
-/// nothing.
-async fn enter(
-    desk: &Desk,
-    read: ReadId,
-    reading: &Arc<Reading>,
-    disclosure: Option<&Disclosure>,
-) -> Result<Option<AdmissionJson>, Refusal> {
-    let under = reading.under.as_ref();
-    let Some((disclosure, wish)) = disclosure.zip(under.and_then(|under| under.register.clone())) else {
-        return Ok(None);
-    };
-    let unavailable = || Refusal::from(Fault::RegisterUnavailable).about(read);
-    let ready = desk.profiles.find(&disclosure.profile).ok_or_else(unavailable)?;
-    let output = disclosure.output.as_ref().map(Shaped::to_json);
-    let (registers, reading) = (Arc::clone(&desk.registers), Arc::clone(reading));
-    let entering = wish.clone();
-    // Writing to the disk takes its time.
-    let said = tokio::task::spawn_blocking(move || {
-        let record = &reading.record;
-        let number = record.personal_number.as_ref().or(record.document_number.as_ref());
-        let birth = record.birth.as_ref().and_then(|birth| birth.value.date.to_printed()).unwrap_or_default();
-        registers.enter(&Arrival {
-            register: &entering.name,
-            session: &entering.session,
-            read: &read.to_string(),
-            number: number.map_or("", |number| number.value.expose()),
-            name: record.full_name.as_ref().map_or("", |name| name.value.expose()),
-            birth: birth.expose(),
-            // A document without any number names nobody.
-            output: output.as_ref().filter(|_| number.is_some()).map(|output| output.as_bytes()),
-            retention_days: ready.profile.retention_days,
-        })
-    });
-    match said.await {
-        Ok(Ok(admission)) => Ok(Some(AdmissionJson::new(&wish.name, &wish.session, admission))),
-        _ => Err(unavailable()),
-    }
-}
-
-/// Delivers a reading and enters its holder when it is done, whether or not its caller comes back for it.
-fn conclude_when_done(desk: &Desk, owner: CallerId, read: ReadId) {
-    let desk = desk.clone();
-    tokio::spawn(async move {
-        let Ok(Ok(mut watched)) = desk.engine.watch(owner.clone(), read).await else { return };
-        // The sender goes only with the engine, which ends every reading first.
-        let _ = watched.wait_for(|view| view.state.is_over()).await;
-        let Ok(Ok(reading)) = desk.engine.result(owner, read).await else { return };
-        let Ok(disclosure) = disclosure(&desk, read, &reading) else { return };
-        // What cannot be kept is told to the caller who fetches the result, and in the log.
-        let _ = deliver(&desk, read, disclosure.as_ref()).await;
-        let _ = enter(&desk, read, &reading, disclosure.as_ref()).await;
-    });
-}
-
-/// What the consumer gets, where the reading was made under a profile.
-fn disclosure(desk: &Desk, read: ReadId, reading: &Reading) -> Result<Option<Disclosure>, Refusal> {
-    let Some(under) = &reading.under else { return Ok(None) };
-    let unavailable = || Refusal::from(Fault::ProfileUnavailable).about(read);
-    let ready = desk.profiles.find(&under.profile).ok_or_else(unavailable)?;
-    let (read_id, reader_id) = (read.to_string(), reading.reader.to_string());
-    let subject = Subject {
-        evidence: &reading.evidence,
-        verdict: &reading.verdict,
-        portrait: reading.portrait.as_ref(),
-        code: reading.code.as_deref(),
-        insurance: under.insurance.as_deref(),
-        finished: reading.finished,
-        read_id: &read_id,
-        reader_id: &reader_id,
-    };
-    ready.disclose(&subject).map(Some).map_err(|_| unavailable())
 }
 
 /// A reading's result, for this part of it to be handed out.

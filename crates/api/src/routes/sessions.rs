@@ -7,7 +7,7 @@ use cccd_profiles::Scope;
 use http::{HeaderMap, StatusCode};
 
 use crate::api::Desk;
-use crate::callers::{self, Caller};
+use crate::callers::{self, Caller, CallerKind};
 use crate::refusal::Refusal;
 use crate::wire::{CallerJson, SessionJson, rfc3339};
 
@@ -24,6 +24,7 @@ use crate::wire::{CallerJson, SessionJson, rfc3339};
 )]
 pub(crate) async fn open_session(State(desk): State<Desk>, headers: HeaderMap) -> Result<Response, Refusal> {
     let opened = callers::open_session(&desk, &headers)?;
+    end_in_time(&desk, &opened.caller);
     let expires = (desk.access.clock)() + opened.lasts;
     tracing::info!(caller = &*opened.caller.label, "session");
     let session = SessionJson {
@@ -38,16 +39,36 @@ pub(crate) async fn open_session(State(desk): State<Desk>, headers: HeaderMap) -
     Ok(response)
 }
 
-/// Ends the session whose token is shown. For whoever has none it does nothing.
+/// Ends the session whose token is shown, and with it its leases and its readings that have no card yet. For whoever has
+/// none it does nothing.
 #[utoipa::path(
     delete,
     path = "/v1/sessions/current",
     tag = "callers",
     responses((status = 204, description = "There is no such session now.")),
 )]
-pub(crate) async fn end_session(State(desk): State<Desk>, headers: HeaderMap) -> StatusCode {
+pub(crate) async fn end_session(
+    State(desk): State<Desk>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<StatusCode, Refusal> {
+    // First what it left: this answer ends with the session.
+    if let Some(stay) = caller.stay.filter(|_| caller.kind == CallerKind::Site) {
+        desk.engine.end_stay(stay).await?;
+    }
     callers::end_session(&desk, &headers);
-    StatusCode::NO_CONTENT
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Ends what a session left, however the session ends: its time is over, it was given up, or it made room for another.
+fn end_in_time(desk: &Desk, caller: &Caller) {
+    let Some(stay) = caller.stay.clone() else { return };
+    let (ends, engine) = (caller.ends.clone(), desk.engine.clone());
+    tokio::spawn(async move {
+        ends.come().await;
+        // Where the engine has stopped there is nothing left.
+        let _ = engine.end_stay(stay).await;
+    });
 }
 
 /// Who the caller is, as far as the agent knows, and what it may do.
@@ -71,6 +92,7 @@ impl From<&Caller> for CallerJson {
             purpose: caller.purpose.as_deref().map(str::to_owned),
             legal_basis: caller.legal_basis.as_deref().map(str::to_owned),
             scopes: caller.scopes.iter().map(Scope::as_str).collect(),
+            profiles: caller.profiles.to_vec(),
             fields: caller.fields().iter().map(cccd_document::RecordField::code).collect(),
         }
     }

@@ -25,6 +25,9 @@ pub(crate) struct CallerJson {
     pub(crate) legal_basis: Option<String>,
     /// What it may do.
     pub(crate) scopes: Vec<&'static str>,
+    /// The consumer profiles it may read under.
+    #[schema(example = json!(["clinic"]))]
+    pub(crate) profiles: Vec<String>,
     /// The fields of a record it may have.
     pub(crate) fields: Vec<&'static str>,
 }

@@ -213,7 +213,8 @@ pub(crate) struct EventDataJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 100)]
     percent: Option<u8>,
-    /// The code of the problem it ended in or is paused for; of `lease.lost`: `expired` or `reader-detached`.
+    /// The code of the problem it ended in or is paused for; of `lease.lost`: `expired`, `reader-detached`, or `holder-gone`
+    /// where the session or connection it was asked for in has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
     /// The kind of reader that cannot be seen, or can again.

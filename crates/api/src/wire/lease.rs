@@ -4,6 +4,7 @@ use cccd_engine::LeaseView;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::admission::RegisterWishJson;
 use super::request::{BiometricJson, RecordFieldJson, Seconds, given};
 
 /// A reader, asked for.
@@ -19,6 +20,11 @@ pub(crate) struct LeaseRequestJson {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     pub(crate) auto_read: Option<AutoReadJson>,
+    /// Whether the lease, and the readings asked for through this connection from now on that have no card yet, are over
+    /// when the connection is closed. For programs at the local socket: elsewhere a connection is nobody's own.
+    #[serde(default)]
+    #[schema(default = false)]
+    pub(crate) while_connected: bool,
 }
 
 /// Readings that begin by themselves. What opens each card is the newest scan that the caller may have and has not read a
@@ -31,6 +37,21 @@ pub(crate) struct AutoReadJson {
     #[serde(default, deserialize_with = "given")]
     #[schema(example = "desk-1", min_length = 1, max_length = 256, nullable = false)]
     pub(crate) scanner: Option<String>,
+    /// The consumer profile that every card is read under, as in a request for a reading: the same groups, deliveries and
+    /// answers, and neither `fields` nor `portrait` beside it.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(
+        example = "exam",
+        pattern = "^[a-z0-9][a-z0-9-]{0,63}$",
+        min_length = 1,
+        max_length = 64,
+        nullable = false
+    )]
+    pub(crate) profile: Option<String>,
+    /// The register, and its session, that every holder is entered in, as in a request for a reading.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    pub(crate) register: Option<RegisterWishJson>,
     /// As in a request for a reading.
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]

@@ -24,6 +24,10 @@ pub(crate) struct PairingRequestJson {
     #[serde(default)]
     #[schema(max_items = 16, example = json!(["read.id", "photo"]))]
     pub(crate) scopes: Option<Vec<String>>,
+    /// The consumer profiles it wants to read under; without it, none.
+    #[serde(default)]
+    #[schema(max_items = 16, example = json!(["clinic"]))]
+    pub(crate) profiles: Vec<String>,
 }
 
 /// A pairing that waits for its code.
@@ -72,6 +76,9 @@ pub(crate) struct GrantJson {
     /// What it may do.
     #[schema(example = json!(["read.id", "photo"]))]
     scopes: Vec<&'static str>,
+    /// The consumer profiles it may read under.
+    #[schema(example = json!(["clinic"]))]
+    profiles: Vec<String>,
     /// When it was let in.
     #[schema(format = DateTime)]
     made_at: String,
@@ -87,6 +94,7 @@ impl From<&Grant> for GrantJson {
             label: grant.label.clone(),
             origin: grant.origin.to_string(),
             scopes: grant.scopes.iter().map(Scope::as_str).collect(),
+            profiles: grant.profiles.clone(),
             made_at: rfc3339(grant.made),
             expires_at: rfc3339(grant.expires),
         }

@@ -1,12 +1,20 @@
 //! Readings that begin by themselves for the holder of a lease: a code and a card, whichever comes first.
 
+use std::sync::Arc;
+
+use cccd_api::Api;
 use cccd_card::{ReaderId, ScannerId, TransportError};
 use cccd_engine::{CallerId, EventKind, Occasion, ReadFailure, ReadId, ScanId, Subscription};
 use cccd_firmware_sim::reader::in_process::{Fault, FaultPlan};
+use cccd_profiles::{Caller, Scope};
 use http::{Method, StatusCode};
 use serde_json::{Value, json as value};
 
-use crate::desk::{Answer, CLINIC, Desk, KIOSK, NOTARY, card, empty, from, from_clinic, json};
+use crate::desk::{
+    Answer, CLINIC, CLINIC_ORIGIN, Desk, KIOSK, NOTARY, NOTARY_ORIGIN, caller, card, empty, facts, from,
+    from_clinic, json,
+};
+use crate::profiles::{Door, Kept, Shelf};
 
 struct Kiosk {
     desk: Desk,
@@ -18,7 +26,10 @@ struct Kiosk {
 impl Kiosk {
     /// A reader, a scanner, and what the clinic hears.
     async fn new() -> Self {
-        let desk = Desk::simulated();
+        Self::at(Desk::simulated()).await
+    }
+
+    async fn at(desk: Desk) -> Self {
         let reader = desk.plug_in("Lane 0").await;
         let mut events = desk.engine.handle().subscribe(CallerId::new("clinic"), None).await.unwrap();
         let scanner = desk.scanner.attach("Desk 1");
@@ -246,4 +257,101 @@ async fn only_what_the_caller_may_have_is_read_by_itself() {
     }
     let readers = kiosk.desk.send(empty(from_clinic(Method::GET, "/v1/readers"))).await.json();
     assert_eq!(readers["readers"][0]["held_by"], Value::Null, "what was refused leased nothing");
+}
+
+/// A kiosk whose caller reads under profiles alone, and what stands behind them.
+async fn under_profiles() -> (Kiosk, Arc<Kept>, Arc<Door>) {
+    let (kept, door) = (Arc::new(Kept::default()), Arc::new(Door::of("sent")));
+    let profiles = ["sent", "coach-manifest", "ticketing"].map(str::to_owned).to_vec();
+    let scopes = [Scope::Readers, Scope::Scan];
+    let callers = vec![
+        Caller { profiles, ..caller("clinic", CLINIC, CLINIC_ORIGIN, &scopes) },
+        caller("notary", NOTARY, NOTARY_ORIGIN, &[Scope::Scan]),
+    ];
+    let desk = Desk::simulated();
+    let api = Api::new(desk.engine.handle(), callers, facts())
+        .reading_under(Arc::new(Shelf::new()))
+        .delivering(kept.clone())
+        .entering_in(door.clone());
+    (Kiosk::at(desk.serving(api)).await, kept, door)
+}
+
+#[tokio::test]
+async fn each_card_of_a_lease_is_handled_by_its_profile_without_a_request() {
+    let (mut kiosk, kept, door) = under_profiles().await;
+    let wish = value!({ "profile": "sent", "register": { "name": "coach", "session": "07:00" } });
+    assert_eq!(kiosk.lease(CLINIC, wish).await.status, StatusCode::OK);
+    for number in 1..=2 {
+        kiosk.scan_the_card().await;
+        kiosk.lay().await;
+        let (read, _) = kiosk.begun().await;
+        assert_eq!(kiosk.over(read).await, Ok(()));
+        // It arrives though nobody has asked for anything.
+        kept.holds(number).await;
+        let put = kept.put.lock().unwrap().last().unwrap().clone();
+        assert_eq!((put.0.as_str(), put.1), ("his", read.to_string()));
+        // The answer is the holder's alone, and the same as to a request.
+        let answer = kiosk.result(CLINIC, read).await;
+        answer.assert_guarded();
+        let result = answer.json();
+        assert_eq!(result["disclosure"]["profile"], "sent");
+        assert_eq!(result["disclosure"]["output"], put.2);
+        assert_eq!(result["record"]["number"], Value::Null);
+        let admission = &result["admission"];
+        assert_eq!((&admission["code"], &admission["session"]), (&value!("already-in"), &value!("07:00")));
+        assert_eq!(kiosk.result(NOTARY, read).await.problem().1, "read-not-found");
+        let came = door.came.lock().unwrap().clone();
+        assert!(came.iter().any(|(session, of, number)| {
+            session == "07:00" && *of == read.to_string() && number == "000090123456"
+        }));
+        kiosk.lift().await;
+    }
+    assert_eq!(kept.put.lock().unwrap().len(), 2, "once each");
+    // Asked for anew under another profile, the next card is that one's, and is delivered nowhere.
+    assert_eq!(kiosk.lease(CLINIC, value!({ "profile": "coach-manifest" })).await.status, StatusCode::OK);
+    kiosk.scan_the_card().await;
+    kiosk.lay().await;
+    let (read, _) = kiosk.begun().await;
+    assert_eq!(kiosk.over(read).await, Ok(()));
+    let result = kiosk.result(CLINIC, read).await.json();
+    assert_eq!(result["disclosure"]["profile"], "coach-manifest");
+    assert_eq!((&result["admission"], kept.put.lock().unwrap().len()), (&Value::Null, 2));
+}
+
+#[tokio::test]
+async fn a_lease_asks_for_no_profile_that_a_request_may_not() {
+    let (kiosk, _, _) = under_profiles().await;
+    let door = |session: &str| value!({ "name": "coach", "session": session });
+    for (auto_read, code) in [
+        (value!({ "profile": "clinic" }), "profile-not-granted"),
+        (value!({ "profile": "" }), "profile-not-granted"),
+        // Its key is not there.
+        (value!({ "profile": "ticketing" }), "profile-unavailable"),
+        (value!({ "profile": "sent", "portrait": true }), "body-invalid"),
+        (value!({ "profile": "sent", "fields": ["number"] }), "body-invalid"),
+        (value!({ "profile": "sent", "insurance": "DN4000000000001|41|1990|1|41" }), "body-invalid"),
+        (value!({ "register": door("07:00") }), "body-invalid"),
+        (value!({ "profile": "sent", "register": door(&"x".repeat(65)) }), "body-invalid"),
+        // It is another profile's.
+        (value!({ "profile": "coach-manifest", "register": door("07:00") }), "register-unavailable"),
+        (value!({ "profile": "sent", "register": { "name": "other" } }), "register-unavailable"),
+        // Without a profile it may read nothing.
+        (value!({}), "scope-missing"),
+    ] {
+        assert_eq!(kiosk.lease(CLINIC, auto_read.clone()).await.problem().1, code, "{auto_read}");
+    }
+    let readers = kiosk.desk.send(empty(from_clinic(Method::GET, "/v1/readers"))).await.json();
+    assert_eq!(readers["readers"][0]["held_by"], Value::Null, "what was refused leased nothing");
+}
+
+#[tokio::test]
+async fn only_a_program_at_the_socket_has_a_connection_of_its_own() {
+    let kiosk = Kiosk::new().await;
+    let lease = json(
+        from_clinic(Method::POST, "/v1/readers/lane-0/lease"),
+        &value!({ "seconds": 60, "while_connected": true }),
+    );
+    assert_eq!(kiosk.desk.send(lease).await.problem(), (400, "body-invalid".to_owned()));
+    let readers = kiosk.desk.send(empty(from_clinic(Method::GET, "/v1/readers"))).await.json();
+    assert_eq!(readers["readers"][0]["held_by"], Value::Null);
 }

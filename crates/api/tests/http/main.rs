@@ -33,6 +33,8 @@ mod readings;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod registers;
+#[cfg(test)]
 mod scans;
 #[cfg(test)]
 mod scopes;

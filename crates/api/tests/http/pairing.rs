@@ -1,13 +1,19 @@
 //! Pages that are let in by a code, and stopped.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use cccd_api::{Access, AgentFacts, Api};
-use cccd_engine::{Engine, EngineOptions};
+use cccd_card::{ChannelLimits, ReaderSource};
+use cccd_engine::{CallerId, Engine, EngineOptions, EventKind};
+use cccd_firmware_sim::chip::Chip;
+use cccd_firmware_sim::personalise::{Issuer, personalise};
+use cccd_firmware_sim::reader::in_process::InProcessReader;
 use cccd_profiles::{AgentSettings, PairingSettings};
 use futures_util::StreamExt as _;
 use http::{Method, Request, StatusCode};
@@ -21,7 +27,8 @@ use serde_json::{Value, json as value};
 use time::OffsetDateTime;
 use tower::ServiceExt as _;
 
-use crate::desk::{Answer, HOST, empty, json};
+use crate::desk::{Answer, HOST, card, empty, json};
+use crate::profiles::{Kept, Shelf};
 
 const PAGE: &str = "https://his.example.vn";
 const NOW: i64 = 1_795_935_600;
@@ -41,6 +48,16 @@ fn pairing(settings: &str) -> PairingSettings {
 
 impl Desk {
     fn new(pairing: PairingSettings) -> Self {
+        Self::reading(pairing, Vec::new(), EngineOptions::default(), |api| api)
+    }
+
+    /// The same with readers, and more to its API.
+    fn reading(
+        pairing: PairingSettings,
+        readers: Vec<Arc<dyn ReaderSource>>,
+        options: EngineOptions,
+        more: impl FnOnce(Api) -> Api,
+    ) -> Self {
         let clock = Arc::new(AtomicI64::new(NOW));
         let told = Arc::clone(&clock);
         let access = Access {
@@ -50,9 +67,9 @@ impl Desk {
             }),
             ..Access::default()
         };
-        let engine = Engine::start(Vec::new(), Vec::new(), EngineOptions::default());
+        let engine = Engine::start(readers, Vec::new(), options);
         let facts = AgentFacts { version: "1.2.3".to_owned(), features: vec![] };
-        let api = Api::new(engine.handle(), access, facts);
+        let api = more(Api::new(engine.handle(), access, facts));
         Self { engine, port: api.router(9303), admin: api.admin_router(), clock }
     }
 
@@ -69,7 +86,11 @@ impl Desk {
     }
 
     async fn begin(&self, page: &Page) -> Answer {
-        self.send(json(page.request(Method::POST, "/v1/pairings"), &page.wish())).await
+        self.begin_for(page, &page.wish()).await
+    }
+
+    async fn begin_for(&self, page: &Page, wish: &Value) -> Answer {
+        self.send(json(page.request(Method::POST, "/v1/pairings"), wish)).await
     }
 
     /// The code that the desk is shown.
@@ -84,12 +105,20 @@ impl Desk {
     }
 
     async fn pair(&self, page: &Page) -> Value {
-        let begun = self.begin(page).await;
+        self.pair_for(page, &page.wish()).await
+    }
+
+    async fn pair_for(&self, page: &Page, wish: &Value) -> Value {
+        let begun = self.begin_for(page, wish).await;
         assert_eq!(begun.status, StatusCode::CREATED, "{begun:?}");
         let code = self.code().await;
         let grant = self.confirm(page, &begun, &code).await;
         assert_eq!(grant.status, StatusCode::CREATED, "{grant:?}");
         grant.json()
+    }
+
+    async fn post(&self, page: &Page, path: &str, body: &Value) -> Answer {
+        self.send(json(page.proved(Method::POST, path, self.clock.load(Ordering::SeqCst)), body)).await
     }
 
     async fn get(&self, page: &Page, path: &str) -> Answer {
@@ -346,6 +375,102 @@ async fn a_grant_that_is_taken_back_ends_what_streams_and_what_waits() {
     assert_eq!(own.status, StatusCode::NO_CONTENT);
     assert_eq!(desk.get(&page, "/v1/grants/self").await.problem(), refused(401, "pairing-required"));
     drop(desk.engine);
+}
+
+#[tokio::test]
+async fn a_page_reads_under_profiles_only_where_settings_and_grant_name_them() {
+    let desk = Desk::new(pairing("profiles = ['clinic', 'exam']"));
+    let page = Page::at(PAGE);
+    let wish = |profiles: Value| {
+        let mut wish = page.wish();
+        wish["profiles"] = profiles;
+        wish
+    };
+    for greedy in [value!(["notary"]), value!(["clinic", "notary"]), value!([""])] {
+        let refusal = desk.begin_for(&page, &wish(greedy.clone())).await;
+        assert_eq!(refusal.problem(), refused(403, "profile-not-granted"), "{greedy}");
+    }
+    // Never by default.
+    assert_eq!(desk.pair(&page).await["profiles"], value!([]));
+    let read = value!({ "access": { "can": "123456" }, "profile": "clinic" });
+    let lease = value!({ "auto_read": { "profile": "clinic" } });
+    assert_eq!(desk.post(&page, "/v1/reads", &read).await.problem(), refused(403, "profile-not-granted"));
+    let leased = desk.post(&page, "/v1/readers/lane-0/lease", &lease).await;
+    assert_eq!(leased.problem(), refused(403, "profile-not-granted"));
+
+    let begun = desk.begin_for(&page, &wish(value!(["exam", "clinic", "exam"]))).await;
+    assert_eq!(begun.status, StatusCode::CREATED);
+    let shown = desk.admin(Method::GET, "/pairings").await.json()["pairings"][0].clone();
+    assert_eq!(shown["profiles"], value!(["clinic", "exam"]), "whoever lets it in sees what for");
+    let grant = desk.confirm(&page, &begun, shown["code"].as_str().unwrap()).await.json();
+    assert_eq!(grant["profiles"], value!(["clinic", "exam"]));
+    assert_eq!(desk.get(&page, "/v1/caller").await.json()["profiles"], value!(["clinic", "exam"]));
+    // This desk has no such profile; that the page may ask for it is another matter.
+    assert_eq!(desk.post(&page, "/v1/reads", &read).await.problem(), refused(503, "profile-unavailable"));
+    let other = value!({ "access": { "can": "123456" }, "profile": "notary" });
+    assert_eq!(desk.post(&page, "/v1/reads", &other).await.problem(), refused(403, "profile-not-granted"));
+}
+
+#[tokio::test]
+async fn a_grant_that_is_taken_back_stops_at_once_and_what_was_begun_is_delivered() {
+    let hand = InProcessReader::new();
+    let reader = hand.attach("Lane 0", ChannelLimits::EXTENDED).unwrap();
+    let (arrives, arrived) = mpsc::channel();
+    let (go_on, goes_on) = mpsc::channel();
+    let gate = Mutex::new((arrives, goes_on));
+    // The reading is held up at its end until the grant has been taken back.
+    let judge = move |_: &_, _| {
+        let gate = gate.lock().unwrap();
+        gate.0.send(()).unwrap();
+        let told = gate.1.recv_timeout(Duration::from_secs(120));
+        assert_ne!(told, Err(RecvTimeoutError::Timeout), "nobody lets the reading go on");
+        cccd_trust::Verdict::of(Vec::new())
+    };
+    let options = EngineOptions { judge: Arc::new(judge), ..EngineOptions::default() };
+    let kept = Arc::new(Kept::default());
+    let desk = Desk::reading(pairing("profiles = ['sent']"), vec![Arc::new(hand.clone())], options, |api| {
+        api.reading_under(Arc::new(Shelf::new())).delivering(kept.clone())
+    });
+    assert!(desk.engine.handle().settled().await.unwrap());
+    let mut events = desk.engine.handle().subscribe(CallerId::new("test"), None).await.unwrap();
+    let image = personalise(&card(), &Issuer::new().unwrap()).unwrap();
+    hand.insert(&reader, Chip::new(image)).unwrap();
+    while !matches!(events.coming.recv().await.unwrap().kind, EventKind::CardInserted { .. }) {}
+
+    let page = Page::at(PAGE);
+    let mut wish = page.wish();
+    wish["profiles"] = value!(["sent"]);
+    let grant = desk.pair_for(&page, &wish).await;
+    assert_eq!(desk.post(&page, "/v1/readers/lane-0/lease", &value!({})).await.status, StatusCode::OK);
+    let body = value!({ "access": { "can": card().can().unwrap() }, "profile": "sent" });
+    let begun = desk.post(&page, "/v1/reads", &body).await;
+    assert_eq!(begun.status, StatusCode::ACCEPTED, "{begun:?}");
+    let waits = desk.post(&page, "/v1/reads", &body).await;
+    let wait = move || arrived.recv_timeout(Duration::from_secs(120));
+    tokio::task::spawn_blocking(wait).await.unwrap().expect("the reading comes as far as its judgement");
+
+    let path = format!("/grants/{}", grant["grant_id"].as_str().unwrap());
+    assert_eq!(desk.admin(Method::DELETE, &path).await.status, StatusCode::NO_CONTENT);
+    let gone = desk.post(&page, "/v1/reads", &body).await;
+    assert_eq!(gone.problem(), refused(401, "pairing-required"));
+    go_on.send(()).unwrap();
+    kept.holds(1).await;
+    let read = begun.json()["read_id"].as_str().unwrap().to_owned();
+    assert_eq!(kept.put.lock().unwrap()[0].1, read);
+    assert_eq!(
+        desk.engine.handle().readers().await.unwrap()[0].held_by,
+        None,
+        "the lease went with the grant"
+    );
+
+    // Let in anew with the same key, the page finds nothing of what it had asked for.
+    desk.pair_for(&page, &wish).await;
+    let result = desk.get(&page, &format!("/v1/reads/{read}/result")).await;
+    assert_eq!(result.problem(), refused(410, "read-expired"));
+    let waits = waits.json()["read_id"].as_str().unwrap().to_owned();
+    let waits = desk.get(&page, &format!("/v1/reads/{waits}/result")).await;
+    assert_eq!(waits.problem().1, "cancelled");
+    assert_eq!(kept.put.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -3,20 +3,22 @@
 use std::sync::{Arc, Mutex};
 
 use cccd_api::{
-    Admission, Api, Arrival, Deliveries, NotEntered, NotKept, OnTheWay, ProfileSource, Registers,
+    Admission, Api, Arrival, Deliveries, ExportWish, Exported, NoList, NotEntered, NotKept, OnTheWay,
+    ProfileSource, RegisterView, Registers, RosterView,
 };
 use cccd_consumers::ReadyProfile;
 use cccd_profiles::{Caller, ConsumerCatalogue, ConsumerProfile, Scope};
 use http::Method;
 use serde_json::{Value, json as value};
+use tokio::sync::Notify;
 
 use crate::desk::{Answer, CLINIC, CLINIC_ORIGIN, Desk, caller, card, empty, facts, from_clinic, json};
 
 /// The shipped profiles, without any key, and one that is delivered.
-struct Shelf(ConsumerCatalogue);
+pub(crate) struct Shelf(ConsumerCatalogue);
 
 impl Shelf {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut catalogue = ConsumerCatalogue::shipped();
         let text = ConsumerCatalogue::shipped_text("exam").unwrap();
         let text = text.replacen("name = \"exam\"", "name = \"delivered\"\ndeliver = [\"his\"]", 1);
@@ -37,9 +39,27 @@ impl ProfileSource for Shelf {
 
 /// Remembers what is put in, or takes nothing.
 #[derive(Default)]
-struct Kept {
-    full: bool,
-    put: Mutex<Vec<(String, String, Value)>>,
+pub(crate) struct Kept {
+    pub(crate) full: bool,
+    pub(crate) put: Mutex<Vec<(String, String, Value)>>,
+    arrived: Notify,
+}
+
+impl Kept {
+    /// Waits until so many results are kept.
+    pub(crate) async fn holds(&self, wanted: usize) {
+        let holds = async {
+            loop {
+                let more = self.arrived.notified();
+                if self.put.lock().unwrap().len() >= wanted {
+                    break;
+                }
+                more.await;
+            }
+        };
+        let within = std::time::Duration::from_secs(120);
+        tokio::time::timeout(within, holds).await.expect("the outbox holds the result");
+    }
 }
 
 impl Deliveries for Kept {
@@ -54,6 +74,7 @@ impl Deliveries for Kept {
         let mut put = self.put.lock().unwrap();
         if !put.iter().any(|(known, name, _)| known == target && name == key) {
             put.push((target.to_owned(), key.to_owned(), serde_json::from_slice(body).unwrap()));
+            self.arrived.notify_one();
         }
         Ok(())
     }
@@ -153,15 +174,22 @@ async fn what_cannot_be_kept_is_not_called_done() {
     assert_eq!(answer.problem(), (503, "outbox-unavailable".to_owned()));
 }
 
-/// Registers of the profile `coach-manifest`; everybody has come before, or nobody can be entered.
-struct Door {
-    broken: bool,
-    came: Mutex<Vec<(String, String, String)>>,
+/// A register of this profile; everybody has come before, or nobody can be entered.
+pub(crate) struct Door {
+    pub(crate) profile: &'static str,
+    pub(crate) broken: bool,
+    pub(crate) came: Mutex<Vec<(String, String, String)>>,
+}
+
+impl Door {
+    pub(crate) fn of(profile: &'static str) -> Self {
+        Self { profile, broken: false, came: Mutex::default() }
+    }
 }
 
 impl Registers for Door {
     fn profile_of(&self, register: &str) -> Option<&str> {
-        (register == "coach").then_some("coach-manifest")
+        (register == "coach").then_some(self.profile)
     }
 
     fn enter(&self, arrival: &Arrival<'_>) -> Result<Admission, NotEntered> {
@@ -173,12 +201,28 @@ impl Registers for Door {
         }
         Ok(Admission::AlreadyIn { number: 7, since: time::macros::datetime!(2026-11-20 08:00 UTC) })
     }
+
+    fn names(&self) -> Vec<String> {
+        vec!["coach".to_owned()]
+    }
+
+    fn look(&self, _: &str) -> Result<RegisterView, NoList> {
+        Err(NoList::Unavailable)
+    }
+
+    fn load_roster(&self, _: &str, _: &[u8]) -> Result<RosterView, NoList> {
+        Err(NoList::Unavailable)
+    }
+
+    fn export(&self, _: &str, _: &ExportWish) -> Result<Exported, NoList> {
+        Err(NoList::Unavailable)
+    }
 }
 
 #[tokio::test]
 async fn who_comes_is_entered_before_anybody_is_answered() {
     for broken in [false, true] {
-        let door = Arc::new(Door { broken, came: Mutex::default() });
+        let door = Arc::new(Door { broken, ..Door::of("coach-manifest") });
         let desk = desk(&["coach-manifest"], None).await.with_registers(door.clone());
         let wish = value!({ "name": "coach", "session": "07:00" });
         let answer = ask(&desk, &value!({ "profile": "coach-manifest", "register": wish })).await;
@@ -199,9 +243,7 @@ async fn who_comes_is_entered_before_anybody_is_answered() {
             })
         );
     }
-    let desk = desk(&["coach-manifest"], None)
-        .await
-        .with_registers(Arc::new(Door { broken: false, came: Mutex::default() }));
+    let desk = desk(&["coach-manifest"], None).await.with_registers(Arc::new(Door::of("coach-manifest")));
     let long = value!({ "name": "coach", "session": "x".repeat(65) });
     let answer = ask(&desk, &value!({ "profile": "coach-manifest", "register": long })).await;
     assert_eq!(answer.problem(), (400, "body-invalid".to_owned()));

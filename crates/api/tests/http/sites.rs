@@ -27,7 +27,7 @@ fn sites(keys: &[&SiteBackend], other: &SiteBackend) -> Vec<Site> {
     let text = format!(
         "[api]\nworkstation_id = 'desk-3'\n\
          [[site]]\nname = 'his'\norigins = ['{ORIGIN}']\nkeys = [{}]\nsession_s = 60\n\
-         scopes = ['readers', 'presence', 'read.id', 'read.full', 'photo']\n\
+         scopes = ['readers', 'presence', 'read.id', 'read.full', 'photo']\nprofiles = ['clinic', 'exam']\n\
          [[site]]\nname = 'other'\norigins = ['{OTHER_ORIGIN}']\nkeys = [{}]\nscopes = ['read.id']\n",
         keys.join(", "),
         pem(other),
@@ -292,7 +292,14 @@ async fn nobody_elses_signature_opens_anything() {
     assert_eq!(site.desk.send(empty(nothing)).await.problem(), (401, "token-missing".to_owned()));
 }
 
-#[tokio::test(start_paused = true)]
+/// Makes every session of these sites over. The clock stands still for no longer than that: the engine has one of its own.
+async fn let_a_minute_pass() {
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(61)).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
 async fn a_session_ends_by_itself_or_when_it_is_given_up_and_its_stream_with_it() {
     let site = a_desk();
     let wrong = "cs_6ooWc5yJ3HqYb0m3M8b1pVZb3mJ9H7n0c1rQpF2wX5k";
@@ -311,9 +318,106 @@ async fn a_session_ends_by_itself_or_when_it_is_given_up_and_its_stream_with_it(
     let (_, stream) = site.desk.stream(from_page(&second, Method::GET, "/v1/events")).await;
     let ended = tokio::spawn(futures_util::StreamExt::count(stream));
     assert_eq!(site.get(&second, "/v1/readers").await.status, StatusCode::OK);
-    tokio::time::advance(Duration::from_secs(61)).await;
+    let_a_minute_pass().await;
     ended.await.unwrap();
     assert_eq!(site.get(&second, "/v1/readers").await.problem(), (401, "session-expired".to_owned()));
+}
+
+#[tokio::test]
+async fn a_session_that_is_given_up_frees_its_readers_at_once_and_calls_off_what_waits() {
+    let backend = SiteBackend::on_p256();
+    let site = desk_with(Desk::simulated(), backend, Arc::new(MemoryReplays::default()));
+    let reader = site.desk.plug_in("Lane 0").await;
+    let user = |name: &str, user: &str| {
+        let mut claims = site.claims(name);
+        claims["sub"] = value!(user);
+        claims
+    };
+    let lan = site.session(&user("token-0001", "lan@his")).await;
+    let beside = site.session(&user("token-0002", "lan@his")).await;
+    let minh = site.session(&user("token-0003", "minh@his")).await;
+    let lease = |token: &str| {
+        let ask = from(token, Method::POST, &format!("/v1/readers/{reader}/lease")).header("origin", ORIGIN);
+        json(ask, &value!({ "seconds": 120 }))
+    };
+    let body = value!({ "access": { "can": card().can().unwrap() }, "wait_for_card_s": 120 });
+    let mut waiting = Vec::new();
+    for token in [&lan, &beside] {
+        let ask = from(token, Method::POST, "/v1/reads").header("origin", ORIGIN);
+        let accepted = site.desk.send(json(ask, &body)).await;
+        assert_eq!(accepted.status, StatusCode::ACCEPTED);
+        waiting.push(accepted.header("location").to_owned());
+    }
+    assert_eq!(site.desk.send(lease(&lan)).await.status, StatusCode::OK);
+    assert_eq!(site.desk.send(lease(&minh)).await.status, StatusCode::LOCKED);
+    let ended = site.desk.send(from_page(&lan, Method::DELETE, "/v1/sessions/current")).await;
+    assert_eq!(ended.status, StatusCode::NO_CONTENT);
+    assert_eq!(site.desk.send(lease(&minh)).await.status, StatusCode::OK);
+    // Another session of the same user sees what became of both.
+    let gone = site.get(&beside, &waiting[0]).await.json();
+    assert_eq!((&gone["state"], &gone["problem"]["code"]), (&value!("failed"), &value!("cancelled")));
+    assert_eq!(site.get(&beside, &waiting[1]).await.json()["state"], "waiting");
+}
+
+#[tokio::test]
+async fn a_session_whose_time_is_over_leaves_nothing_waiting() {
+    let backend = SiteBackend::on_p256();
+    let site = desk_with(Desk::simulated(), backend, Arc::new(MemoryReplays::default()));
+    site.desk.plug_in("Lane 0").await;
+    let short = site.session(&site.claims("token-0001")).await;
+    let body = value!({ "access": { "can": card().can().unwrap() }, "wait_for_card_s": 300 });
+    let ask = from(&short, Method::POST, "/v1/reads").header("origin", ORIGIN);
+    let read = site.desk.send(json(ask, &body)).await.json()["read_id"].as_str().unwrap().to_owned();
+    let read = cccd_engine::ReadId::parse(&read).unwrap();
+    let mut view =
+        site.desk.engine.handle().watch(cccd_engine::CallerId::new("site:his"), read).await.unwrap().unwrap();
+    let_a_minute_pass().await;
+    let over = view.wait_for(|view| view.state.is_over()).await.unwrap().state;
+    assert_eq!(over, cccd_engine::ReadState::Failed(cccd_engine::ReadFailure::Cancelled));
+}
+
+#[tokio::test]
+async fn a_site_reads_under_the_profiles_that_its_block_and_its_token_name() {
+    let site = a_desk();
+    let opened = |scope: &str, name: &str| {
+        let mut claims = site.claims(name);
+        claims["scope"] = value!(scope);
+        site.backend.sign(&claims)
+    };
+    for (number, (scope, scopes, profiles)) in [
+        // Never by default.
+        ("readers read.id", value!(["readers", "read.id"]), value!([])),
+        ("readers profile:clinic", value!(["readers"]), value!(["clinic"])),
+        ("profile:clinic profile:exam profile:notary", value!([]), value!(["clinic", "exam"])),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let token = opened(scope, &format!("token-of-{number}"));
+        let session = site.open(&token, Some(ORIGIN)).await;
+        assert_eq!(session.status, StatusCode::CREATED, "{scope}: {:?}", session.json());
+        let caller = session.json()["caller"].clone();
+        assert_eq!((&caller["scopes"], &caller["profiles"]), (&scopes, &profiles), "{scope}");
+    }
+    for (name, scope, code) in [
+        ("token-none", "profile:notary", "scope-missing"),
+        ("token-odd", "profile:", "token-claims-invalid"),
+        ("token-way", "profile:../clinic", "token-claims-invalid"),
+    ] {
+        assert_eq!(site.open(&opened(scope, name), Some(ORIGIN)).await.problem().1, code, "{scope}");
+    }
+    // A site that is granted none has none, whatever its token says.
+    let mut theirs = claims("other", &site.agent, OTHER_ORIGIN, NOW.unix_timestamp(), "token-0001");
+    theirs["scope"] = value!("read.id profile:clinic");
+    let session = site.open(&site.other.sign(&theirs), Some(OTHER_ORIGIN)).await.json();
+    assert_eq!(session["caller"]["profiles"], value!([]));
+    let token = session["token"].as_str().unwrap();
+    let body = value!({ "access": { "can": card().can().unwrap() }, "profile": "clinic" });
+    let ask = json(from(token, Method::POST, "/v1/reads").header("origin", OTHER_ORIGIN), &body);
+    assert_eq!(site.desk.send(ask).await.problem(), (403, "profile-not-granted".to_owned()));
+    let ask = from(token, Method::POST, "/v1/readers/lane-0/lease").header("origin", OTHER_ORIGIN);
+    let ask = json(ask, &value!({ "auto_read": { "profile": "clinic" } }));
+    assert_eq!(site.desk.send(ask).await.problem(), (403, "scope-missing".to_owned()));
 }
 
 #[tokio::test]

@@ -1,9 +1,13 @@
 //! Programs of this machine, through a Unix socket.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cccd_api::{Access, AgentFacts, Api, Caller, CallerKind, Peer, WhoCalls, serve_admin, serve_programs};
-use cccd_engine::{CallerId, Engine, EngineOptions};
+use cccd_card::ChannelLimits;
+use cccd_engine::{CallerId, Engine, EngineOptions, EventKind, ReadFailure, ReadId, ReadState};
+use cccd_firmware_sim::chip::Chip;
+use cccd_firmware_sim::reader::in_process::InProcessReader;
 use cccd_profiles::{Scope, ScopeSet};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
@@ -26,6 +30,91 @@ async fn ask(socket: &std::path::Path, request: &str) -> String {
 
 fn get(path: &str, headers: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n{headers}\r\n")
+}
+
+/// A connection that stays: requests one after the other.
+struct Program(UnixStream);
+
+impl Program {
+    async fn at(socket: &std::path::Path) -> Self {
+        Self(UnixStream::connect(socket).await.unwrap())
+    }
+
+    /// Sends a request; gives the status and the body of the answer.
+    async fn ask(&mut self, line: &str, body: &str) -> (u16, String) {
+        let length = body.len();
+        let head = "Host: agent\r\nContent-Type: application/json\r\nContent-Length: ";
+        let request = format!("{line} HTTP/1.1\r\n{head}{length}\r\n\r\n{body}");
+        self.0.write_all(request.as_bytes()).await.unwrap();
+        let mut heard = Vec::new();
+        let (head, mut body) = loop {
+            let text = String::from_utf8_lossy(&heard).into_owned();
+            if let Some((head, body)) = text.split_once("\r\n\r\n") {
+                break (head.to_lowercase(), body.as_bytes().to_vec());
+            }
+            assert_ne!(self.0.read_buf(&mut heard).await.unwrap(), 0, "the agent hung up: {text}");
+        };
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let length: usize = length.unwrap().parse().unwrap();
+        while body.len() < length {
+            assert_ne!(self.0.read_buf(&mut body).await.unwrap(), 0, "the agent hung up");
+        }
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), String::from_utf8(body).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_to_a_connection_ends_with_it_and_nothing_else_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("local.sock");
+    let hand = InProcessReader::<Chip>::new();
+    let reader = hand.attach("Lane 0", ChannelLimits::EXTENDED).unwrap();
+    let engine = Engine::start(vec![Arc::new(hand.clone())], Vec::new(), EngineOptions::default());
+    assert!(engine.handle().settled().await.unwrap());
+    let facts = AgentFacts { version: "1.2.3".to_owned(), features: vec![] };
+    let api = Api::new(engine.handle(), Access::default(), facts);
+    let scopes: ScopeSet = [Scope::Readers, Scope::ReadId].into_iter().collect();
+    let who: WhoCalls =
+        Arc::new(move |_| Some(Caller::new(CallerId::new("his"), CallerKind::LocalProgram, scopes)));
+    let listener = UnixListener::bind(&socket).unwrap();
+    tokio::spawn(serve_programs(listener, api, who, std::future::pending()));
+    let mut events = engine.handle().subscribe(CallerId::new("his"), None).await.unwrap();
+
+    let lease = format!("POST /v1/readers/{reader}/lease");
+    let read = r#"{"access":{"can":"123456"},"wait_for_card_s":120}"#;
+    let held_by = || async { engine.handle().readers().await.unwrap()[0].held_by.clone() };
+    let his = Some(CallerId::new("his"));
+
+    // Without a word the lease runs on when the connection has gone, and so does what waits.
+    let mut plain = Program::at(&socket).await;
+    assert_eq!(plain.ask(&lease, r#"{"seconds":120}"#).await.0, 200);
+    let (status, first) = plain.ask("POST /v1/reads", read).await;
+    assert_eq!(status, 202, "{first}");
+    drop(plain);
+    let mut bound = Program::at(&socket).await;
+    assert_eq!(held_by().await, his);
+
+    let (status, told) = bound.ask(&lease, r#"{"seconds":120,"while_connected":true}"#).await;
+    assert_eq!(status, 200, "{told}");
+    let (_, second) = bound.ask("POST /v1/reads", read).await;
+    drop(bound);
+    let lost = tokio::time::timeout(Duration::from_secs(120), async {
+        loop {
+            if let EventKind::LeaseLost { why, .. } = events.coming.recv().await.unwrap().kind {
+                break why.code();
+            }
+        }
+    });
+    assert_eq!(lost.await.expect("the lease ends with the connection"), "holder-gone");
+    assert_eq!(held_by().await, None);
+    let state = |text: &str| {
+        let id = serde_json::from_str::<serde_json::Value>(text).unwrap()["read_id"].clone();
+        let id = ReadId::parse(id.as_str().unwrap()).unwrap();
+        let watched = engine.handle().watch(CallerId::new("his"), id);
+        async { watched.await.unwrap().unwrap().borrow().state }
+    };
+    assert_eq!(state(&second).await, ReadState::Failed(ReadFailure::Cancelled));
+    assert_eq!(state(&first).await, ReadState::Waiting);
 }
 
 fn own_uid() -> u32 {
