@@ -439,7 +439,8 @@ mod tests {
         #[test]
         fn whatever_is_to_be_spoilt_something_comes_out(data in prop::collection::vec(any::<u8>(), 0..40), kind in any::<u8>()) {
             for what in Misbehaviour::all() {
-                prop_assert!(what.distort(Message { kind, ..data_block(&data) }).len() < 200);
+                let spoilt = what.distort(Message { kind, ..data_block(&data) });
+                prop_assert!(spoilt.len() < 200, "{what}: {}", spoilt.len());
             }
         }
     }
