@@ -21,13 +21,11 @@ use std::time::{Duration, Instant};
 
 use cccd_firmware_sim::reader::pcscd::PcscBench;
 use cccd_firmware_sim::reader::{Card, EchoCard};
+use cccd_patience::PATIENCE;
 use pcsc::{Context, Error, Protocols, ReaderState, Scope, ShareMode, State};
 
 /// Where the child finds its folder.
 const FOLDER: &str = "CCCD_SIM_TEST_FOLDER";
-/// How long any condition may take; events are due within 400 ms, on a machine with nothing else to do.
-const PATIENCE: Duration = Duration::from_secs(20);
-
 const SELECT: [u8; 5] = [0x00, 0xA4, 0x04, 0x0C, 0x00];
 
 /// Runs the test named `name` in a child of its own, or is that child and runs `body`.
@@ -40,12 +38,9 @@ fn with_a_socket_of_its_own(name: &str, body: fn(PathBuf)) {
 
 fn run_alone(name: &str) {
     let dir = tempfile::tempdir().unwrap();
-    let output = Command::new(env::current_exe().unwrap())
-        .args([name, "--exact", "--nocapture"])
-        .env(FOLDER, dir.path())
-        .env("PCSCLITE_CSOCK_NAME", dir.path().join("sock"))
-        .output()
-        .unwrap();
+    let mut alone = Command::new(env::current_exe().unwrap());
+    alone.args([name, "--exact", "--nocapture"]).env(FOLDER, dir.path());
+    let output = cccd_patience::output(name, alone.env("PCSCLITE_CSOCK_NAME", dir.path().join("sock")));
     let said = String::from_utf8_lossy(&output.stdout);
     let complained = String::from_utf8_lossy(&output.stderr);
     print!("{said}");
@@ -225,9 +220,9 @@ fn insertion_removal_and_swap_are_seen() {
                 assert_eq!(mark(&connect(&watching, &reader)), [2, 0x90, 0x00]);
             }
         });
-        go.recv().unwrap();
+        cccd_patience::received("the first look of the watcher", &go);
         assert!(hand.swap(EchoCard::marked(2)).is_some());
-        watcher.join().unwrap();
+        cccd_patience::joined("the watcher's end", watcher);
         assert!(
             card.transmit(&SELECT, &mut [0; 16]).is_err(),
             "the old card's handle does not reach the new one"
@@ -389,15 +384,18 @@ impl Program {
             .spawn()
             .unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        out.read_line(&mut line).unwrap();
+        let (line, out) = cccd_patience::done("the program's first line", move || {
+            let mut line = String::new();
+            out.read_line(&mut line).unwrap();
+            (line, out)
+        });
         Self { child, _out: out, ready: serde_json::from_str(&line).unwrap() }
     }
 
     fn end(&mut self) {
         let process = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
-        assert!(self.child.wait().unwrap().success());
+        assert!(cccd_patience::ended("the program, told to end", &mut self.child).success());
     }
 }
 
@@ -411,12 +409,8 @@ impl Drop for Program {
 
 /// Runs the program with an order, and gives what it said, good or bad.
 fn order(folder: &Path, words: &[&str]) -> Result<String, String> {
-    let output = Command::new(env!("CARGO_BIN_EXE_firmware-sim"))
-        .args(words)
-        .arg("--dir")
-        .arg(folder)
-        .output()
-        .unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_firmware-sim"));
+    let output = cccd_patience::output("an order", command.args(words).arg("--dir").arg(folder));
     if output.status.success() {
         Ok(String::from_utf8(output.stdout).unwrap())
     } else {

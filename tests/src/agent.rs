@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+pub use cccd_patience::PATIENCE;
 use cccd_profiles::TokenHash;
 use reqwest::Method;
 use reqwest::blocking::{Client, RequestBuilder, Response};
@@ -23,9 +24,6 @@ pub const OTHER_TOKEN: &str = "token-of-the-notary-in-tests";
 pub const PAGE_TOKEN: &str = "token-of-the-page-in-tests";
 /// Where the caller `page` calls from.
 pub const PAGE_ORIGIN: &str = "https://his.example.vn";
-
-/// How long anything may take before a test gives up. Nothing is timed by it.
-pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running agent.
 pub struct AgentUnderTest {
@@ -197,7 +195,7 @@ impl AgentUnderTest {
         self.get("/v1/readers")["readers"].as_array().unwrap().clone()
     }
 
-    /// Asks again and again, whenever an event may have changed the answer, until it is yes.
+    /// Asks again and again, whenever an event may have changed the answer, and now and then, until it is yes.
     pub fn wait_for(&self, what: &str, mut is_so: impl FnMut() -> bool) {
         let events = self.events.as_ref().unwrap();
         let deadline = Instant::now() + PATIENCE;
@@ -207,7 +205,8 @@ impl AgentUnderTest {
                 return;
             }
             assert!(Instant::now() < deadline, "waited in vain for {what}; log:\n{}", self.log.text());
-            events.wait_for_more_than(seen, deadline);
+            // Not all that is waited for tells an event.
+            events.wait_for_more_than(seen, deadline.min(Instant::now() + Duration::from_secs(1)));
         }
     }
 
@@ -244,7 +243,8 @@ impl Drop for AgentUnderTest {
         let ended = self.log.wait_for_end(deadline);
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = self.reader.take().map(JoinHandle::join);
+        // With the log over so is its reader; otherwise somebody else holds it open, perhaps for ever.
+        let _ = self.reader.take().filter(|_| ended).map(JoinHandle::join);
         if std::thread::panicking() {
             eprintln!("log of the agent:\n{}", self.log.text());
             return;
@@ -321,13 +321,12 @@ impl Events {
         let all = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
         // A stream has no end, so no time limit either.
         let client = Client::builder().no_proxy().timeout(None).build().unwrap();
-        let response = client
+        let request = client
             .get(format!("http://{}/v1/events", agent.address))
             .bearer_auth(CALLER_TOKEN)
             // From the very first event on.
-            .header("Last-Event-ID", "0")
-            .send()
-            .unwrap();
+            .header("Last-Event-ID", "0");
+        let response = cccd_patience::done("the stream of events", || request.send()).unwrap();
         assert_eq!(response.status(), 200);
         let collected = Arc::clone(&all);
         std::thread::spawn(move || {

@@ -71,7 +71,7 @@ impl Browser {
 
     /// Shows a page.
     pub async fn show(&self, address: &str) {
-        self.client.goto(address).await.unwrap();
+        cccd_patience::soon("a page in the browser", self.client.goto(address)).await.unwrap();
     }
 
     /// What an async function in the page gives, or the text of what it throws: `return await x` is its body.
@@ -81,12 +81,13 @@ impl Browser {
              (async (...given) => {{ {body} }})(...[...arguments].slice(0, -1))
                  .then((value) => done(value ?? null), (error) => done({{ thrown: String(error) }}));"
         );
-        self.client.execute_async(&script, arguments).await.unwrap()
+        let done = self.client.execute_async(&script, arguments);
+        cccd_patience::soon("a script in the browser", done).await.unwrap()
     }
 
     /// Closes it.
     pub async fn close(mut self) {
-        let _ = self.client.clone().close().await;
+        let _ = cccd_patience::soon("the browser's end", self.client.clone().close()).await;
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
@@ -110,20 +111,21 @@ fn start_driver() -> (Child, u16) {
         .stderr(Stdio::null())
         .spawn()
         .unwrap_or_else(|error| panic!("{DRIVER}: {error}; `cargo xtask setup` installs chromium-driver"));
-    let mut told = String::new();
     let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-    for line in lines.by_ref().map_while(Result::ok) {
-        // "ChromeDriver was started successfully on port 40519."
-        if let Some((_, port)) = line.split_once("successfully on port ") {
-            let port = port.trim_end_matches('.').parse().unwrap();
-            // Whatever else it says must not block it.
-            std::thread::spawn(move || lines.for_each(drop));
-            return (driver, port);
+    let port = cccd_patience::done("the port of the browser's driver", move || {
+        let mut told = String::new();
+        for line in lines.by_ref().map_while(Result::ok) {
+            // "ChromeDriver was started successfully on port 40519."
+            if let Some((_, port)) = line.split_once("successfully on port ") {
+                // Whatever else it says must not block it.
+                std::thread::spawn(move || lines.for_each(drop));
+                return port.trim_end_matches('.').parse().unwrap();
+            }
+            told += &line;
         }
-        told += &line;
-    }
-    let _ = driver.wait();
-    panic!("{DRIVER} did not start: {told}");
+        panic!("{DRIVER} did not start: {told}");
+    });
+    (driver, port)
 }
 
 /// Pages on a loopback port of their own: an origin.

@@ -248,14 +248,9 @@ impl Desk {
             TokenHash::of(OFFICE_TOKEN).to_hex(),
         );
         std::fs::write(at("agent.toml"), &text)?;
-        let added = Command::new(program)
-            .arg("--config")
-            .arg(at("agent.toml"))
-            .args(["trust", "add"])
-            .arg(at("csca.der"))
-            .arg("--accept-unverified")
-            .output()
-            .context("cannot run the agent's command line")?;
+        let mut add = Command::new(program);
+        add.arg("--config").arg(at("agent.toml")).args(["trust", "add"]).arg(at("csca.der"));
+        let added = cccd_patience::output("trust add", add.arg("--accept-unverified"));
         ensure!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
         let hand = InProcessReader::new();
         let settings = AgentSettings::parse(&text)?;
@@ -414,12 +409,9 @@ impl Desk {
 
     /// Runs `cccd-agent` with this desk's settings, and gives what it printed.
     pub fn command(&self, arguments: &[&str]) -> Result<String> {
-        let done = Command::new(&self.program)
-            .arg("--config")
-            .arg(self.path("agent.toml"))
-            .args(arguments)
-            .output()
-            .context("cannot run the agent's command line")?;
+        let mut command = Command::new(&self.program);
+        command.arg("--config").arg(self.path("agent.toml")).args(arguments);
+        let done = cccd_patience::output(&format!("cccd-agent {arguments:?}"), &mut command);
         let told = String::from_utf8_lossy(&done.stderr);
         ensure!(done.status.success(), "{arguments:?}: {told}");
         Ok(String::from_utf8(done.stdout)?)

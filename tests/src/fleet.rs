@@ -1,14 +1,10 @@
 //! Simulated desks of one operator, on one broker.
 
-use std::time::Duration;
-
 use anyhow::{Result, anyhow, ensure};
 use cccd_delivery::TargetFiles;
 use cccd_delivery::fleet::{Broker, DeskReport, OutboxCounts, Presence, PresenceState, ReaderReport};
+pub use cccd_patience::PATIENCE;
 use cccd_profiles::{BrokerUrl, FleetSettings, PeerTls, PersonalData};
-
-/// How long anything may take before it is given up. Nothing is timed by it.
-pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The settings of a desk on a plain broker of this machine.
 pub fn settings(port: u16, desk: &str) -> FleetSettings {

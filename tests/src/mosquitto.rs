@@ -7,10 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use cccd_patience::PATIENCE;
 use tempfile::TempDir;
-
-/// How long it may take to listen.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The settings that ship.
 const SHIPPED: &str = include_str!("../../config/fleet/mosquitto.conf");

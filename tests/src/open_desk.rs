@@ -34,12 +34,20 @@ pub struct OpenDesk {
 }
 
 impl OpenDesk {
-    /// Starts it with the callers `clinic` (every scope but biometrics), `notary` (none) and `page`.
+    /// Starts it with the callers `clinic` (every scope but biometrics), `notary` (none) and `page`, and waits until it
+    /// knows what stands there.
     pub fn start() -> Self {
-        Self::start_with("")
+        let desk = Self::start_with("");
+        let ready = format!("{}/readyz", desk.url());
+        cccd_patience::done("the desk's readers", move || {
+            let client = reqwest::blocking::Client::builder().no_proxy().build().unwrap();
+            let is_ready = || client.get(&ready).send().is_ok_and(|answer| answer.status() == 200);
+            cccd_patience::until("the desk's readers", is_ready);
+        });
+        desk
     }
 
-    /// The same with these tables behind everything else.
+    /// The same with these tables behind everything else, as soon as it has started.
     pub fn start_with(tables: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let mut text = format!(

@@ -126,7 +126,7 @@ pub fn storm(program: &Path, kills: usize, messages: usize) -> Result<Storm> {
         child.kill()?;
         child.wait()?;
     }
-    let status = start()?.wait()?;
+    let status = cccd_patience::ended("the delivery of all messages", &mut start()?);
     ensure!(status.success(), "the program ends well once nobody kills it: {status}");
     let taken = receiver.shared.messages.lock().unwrap();
     let refused = receiver.shared.attempts.load(Ordering::SeqCst) / 3;

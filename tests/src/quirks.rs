@@ -181,7 +181,7 @@ impl Bench {
             ..EngineOptions::default()
         };
         let engine = Engine::start(vec![Arc::new(hand)], Vec::new(), options);
-        engine.handle().settled().blocking_recv()?;
+        cccd_patience::ready("the first look of every source", engine.handle().settled())?;
         let first = read(&engine, key.clone())?;
         let expect = &story.expect;
         hold(&first, &expect.outcome, expect, &image).context("first reading")?;
@@ -213,7 +213,7 @@ fn read(engine: &Engine, key: AccessKey) -> Result<Result<Arc<Reading>, ReadFail
     let views =
         handle.watch(caller.clone(), view.id).blocking_recv()?.map_err(|_| anyhow::anyhow!("gone"))?;
     while !views.borrow().state.is_over() {
-        events.coming.blocking_recv()?;
+        cccd_patience::ready("the end of the reading", events.coming.recv())?;
     }
     let state = views.borrow().state;
     match state {

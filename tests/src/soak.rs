@@ -20,6 +20,7 @@ use cccd_firmware_sim::reader::hn212::{Hn212, Hn212Fault};
 use cccd_firmware_sim::reader::in_process::{Fault, FaultPlan, InProcessReader};
 use cccd_firmware_sim::reader::pcscd::PcscBench;
 use cccd_firmware_sim::reader::pn532::Pn532;
+use cccd_patience::PATIENCE;
 use cccd_profiles::{DeskNetworkReader, DeskNfcReader, ReaderCatalogue};
 use cccd_readers::{
     NetworkOptions, NetworkSource, NfcOptions, NfcSource, PcscOptions, PcscSource, WorkerProgram,
@@ -28,9 +29,6 @@ use cccd_readers::{
 use crate::HeldCard;
 use crate::judged::{can, mrz};
 use crate::people;
-
-/// How long anything is waited for before it counts as a hang. Nothing is timed by it.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What this process holds in memory, in bytes.
 pub fn resident() -> Result<u64> {
@@ -71,7 +69,7 @@ pub fn soak(settled: usize, total: usize, mut tell: impl FnMut(usize, u64)) -> R
     let reader = hand.attach("Lane 0", ChannelLimits::EXTENDED)?;
     let engine = engine(vec![Arc::new(hand.clone())]);
     let handle = engine.handle();
-    handle.settled().blocking_recv()?;
+    cccd_patience::ready("the first look of every source", handle.settled())?;
     let mut before = 0;
     for count in 1..=total {
         let person = cards.get(count % cards.len()).context("there are cards")?;
@@ -240,7 +238,8 @@ pub fn crowd(folder: &Path, total: usize, seed: u64) -> Result<Endings> {
             tls: None,
             token_file: None,
         }],
-        files_within: Duration::from_secs(2),
+        // Waited for to its end where a reader breaks off; well more than a whole card takes.
+        files_within: Duration::from_secs(10),
         keep: PATIENCE,
     });
     let engine = engine(vec![
@@ -250,7 +249,7 @@ pub fn crowd(folder: &Path, total: usize, seed: u64) -> Result<Endings> {
         Arc::new(networks),
     ]);
     let handle = engine.handle();
-    handle.settled().blocking_recv()?;
+    cccd_patience::ready("the first look of every source", handle.settled())?;
     let mut places = vec![Place::InProcess(&hand, hand.attach("Lane 0", ChannelLimits::EXTENDED)?)];
     for number in 0..2 {
         places.push(Place::Pcsc(&bench, number, listed(&handle, &format!("Desk {number}"))?));
@@ -414,7 +413,7 @@ fn wait_for_card(handle: &EngineHandle, id: &ReaderId, has_card: bool) -> Result
             return Ok(());
         }
         // Who falls behind looks again as well.
-        let _ = events.coming.blocking_recv();
+        let _ = cccd_patience::ready("the card, there or gone", events.coming.recv());
     }
 }
 
@@ -427,7 +426,7 @@ fn listed(handle: &EngineHandle, name: &str) -> Result<ReaderId> {
         if let Some(found) = readers.iter().find(|reader| reader.info.name.starts_with(name)) {
             return Ok(found.info.id.clone());
         }
-        let _ = events.coming.blocking_recv();
+        let _ = cccd_patience::ready("the reader", events.coming.recv());
     }
 }
 

@@ -10,6 +10,7 @@ use cccd_card::ChannelLimits;
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::personalise::{Issuer, personalise};
 use cccd_firmware_sim::reader::in_process::InProcessReader;
+use cccd_patience::PATIENCE;
 use cccd_profiles::{AgentSettings, TokenHash};
 use cccd_store::{EntryKind, Recorded, Store};
 use cccd_tests::people;
@@ -59,7 +60,7 @@ impl Desk {
     /// POST /v1/reads as `token`'s caller.
     fn post(&self, token: &str) -> RequestBuilder {
         let address = self.agent.as_ref().unwrap().address();
-        let client = Client::builder().no_proxy().build().unwrap();
+        let client = Client::builder().no_proxy().timeout(PATIENCE * 2).build().unwrap();
         let body = json!({ "access": { "can": people::card(CARD).can().unwrap() } });
         client
             .post(format!("http://{address}/v1/reads"))
@@ -74,13 +75,9 @@ impl Desk {
 
     /// `cccd-agent audit` with these words.
     fn audit(&self, words: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_agent-under-test"))
-            .arg("--config")
-            .arg(self.folder.path().join("agent.toml"))
-            .arg("audit")
-            .args(words)
-            .output()
-            .unwrap()
+        let mut command = Command::new(env!("CARGO_BIN_EXE_agent-under-test"));
+        command.arg("--config").arg(self.folder.path().join("agent.toml")).arg("audit").args(words);
+        cccd_patience::output("cccd-agent audit", &mut command)
     }
 }
 
@@ -173,7 +170,8 @@ fn the_chain_is_verified_exported_and_shown_at_a_terminal() {
     let script = include_str!("../../docs/audit.md").split("```python\n").nth(1).unwrap();
     let script = script.split("```").next().unwrap();
     let checked_by_python = |path: &Path| {
-        Command::new("python3").args(["-c", script]).arg(path).output().unwrap().status.success()
+        let mut python = Command::new("python3");
+        cccd_patience::output("the script", python.args(["-c", script]).arg(path)).status.success()
     };
     assert!(checked_by_python(&export));
 

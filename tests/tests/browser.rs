@@ -112,12 +112,9 @@ impl Desk {
     }
 
     fn output(&self, arguments: &[&str]) -> Vec<u8> {
-        let output = Command::new(env!("CARGO_BIN_EXE_agent-under-test"))
-            .args(arguments)
-            .arg("--config")
-            .arg(self.folder.path().join("agent.toml"))
-            .output()
-            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_agent-under-test"));
+        command.args(arguments).arg("--config").arg(self.folder.path().join("agent.toml"));
+        let output = cccd_patience::output("the command", &mut command);
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         output.stdout
     }

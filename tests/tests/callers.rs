@@ -1,6 +1,6 @@
 //! Who may call a running agent: sites whose backend signs, and those who only pretend.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::Arc;
@@ -66,20 +66,20 @@ fn session(agent: &AgentUnderTest, backend: &SiteBackend, id: &str) -> (String, 
             429 => std::thread::yield_now(),
             _ => assert_eq!(answer.code(), "token-replayed"),
         }
-        assert!(Instant::now() < deadline);
+        assert!(Instant::now() < deadline, "the agent is never sure of its memory");
     }
     unreachable!()
 }
 
 /// How a token is refused, once the agent has time for another wrong one: those before may have been too many.
 fn refusal(ask: impl Fn() -> Answer) -> String {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         let answer = ask();
         if answer.status != 429 {
             return answer.code().to_owned();
         }
-        assert!(Instant::now() < deadline);
+        assert!(Instant::now() < deadline, "the agent never has time for another wrong token");
         std::thread::yield_now();
     }
 }
@@ -127,7 +127,8 @@ fn the_commands_of_the_manual_open_a_session() {
     let folder = Arc::new(TempDir::new().unwrap());
     let sh = |script: &str| {
         let mut shell = Command::new("sh");
-        let run = shell.args(["-e", "-c", script]).current_dir(folder.path()).output().unwrap();
+        shell.args(["-e", "-c", script]).current_dir(folder.path());
+        let run = cccd_patience::output("the manual's commands", &mut shell);
         assert!(run.status.success(), "{script}\n{}", String::from_utf8_lossy(&run.stderr));
         String::from_utf8(run.stdout).unwrap()
     };
@@ -135,12 +136,10 @@ fn the_commands_of_the_manual_open_a_session() {
     let key_file = folder.path().join("evidence-key.json");
     let bare = format!("[evidence]\nkey_file = '{}'\n", key_file.display());
     std::fs::write(folder.path().join("bare.toml"), bare).unwrap();
-    let made = Command::new(PROGRAM)
-        .args(["--config", "bare.toml", "site", "his", "--origin", "https://his.example.vn"])
-        .args(["--key", "site-key.pub.pem"])
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
+    let mut make = Command::new(PROGRAM);
+    make.args(["--config", "bare.toml", "site", "his", "--origin", "https://his.example.vn"]);
+    make.args(["--key", "site-key.pub.pem"]).current_dir(folder.path());
+    let made = cccd_patience::output("cccd-agent site", &mut make);
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let site = String::from_utf8(made.stdout).unwrap();
     let settings = format!("[api]\nlisten = '127.0.0.1:0'\nworkstation_id = 'desk-3'\n{site}");
@@ -158,16 +157,23 @@ fn the_commands_of_the_manual_open_a_session() {
         }
         // A quick machine asks so often meanwhile that its wrong tokens become too many.
         assert!(told["code"] == "token-replayed" || told["code"] == "rate-limited", "{told}");
-        assert!(Instant::now() < deadline);
+        assert!(Instant::now() < deadline, "the agent is never sure of its memory");
     };
     assert_eq!(told["caller"]["label"], "site:his");
     let request = agent.anonymous(Method::GET, "/v1/readers").bearer_auth(told["token"].as_str().unwrap());
     assert_eq!(request.header("Origin", "https://his.example.vn").send().unwrap().status(), 200);
 }
 
+/// What is asked on a connection: the lines to the first empty one, in however many pieces they come.
+fn question(asked: &TcpStream) -> String {
+    let lines = BufReader::new(asked).lines().map(Result::unwrap);
+    lines.take_while(|line| !line.is_empty()).fold(String::new(), |question, line| question + &line + "\n")
+        + "\n"
+}
+
 /// One exchange by hand.
 fn exchange(address: &str, request: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
+    let mut stream = cccd_patience::patient(TcpStream::connect(address).unwrap());
     stream.write_all(request.replace('\n', "\r\n").as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -186,22 +192,20 @@ fn a_squatter_cannot_prove_to_be_the_agent() {
         let (taken, real) = (taken.clone(), real.clone());
         move || {
             for name_too in [false, true] {
-                let (mut asked, _) = squatter.accept().unwrap();
-                let mut request = [0; 1024];
-                let length = asked.read(&mut request).unwrap();
-                let mut request = String::from_utf8(request[..length].to_vec()).unwrap();
+                let mut asked = cccd_patience::accepted("a question to the squatter", &squatter);
+                let mut request = question(&asked);
                 if name_too {
                     request = request.replace(&taken, &real);
                 }
-                asked.write_all(exchange(&real, &request.replace("\r\n", "\n")).as_bytes()).unwrap();
+                asked.write_all(exchange(&real, &request).as_bytes()).unwrap();
             }
         }
     });
-    let question =
+    let asking =
         format!("GET /.well-known/cccd-agent?nonce={NONCE} HTTP/1.1\nHost: {taken}\nConnection: close\n\n");
     // As it was asked, the agent does not answer to that name.
-    assert!(exchange(&taken, &question).starts_with("HTTP/1.1 421"));
-    let answer = exchange(&taken, &question);
+    assert!(exchange(&taken, &asking).starts_with("HTTP/1.1 421"));
+    let answer = exchange(&taken, &asking);
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
     let told: Value = serde_json::from_str(body).unwrap();
     let (identity, key) = Identity::open(told["proof"].as_str().unwrap()).unwrap();
@@ -209,7 +213,7 @@ fn a_squatter_cannot_prove_to_be_the_agent() {
     // The proof is the agent's, for another address than the one that was called.
     assert_eq!(identity.host, real);
     assert_ne!(identity.host, taken);
-    passing_on.join().unwrap();
+    cccd_patience::joined("the squatter's end", passing_on);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! A language that is not on the machine is a failing test: `cargo xtask setup` installs all of them.
 
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use cccd_tests::{CuttingProxy, OpenDesk, manual, open_desk, people};
 use tempfile::TempDir;
@@ -25,9 +25,7 @@ const PROMISES: [&str; 9] = [
 /// Runs a program to its end; it must succeed.
 fn run(command: &mut Command) -> String {
     let program = command.get_program().to_owned();
-    let outcome = command.stdin(Stdio::null()).output();
-    let output =
-        outcome.unwrap_or_else(|error| panic!("{program:?}: {error}; `cargo xtask setup` installs it"));
+    let output = cccd_patience::output(&format!("{program:?}, which `cargo xtask setup` installs"), command);
     let Output { status, stdout, stderr } = output;
     let (out, err) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     assert!(status.success(), "{command:?} ended with {status}:\n{out}\n{err}");
@@ -157,7 +155,7 @@ fn the_samples_tell_what_went_wrong() {
     std::fs::write(&file, printed("clients/python/README.md", "python")).unwrap();
     let mut command = python(&manual::repository("clients/python"));
     command.arg(file).envs(desk.environment()).env("CCCD_AGENT_TOKEN", "none");
-    let output = command.stdin(Stdio::null()).output().unwrap();
+    let output = cccd_patience::output("the sample", &mut command);
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let problem = cccd_api::Problem::find("token-wrong").unwrap();

@@ -235,8 +235,7 @@ fn a_record_of_a_reading_is_made_of_its_evidence() {
     desk.command(&["record", "--evidence", file, "--office", office, "--out", out]).unwrap();
     // pdftotext and pdfinfo are of poppler-utils, which `cargo xtask setup` installs.
     let of_poppler = |program: &str, arguments: &[&str]| {
-        let done = Command::new(program).args(arguments).output();
-        let done = done.unwrap_or_else(|error| panic!("{program}: {error}; `cargo xtask setup` installs it"));
+        let done = cccd_patience::output(program, Command::new(program).args(arguments));
         assert!(done.status.success());
         String::from_utf8(done.stdout).unwrap()
     };

@@ -34,7 +34,7 @@ impl Desk {
             // A card that is gone shall be told at once.
             EngineOptions { wait_for_return: Duration::ZERO, ..EngineOptions::default() },
         );
-        assert!(engine.handle().settled().blocking_recv().unwrap());
+        assert!(cccd_patience::ready("the first look of every source", engine.handle().settled()).unwrap());
         Self { engine, hand, reader }
     }
 
@@ -63,7 +63,7 @@ impl Desk {
         let views = handle.watch(caller.clone(), view.id).blocking_recv().unwrap().unwrap();
         while !views.borrow().state.is_over() {
             // Every change of a reading's state tells an event.
-            events.coming.blocking_recv().unwrap();
+            cccd_patience::ready("the end of the reading", events.coming.recv()).unwrap();
         }
         let state = views.borrow().state;
         match state {
@@ -163,7 +163,7 @@ fn a_reading_whose_turn_does_not_come_says_that_the_reader_is_busy() {
         EngineOptions { wait_for_return: Duration::ZERO, ..EngineOptions::default() },
     );
     let handle = engine.handle();
-    assert!(handle.settled().blocking_recv().unwrap());
+    assert!(cccd_patience::ready("the first look of every source", handle.settled()).unwrap());
     let caller = CallerId::new("tests");
     let mut events = handle.subscribe(caller.clone(), None).blocking_recv().unwrap().coming;
     let submit = |wait| {
@@ -186,7 +186,7 @@ fn a_reading_whose_turn_does_not_come_says_that_the_reader_is_busy() {
     let second = submit(50);
     let mut ended = |read| {
         loop {
-            match events.blocking_recv().unwrap().kind {
+            match cccd_patience::ready("the end of one of the readings", events.recv()).unwrap().kind {
                 EventKind::ReadFailed { read: of, failure } if of == read => return Err(failure),
                 EventKind::ReadCompleted { read: of } if of == read => return Ok(()),
                 _ => {}
@@ -206,10 +206,10 @@ fn a_reader_detached_between_readings_is_known_at_once() {
     let caller = CallerId::new("tests");
     let mut events = handle.subscribe(caller, Some(0)).blocking_recv().unwrap();
     while !handle.readers().blocking_recv().unwrap().is_empty() {
-        events.coming.blocking_recv().unwrap();
+        cccd_patience::ready("the reader's leaving", events.coming.recv()).unwrap();
     }
     desk.hand.attach("Lane 0", ChannelLimits::EXTENDED).unwrap();
     while handle.readers().blocking_recv().unwrap().is_empty() {
-        events.coming.blocking_recv().unwrap();
+        cccd_patience::ready("the reader's return", events.coming.recv()).unwrap();
     }
 }

@@ -17,7 +17,8 @@ const NONCE: &str = "00112233445566778899aabbccddeeff";
 /// The program with these arguments, on the settings of an agent.
 fn command(agent: &AgentUnderTest, arguments: &[&str]) -> Output {
     let config = agent.folder().join("agent.toml");
-    Command::new(PROGRAM).arg("--config").arg(config).args(arguments).output().unwrap()
+    let mut command = Command::new(PROGRAM);
+    cccd_patience::output("the command", command.arg("--config").arg(config).args(arguments))
 }
 
 fn text(output: &Output) -> String {

@@ -104,7 +104,7 @@ fn a_desks_program_reports_and_the_command_line_lists_it() {
     let status = |arguments: &[&str]| {
         let mut command = Command::new(AGENT);
         command.args(["fleet", "status", "--within", "60", "--config"]).arg(&config).args(arguments);
-        let output = command.output().unwrap();
+        let output = cccd_patience::output("fleet status", &mut command);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     };
@@ -249,12 +249,9 @@ impl Consumer {
 fn desk_of(mosquitto: &Mosquitto, authority: &Authority) -> (AgentSettings, FleetSettings, TargetFiles) {
     let folder = mosquitto.folder();
     let (certificate, key) = authority.files(folder, "hue-7");
-    let public = Command::new(python())
-        .arg(manual::repository("config/fleet/open-result.py"))
-        .arg("--new-key")
-        .arg(folder.join("his.private.jwk"))
-        .output()
-        .unwrap();
+    let mut make = Command::new(python());
+    make.arg(manual::repository("config/fleet/open-result.py")).arg("--new-key");
+    let public = cccd_patience::output("a new key", make.arg(folder.join("his.private.jwk")));
     assert!(public.status.success(), "{}", String::from_utf8_lossy(&public.stderr));
     std::fs::write(folder.join("his.jwk"), &public.stdout).unwrap();
     let text = format!(
@@ -298,7 +295,7 @@ fn open(mosquitto: &Mosquitto, desks: &str, sealed: &str) -> Result<Value, Strin
         .spawn()
         .unwrap();
     child.stdin.take().unwrap().write_all(sealed.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = cccd_patience::finished("what was sealed", child);
     if output.status.success() {
         Ok(serde_json::from_slice(&output.stdout).unwrap())
     } else {
@@ -509,7 +506,8 @@ fn served_settings_come_into_force_by_their_signature_and_never_go_back_by_thems
     let folder = tempfile::tempdir().unwrap();
     let key = folder.path().join("fleet.key");
     let run = |arguments: &[&str]| {
-        let output = Command::new(AGENT).args(arguments).output().unwrap();
+        let output =
+            cccd_patience::output(&format!("cccd-agent {arguments:?}"), Command::new(AGENT).args(arguments));
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         (output.status.success(), String::from_utf8(output.stdout).unwrap(), told)
     };

@@ -1,6 +1,6 @@
 //! The guides for integrators, done as they say: every command run, the form filled.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use cccd_tests::{CALLER_TOKEN, OpenDesk, manual, open_desk};
 use serde_json::Value;
@@ -12,9 +12,9 @@ const GUIDES: [&str; 2] = ["docs/integrate.en.md", "docs/integrate.vi.md"];
 fn typed(desk: &OpenDesk, folder: &TempDir, guide: &str) -> String {
     let script = format!("set -euo pipefail\n{}", manual::blocks(guide, "sh").concat());
     let mut shell = Command::new("bash");
-    shell.arg("-c").arg(script).current_dir(folder.path()).stdin(Stdio::null());
+    shell.arg("-c").arg(script).current_dir(folder.path());
     shell.env("BASE", desk.url()).env("TOKEN", CALLER_TOKEN);
-    let output = shell.output().unwrap();
+    let output = cccd_patience::output(guide, &mut shell);
     let said = String::from_utf8(output.stdout).unwrap();
     let aside = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{guide}: {}\n{said}\n{aside}", output.status);
@@ -62,7 +62,7 @@ fn the_integrators_guide_ends_in_a_filled_form() {
     let form = |can: Option<&str>| -> Value {
         let mut node = Command::new("node");
         node.arg(manual::repository("clients/js/test/form.js")).arg(&page).args(can);
-        let output = node.envs(desk.environment()).stdin(Stdio::null()).output().unwrap();
+        let output = cccd_patience::output("the form", node.envs(desk.environment()));
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
     };

@@ -1,7 +1,7 @@
 //! The benches that are software, through the runner that takes a real reader with a real card.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use cccd_profiles::{ReaderCatalogue, ReaderProfile};
 use cccd_tests::people;
@@ -18,8 +18,8 @@ fn bench(name: &str) -> PathBuf {
 fn run(name: &str) -> (Value, TempDir) {
     let out = TempDir::new().unwrap();
     let mut command = Command::new(PROGRAM);
-    command.arg("--bench").arg(bench(name)).arg("--out").arg(out.path()).stdin(Stdio::null());
-    let done = command.output().unwrap();
+    command.arg("--bench").arg(bench(name)).arg("--out").arg(out.path());
+    let done = cccd_patience::output(name, &mut command);
     let said = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success(), "{name}: {said}");
     people::assert_nobody_in(name, &said);

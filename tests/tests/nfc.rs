@@ -121,8 +121,9 @@ fn nfc_list_and_the_agent_both_find_it() {
     for (kind, told) in [(CardType::A, "ISO/IEC 14443A (106 kbps) target"), (CardType::B, "ISO/IEC 14443-4B")]
     {
         reader.insert_as(kind, chip()).unwrap();
-        let list =
-            Command::new("nfc-list").arg("-v").env("LIBNFC_DEVICE", reader.connstring()).output().unwrap();
+        let mut list = Command::new("nfc-list");
+        list.arg("-v").env("LIBNFC_DEVICE", reader.connstring());
+        let list = cccd_patience::output("nfc-list", &mut list);
         let said = String::from_utf8_lossy(&list.stdout).into_owned();
         assert!(said.contains("NFC device: user defined device opened"), "{said}");
         assert!(said.contains(told) && said.contains("1 ISO14443"), "{said}");
@@ -201,7 +202,7 @@ fn a_card_lifted_in_the_middle_pauses_its_reading_and_laid_down_again_ends_it_we
         reader.insert(chip()).unwrap();
         let result = reading.join().unwrap().result();
         assert_eq!(result["record"]["number"]["value"], "000090123456");
-        assert!(agent.events().iter().any(|(name, _)| name == "read.resumed"));
+        agent.wait_for("its going on", || agent.events().iter().any(|(name, _)| name == "read.resumed"));
     });
 }
 
@@ -500,10 +501,7 @@ fn a_reader_is_looked_at_and_not_besieged_whatever_lies_on_it() {
     agent.wait_for_card("NFC 1", true);
     let opening = empty.counts().commands.max(with_card.counts().commands);
     agent.wait_for("crash after crash", || hostile.counts().opened >= 5);
-    while empty.counts().commands < opening + 40 {
-        assert!(since.elapsed().as_secs() < 60, "nobody looks for cards");
-        std::thread::park_timeout(std::time::Duration::from_millis(50));
-    }
+    cccd_patience::until("ten looks for cards", || empty.counts().commands >= opening + 40);
     let looks = u64::try_from(since.elapsed().as_millis() / 250 + 2).unwrap();
     for reader in [empty, with_card] {
         let Counts { commands, opened, .. } = reader.counts();

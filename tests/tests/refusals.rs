@@ -11,7 +11,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_agent-under-test");
 
 /// Speaks HTTP by hand, to send what no well-behaved client sends.
 fn raw(agent: &AgentUnderTest, request: &str) -> String {
-    let mut stream = TcpStream::connect(agent.address()).unwrap();
+    let mut stream = cccd_patience::patient(TcpStream::connect(agent.address()).unwrap());
     stream.write_all(request.replace('\n', "\r\n").as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();

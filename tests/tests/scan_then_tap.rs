@@ -74,7 +74,9 @@ impl Desk {
 
     fn next<T>(&mut self, wanted: impl Fn(EventKind) -> Option<T>) -> T {
         loop {
-            if let Some(found) = wanted(self.events.coming.blocking_recv().unwrap().kind) {
+            if let Some(found) = wanted(
+                cccd_patience::ready("the event that was wanted", self.events.coming.recv()).unwrap().kind,
+            ) {
                 return found;
             }
         }
@@ -271,7 +273,7 @@ fn at_the_terminal_a_typing_scanner_and_a_card_are_all_it_takes() {
         write!(input, "https://example.vn/\r\n\r\n{}\r\n", card.qr_text().unwrap()).unwrap();
         let [(image, _), _] = images(&card);
         reader.insert(Chip::new(image)).unwrap();
-        let output = child.wait_with_output().unwrap();
+        let output = cccd_patience::finished("a reading at the terminal", child);
         assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
         people::assert_nobody_in("standard error", &String::from_utf8_lossy(&output.stderr));
         assert_read(name, &card, &serde_json::from_slice(&output.stdout).unwrap());
@@ -282,7 +284,7 @@ fn at_the_terminal_a_typing_scanner_and_a_card_are_all_it_takes() {
     let mut command = Command::new(PROGRAM);
     command.arg("--config").arg(&config).args(["read", "--scan"]);
     command.env("PCSCLITE_CSOCK_NAME", bench.socket_path());
-    let output = command.stdin(Stdio::null()).output().unwrap();
+    let output = cccd_patience::output("a reading without a scanner", &mut command);
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("no scanner is set up"));
 }
@@ -304,7 +306,7 @@ fn at_the_terminal_a_picture_is_read_and_opens_the_card() {
         let mut command = Command::new(PROGRAM);
         command.arg("--config").arg(&config).args(arguments).arg(file);
         command.env("PCSCLITE_CSOCK_NAME", bench.socket_path());
-        command.stdin(Stdio::null()).output().unwrap()
+        cccd_patience::output("the command", &mut command)
     };
     let card = people::card("cccd-2021");
     let text = card.qr_text().unwrap();

@@ -1,8 +1,9 @@
 //! `cccd-agent scanners` at a terminal, over a simulated scanner.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 
 use cccd_firmware_sim::scanner::{Glitch, SerialScanner};
 use cccd_profiles::ScannerCatalogue;
@@ -35,37 +36,41 @@ fn scanners_are_listed_and_tried_without_a_word_of_what_their_codes_say() {
         command
     };
 
-    let listed = String::from_utf8(agent(&[]).output().unwrap().stdout).unwrap();
+    let listed = String::from_utf8(cccd_patience::output("scanners", &mut agent(&[])).stdout).unwrap();
     assert!(listed.contains("desk-1") && listed.contains("ready"), "{listed}");
     assert!(listed.contains("desk-2") && listed.contains("not plugged in"), "{listed}");
 
-    let absent = agent(&["test", "desk-2"]).output().unwrap();
+    let absent = cccd_patience::output("scanners test", &mut agent(&["test", "desk-2"]));
     assert!(!absent.status.success());
     assert!(String::from_utf8(absent.stderr).unwrap().contains("not plugged in"));
 
+    // Into a file: what nobody reads would fill a pipe, and hold the program up.
+    let log = folder.path().join("log");
     let mut trial = agent(&["test", "Desk 1", "--codes", "1", "--order", "ping", "--log", "trace"])
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stderr(std::fs::File::create(&log).unwrap())
         .spawn()
         .unwrap();
-    let mut out = BufReader::new(trial.stdout.take().unwrap());
+    let out = BufReader::new(trial.stdout.take().unwrap());
+    let (tell, lines) = mpsc::channel();
+    std::thread::spawn(move || out.lines().try_for_each(|line| tell.send(line.unwrap())));
     let mut said = String::new();
+    let mut until = |text: &str| {
+        while !said.contains(text) {
+            said += &(cccd_patience::received(text, &lines) + "\n");
+        }
+    };
     // It is open, so that what is scanned from here on is seen; and it has told the scanner to answer.
-    while !said.contains("the scanner answered") {
-        assert_ne!(out.read_line(&mut said).unwrap(), 0, "{said}");
-    }
+    until("the scanner answered");
     let code = people::card("cccd-2021").qr_text().unwrap();
     scanner.scan_with(code.as_bytes(), Glitch::Overlong(20_000)).unwrap();
-    while !said.contains("garbled") {
-        assert_ne!(out.read_line(&mut said).unwrap(), 0, "{said}");
-    }
+    until("garbled");
     scanner.scan(code.as_bytes()).unwrap();
-    out.read_to_string(&mut said).unwrap();
-    assert!(trial.wait().unwrap().success());
+    assert!(cccd_patience::ended("the trial", &mut trial).success());
+    until("ends: CR LF");
+    said.extend(lines);
     assert!(said.contains(&format!("{} byte, UTF-8, mã thẻ Căn cước", code.len())), "{said}");
     assert!(said.contains("ends: CR LF"), "{said}");
     people::assert_nobody_in("what was printed", &said);
-    let mut log = String::new();
-    trial.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-    people::assert_nobody_in("the log", &log);
+    people::assert_nobody_in("the log", &std::fs::read_to_string(&log).unwrap());
 }

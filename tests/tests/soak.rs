@@ -14,8 +14,8 @@ fn readings_leave_nothing_behind_that_grows() {
 
 #[test]
 fn six_readers_at_once_give_each_their_own_and_name_what_went_wrong() {
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_cccd-soak")).args(["crowd", "36", "2026"]).output().unwrap();
+    let mut soak = Command::new(env!("CARGO_BIN_EXE_cccd-soak"));
+    let output = cccd_patience::output("the crowd", soak.args(["crowd", "36", "2026"]));
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
     let count = |word: &str| -> usize {

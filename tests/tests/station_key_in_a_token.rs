@@ -159,11 +159,10 @@ fn run_again_with_tokens_in_a_folder_of_our_own() {
         tokens.display()
     );
     std::fs::write(&configuration, text).unwrap();
-    let again = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "a_key_that_lives_in_a_token_opens_the_fingerprints"])
-        .env(CONFIGURATION, &configuration)
-        .output()
-        .unwrap();
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    again.args(["--exact", "a_key_that_lives_in_a_token_opens_the_fingerprints"]);
+    let again =
+        cccd_patience::output("the test in a process of its own", again.env(CONFIGURATION, &configuration));
     let said = String::from_utf8_lossy(&again.stdout);
     assert!(again.status.success() && said.contains("1 passed"), "{said}");
 }

@@ -97,7 +97,7 @@ fn command(agent: &AgentUnderTest, socket: Option<&Path>, arguments: &[&str]) ->
     if let Some(socket) = socket {
         command.env("PCSCLITE_CSOCK_NAME", socket);
     }
-    command.output().unwrap()
+    cccd_patience::output("the command", &mut command)
 }
 
 fn check<'a>(result: &'a Value, name: &str) -> &'a Value {
@@ -254,7 +254,8 @@ fn a_station_that_is_set_up_wrongly_does_not_start_and_says_why() {
             folder.path().display()
         );
         std::fs::write(&config, text).unwrap();
-        Command::new(PROGRAM).arg("--config").arg(&config).arg(command).output().unwrap()
+        let mut program = Command::new(PROGRAM);
+        cccd_patience::output(command, program.arg("--config").arg(&config).arg(command))
     };
     let good = run(&station.terminal(), "check-config");
     let said = String::from_utf8(good.stdout).unwrap();

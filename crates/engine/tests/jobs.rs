@@ -47,7 +47,7 @@ impl Desk {
         let hand = InProcessReader::new();
         let reader = hand.attach("Lane 0", ChannelLimits::SHORT).unwrap();
         let engine = Engine::start(vec![Arc::new(hand.clone())], Vec::new(), options);
-        assert!(engine.handle().settled().blocking_recv().unwrap());
+        assert!(cccd_patience::ready("the first look of every source", engine.handle().settled()).unwrap());
         Self { engine, hand, reader, issuer: Issuer::new().unwrap() }
     }
 
@@ -105,7 +105,9 @@ impl Desk {
 /// The first event that `pick` takes.
 fn next<T>(events: &mut Subscription, mut pick: impl FnMut(&EventKind) -> Option<T>) -> T {
     loop {
-        if let Some(found) = pick(&events.coming.blocking_recv().unwrap().kind) {
+        if let Some(found) =
+            pick(&cccd_patience::ready("the event that was wanted", events.coming.recv()).unwrap().kind)
+        {
             return found;
         }
     }

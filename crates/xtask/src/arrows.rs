@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::run::{cargo, output, text};
 
 /// Each room and the rooms it may use, without tests.
-const MAY_USE: [(&str, &[&str]); 22] = [
+const MAY_USE: [(&str, &[&str]); 23] = [
     ("cccd-card", &[]),
     ("cccd-document", &["cccd-card"]),
     ("cccd-curve", &[]),
@@ -74,6 +74,7 @@ const MAY_USE: [(&str, &[&str]); 22] = [
             "cccd-evidence",
             "cccd-exports",
             "cccd-firmware-sim",
+            "cccd-patience",
             "cccd-profiles",
             "cccd-readers",
             "cccd-store",
@@ -96,6 +97,7 @@ const MAY_USE: [(&str, &[&str]); 22] = [
             "cccd-trust",
         ],
     ),
+    ("cccd-patience", &[]),
     ("cccd-xtask", &[]),
 ];
 
@@ -112,7 +114,7 @@ pub(crate) fn check() -> Result<()> {
         };
         for dependency in package.get("dependencies").and_then(Value::as_array).into_iter().flatten() {
             let other = text(dependency, "name");
-            // Tests of a room may use the simulator.
+            // Tests of a room may use the simulator, and wait.
             if dependency.get("kind").is_none_or(Value::is_null)
                 && other.starts_with("cccd-")
                 && !allowed.contains(&other)

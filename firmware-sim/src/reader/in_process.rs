@@ -564,6 +564,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use std::sync::mpsc;
 
+    use cccd_patience::received;
+
     use super::*;
 
     /// Counts its commands since the last reset and answers with the count and its own mark.
@@ -702,9 +704,9 @@ mod tests {
             limits: ChannelLimits::SHORT,
         };
         let inserted = || ReaderEvent::CardInserted { reader: reader.clone(), atr: atr.clone() };
-        assert_eq!(events.recv().unwrap(), ReaderEvent::Attached(info));
-        assert_eq!(events.recv().unwrap(), inserted());
-        assert_eq!(events.recv().unwrap(), ReaderEvent::SourceReady("in-process"));
+        assert_eq!(received("the next event", &events), ReaderEvent::Attached(info));
+        assert_eq!(received("the next event", &events), inserted());
+        assert_eq!(received("the next event", &events), ReaderEvent::SourceReady("in-process"));
 
         source.remove(&reader);
         source.insert(&reader, card(2)).unwrap();
@@ -717,10 +719,10 @@ mod tests {
             inserted(),
             ReaderEvent::Detached(reader.clone()),
         ] {
-            assert_eq!(events.recv().unwrap(), expected);
+            assert_eq!(received("the next event", &events), expected);
         }
         stop.raise();
-        thread.join().unwrap();
+        cccd_patience::joined("the watcher's end", thread);
         assert!(lock(&source.shared.readers).watchers.is_empty());
     }
 

@@ -35,7 +35,7 @@ const SERVICE_FOLDER: &str = "/run/pcscd";
 /// A socket name longer than this does not fit a `sockaddr_un`.
 const MAX_SOCKET_PATH: usize = 107;
 /// How long the service gets until it answers, and until it ends.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why a bench could not be set up. The variant says whose move it is.
 #[derive(Debug, thiserror::Error)]

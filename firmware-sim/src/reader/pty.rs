@@ -240,7 +240,7 @@ mod tests {
 
     use super::*;
 
-    const LONG: Option<Duration> = Some(Duration::from_secs(10));
+    const LONG: Option<Duration> = Some(cccd_patience::PATIENCE);
 
     fn open(link: &Path) -> File {
         OpenOptions::new().read(true).write(true).open(link).unwrap()
@@ -263,7 +263,10 @@ mod tests {
         assert_eq!(heard, all);
         pty.send(&all).unwrap();
         let mut back = vec![0; all.len()];
-        host.read_exact(&mut back).unwrap();
+        let back = cccd_patience::done("the bytes on the host's side", move || {
+            host.read_exact(&mut back).unwrap();
+            back
+        });
         assert_eq!(back, all);
     }
 
@@ -293,7 +296,7 @@ mod tests {
         let reading = std::thread::spawn(move || host.read(&mut [0; 8]));
         drop(pty);
         // A hang-up is the end of the line (0 bytes) or EIO, depending on who was first.
-        assert!(matches!(reading.join().unwrap(), Ok(0) | Err(_)));
+        assert!(matches!(cccd_patience::joined("the end of the read", reading), Ok(0) | Err(_)));
         assert!(std::fs::symlink_metadata(&link).is_err());
     }
 

@@ -225,9 +225,15 @@ mod tests {
         let slot = slot();
         slot.insert(card(7)).unwrap();
         let here = slot.look().unwrap();
-        assert_eq!(slot.ask(here, Question::Process(vec![0, 0xA4, 4, 0])).recv().unwrap()[0], 7);
+        assert_eq!(
+            cccd_patience::received("the answer", &slot.ask(here, Question::Process(vec![0, 0xA4, 4, 0])))[0],
+            7
+        );
         assert!(slot.swap(card(8)).is_some());
-        assert!(slot.ask(here, Question::Reset).recv().is_err(), "nobody there to answer");
+        assert!(
+            slot.ask(here, Question::Reset).recv_timeout(cccd_patience::PATIENCE).is_err(),
+            "nobody there to answer"
+        );
     }
 
     #[test]

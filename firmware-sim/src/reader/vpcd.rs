@@ -210,9 +210,7 @@ mod tests {
         }
 
         fn card(&self) -> TcpStream {
-            let (stream, _) = self.listener.accept().unwrap();
-            stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-            stream
+            cccd_patience::accepted("the card's side of the line", &self.listener)
         }
     }
 

@@ -311,16 +311,23 @@ mod tests {
     }
 
     impl Bench {
-        fn reads(&mut self, expected: &[u8]) {
-            let mut read = vec![0; expected.len()];
-            self.host.read_exact(&mut read).unwrap();
-            assert_eq!(read, expected);
+        fn reads(&self, expected: &[u8]) {
+            assert_eq!(self.takes(expected.len()), expected);
+        }
+
+        fn takes(&self, count: usize) -> Vec<u8> {
+            let mut host = self.host.try_clone().unwrap();
+            cccd_patience::done("what is scanned", move || {
+                let mut read = vec![0; count];
+                host.read_exact(&mut read).unwrap();
+                read
+            })
         }
     }
 
     #[test]
     fn a_scan_comes_as_the_model_frames_it_with_and_without_glitches() {
-        let mut bench = bench("newland");
+        let bench = bench("newland");
         bench.scanner.scan(b"one").unwrap();
         bench.reads(b"one\r\n");
         bench.scanner.scan_with(b"two", Glitch::Pieces(2)).unwrap();
@@ -360,8 +367,7 @@ mod tests {
         let scanner = &bench.scanner;
         std::thread::scope(|scope| {
             let scan = scope.spawn(|| scanner.scan_with(b"slow", Glitch::Drip(10_000_000)));
-            let mut first = [0];
-            bench.host.read_exact(&mut first).unwrap();
+            bench.takes(1);
             scanner.unplug();
             assert_eq!(scan.join().unwrap(), Ok(()));
         });

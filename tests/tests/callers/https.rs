@@ -53,7 +53,8 @@ impl Desk {
         let mut curl = Command::new("curl");
         curl.args(["-sS", "--noproxy", "*", "--max-time", "60", "-w", "\n%{http_code}"]);
         curl.args(["-H", &format!("Authorization: Bearer {CALLER_TOKEN}")]);
-        let output = curl.args(arguments.iter().map(|text| text.replace('@', &port))).output().unwrap();
+        let output =
+            cccd_patience::output("curl", curl.args(arguments.iter().map(|text| text.replace('@', &port))));
         let said = String::from_utf8(output.stdout).unwrap();
         let (body, status) = said.rsplit_once('\n').unwrap();
         Told {
@@ -118,7 +119,7 @@ fn whoever_speaks_plain_http_to_it_is_told_so() {
         stream.write_all(bytes).unwrap();
         held.push(stream);
     }
-    let mut broken = TcpStream::connect(("127.0.0.1", desk.port)).unwrap();
+    let mut broken = cccd_patience::patient(TcpStream::connect(("127.0.0.1", desk.port)).unwrap());
     broken.write_all(&[&b"\x16\x03\x01\x00\x04"[..], &[0xFF; 64]].concat()).unwrap();
     let mut answer = Vec::new();
     let _ = broken.read_to_end(&mut answer);
@@ -159,7 +160,8 @@ fn the_authoritys_key_is_nowhere_and_it_stays_the_same_over_a_restart() {
     assert!(!desk.agent.log().contains("PRIVATE"));
 
     let config = folder.path().join("agent.toml");
-    let shown = Command::new(PROGRAM).arg("--config").arg(&config).arg("tls").output().unwrap();
+    let mut tls = Command::new(PROGRAM);
+    let shown = cccd_patience::output("cccd-agent tls", tls.arg("--config").arg(&config).arg("tls"));
     let shown = String::from_utf8(shown.stdout).unwrap();
     let digest = hex::encode_upper(authority.digest(MessageDigest::sha256()).unwrap());
     assert!(shown.contains(&digest) && shown.contains(desk.authority.to_str().unwrap()), "{shown}");

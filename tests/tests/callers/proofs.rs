@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use cccd_agent::Agent;
+use cccd_patience::PATIENCE;
 use cccd_profiles::AgentSettings;
 use openssl::bn::{BigNum, BigNumContext};
 use openssl::ec::{EcGroup, EcKey};
@@ -56,7 +57,7 @@ impl Desk {
     }
 
     fn ask(&self, method: Method, path: &str, proof: Option<&str>, body: Option<&Value>) -> (u16, Value) {
-        let client = Client::builder().no_proxy().build().unwrap();
+        let client = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
         let mut request = client.request(method, format!("http://{}{path}", self.settings.api.listen));
         request = request.header("Host", self.host()).header("Origin", SITE);
         if let Some(proof) = proof {
@@ -72,7 +73,9 @@ impl Desk {
     /// The code that is shown at the desk.
     fn code(&self) -> String {
         let config = self.folder.path().join("agent.toml");
-        let shown = Command::new(PROGRAM).args(["pair", "--json", "--config"]).arg(config).output().unwrap();
+        let mut pair = Command::new(PROGRAM);
+        let shown =
+            cccd_patience::output("cccd-agent pair", pair.args(["pair", "--json", "--config"]).arg(config));
         let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
         shown["pairings"][0]["code"].as_str().unwrap().to_owned()
     }

@@ -243,7 +243,7 @@ mod tests {
             allowed: true,
             crl_urls: Vec::new(),
             list_urls: Vec::new(),
-            within: Duration::from_secs(10),
+            within: cccd_patience::PATIENCE,
             max_bytes: 1000,
             roots: FetchRoots::Machine,
             proxy: None,
@@ -473,11 +473,11 @@ mod tests {
         let tunnel = TcpListener::bind("127.0.0.1:0").unwrap();
         let proxy = tunnel.local_addr().unwrap();
         let asked = std::thread::spawn(move || {
-            let (mut near, _) = tunnel.accept().unwrap();
+            let mut near = cccd_patience::accepted("a question to the proxy", &tunnel);
             let plain = asked_path(&mut near).unwrap();
             near.write_all(&ok(b"by proxy")).unwrap();
             drop(near);
-            let (mut near, _) = tunnel.accept().unwrap();
+            let mut near = cccd_patience::accepted("a question to the proxy", &tunnel);
             let protected = asked_path(&mut near).unwrap();
             near.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").unwrap();
             let mut far = TcpStream::connect(server).unwrap();
@@ -493,7 +493,7 @@ mod tests {
         let get = |url: &str| fetch(&FetchUrl::parse(url).unwrap(), &through);
         assert_eq!(get("http://lists.example/a.crl").unwrap(), b"by proxy");
         assert_eq!(get("https://lists.example/ml.der").unwrap(), b"list");
-        let (plain, protected) = asked.join().unwrap();
+        let (plain, protected) = cccd_patience::joined("the proxy's end", asked);
         assert_eq!(plain, "http://lists.example/a.crl");
         assert_eq!(protected, "lists.example:443");
         // The proxy is gone, and nobody misses it.

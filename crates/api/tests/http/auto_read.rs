@@ -7,6 +7,7 @@ use cccd_card::{ReaderId, ScannerId, TransportError};
 use cccd_engine::{CallerId, EventKind, Occasion, ReadFailure, ReadId, ScanId, Subscription};
 use cccd_firmware_sim::reader::in_process::{Fault, FaultPlan};
 use cccd_profiles::{Caller, Scope};
+use cccd_patience::soon;
 use http::{Method, StatusCode};
 use serde_json::{Value, json as value};
 
@@ -33,7 +34,8 @@ impl Kiosk {
         let reader = desk.plug_in("Lane 0").await;
         let mut events = desk.engine.handle().subscribe(CallerId::new("clinic"), None).await.unwrap();
         let scanner = desk.scanner.attach("Desk 1");
-        while !matches!(events.coming.recv().await.unwrap().kind, EventKind::ScannerAttached { .. }) {}
+        let is_attached = |kind: &EventKind| matches!(kind, EventKind::ScannerAttached { .. });
+        while !is_attached(&soon("the scanner", events.coming.recv()).await.unwrap().kind) {}
         Self { desk, reader, scanner, events }
     }
 
@@ -44,7 +46,9 @@ impl Kiosk {
 
     async fn next<T>(&mut self, wanted: impl Fn(&EventKind) -> Option<T>) -> T {
         loop {
-            if let Some(found) = wanted(&self.events.coming.recv().await.unwrap().kind) {
+            if let Some(found) =
+                wanted(&soon("the event that was wanted", self.events.coming.recv()).await.unwrap().kind)
+            {
                 return found;
             }
         }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use cccd_patience::soon;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -26,7 +27,7 @@ async fn status_line(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    soon("the answer", stream.read_to_string(&mut answer)).await.unwrap();
     answer.lines().next().unwrap_or_default().to_owned()
 }
 
@@ -50,7 +51,7 @@ async fn the_port_in_the_host_is_the_listeners_own() {
     );
     assert_eq!(status_line(address, &absolute).await, "HTTP/1.1 421 Misdirected Request");
     stop.send(()).unwrap();
-    server.await.unwrap();
+    soon("the end of the server", server).await.unwrap();
 }
 
 #[tokio::test]
@@ -67,13 +68,13 @@ async fn closing_ends_event_streams_and_idle_connections() {
     let mut line = String::new();
     while !line.starts_with("retry:") {
         line.clear();
-        assert!(listening.read_line(&mut line).await.unwrap() > 0);
+        assert!(soon("the beginning of the stream", listening.read_line(&mut line)).await.unwrap() > 0);
     }
     stop.send(()).unwrap();
     let mut rest = String::new();
-    listening.read_to_string(&mut rest).await.unwrap();
+    soon("the end of the stream", listening.read_to_string(&mut rest)).await.unwrap();
     assert!(rest.ends_with("0\r\n\r\n"), "the stream was cut and not ended: {rest:?}");
-    server.await.unwrap();
+    soon("the end of the server", server).await.unwrap();
     drop(idle);
     assert!(TcpStream::connect(address).await.is_err());
 }

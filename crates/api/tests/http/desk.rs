@@ -12,6 +12,7 @@ use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::personalise::{CardDescription, Issuer, personalise, shipped_card};
 use cccd_firmware_sim::reader::in_process::InProcessReader;
 use cccd_firmware_sim::reader::scanner::InProcessScanner;
+use cccd_patience::soon;
 use cccd_profiles::{Caller, Origin, Results, Scope, TokenHash};
 use cccd_store::Scribe;
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -122,7 +123,8 @@ impl Desk {
         let mut events =
             self.engine.handle().subscribe(cccd_engine::CallerId::new("test"), None).await.unwrap();
         let reader = self.hand.attach(name, ChannelLimits::EXTENDED).unwrap();
-        events.coming.recv().await.unwrap();
+        let is_there = |kind: &EventKind| matches!(kind, EventKind::ReaderAttached { .. });
+        while !is_there(&soon("the reader that was plugged in", events.coming.recv()).await.unwrap().kind) {}
         reader
     }
 
@@ -131,7 +133,7 @@ impl Desk {
         let mut events =
             self.engine.handle().subscribe(cccd_engine::CallerId::new("test"), None).await.unwrap();
         self.scanner.show(scanner, payload);
-        events.coming.recv().await.unwrap().kind
+        soon("the code that was shown", events.coming.recv()).await.unwrap().kind
     }
 
     /// Lays the card on a reader and waits until the engine knows it.
@@ -140,14 +142,16 @@ impl Desk {
             self.engine.handle().subscribe(cccd_engine::CallerId::new("test"), None).await.unwrap();
         let image = personalise(&card(), &Issuer::new().unwrap()).unwrap();
         self.hand.insert(reader, Chip::new(image)).unwrap();
-        events.coming.recv().await.unwrap();
+        let lies_there = |kind: &EventKind| matches!(kind, EventKind::CardInserted { .. });
+        while !lies_there(&soon("the card that was laid", events.coming.recv()).await.unwrap().kind) {}
     }
 
     /// Sends a request as it is.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let answer = self.router.clone().oneshot(request).await.unwrap();
+        let asked = format!("the answer to {} {}", request.method(), request.uri());
+        let answer = soon(&asked, self.router.clone().oneshot(request)).await.unwrap();
         let (parts, body) = answer.into_parts();
-        let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        let body = soon(&asked, axum::body::to_bytes(body, 1 << 20)).await.unwrap();
         Answer { status: parts.status, headers: parts.headers, body }
     }
 

@@ -2,6 +2,7 @@
 
 use axum::body::BodyDataStream;
 use cccd_engine::CallerId;
+use cccd_patience::soon;
 use futures_util::StreamExt;
 use http::{Method, StatusCode};
 use serde_json::{Value, json as value};
@@ -34,7 +35,7 @@ impl Listener {
     async fn next(&mut self) -> Heard {
         loop {
             let Some((block, rest)) = self.text.split_once("\n\n") else {
-                let chunk = self.chunks.next().await.unwrap().unwrap();
+                let chunk = soon("the next piece of the stream", self.chunks.next()).await.unwrap().unwrap();
                 self.text.push_str(std::str::from_utf8(&chunk).unwrap());
                 continue;
             };
@@ -156,8 +157,8 @@ async fn a_listener_too_slow_for_the_journal_is_told_and_goes_on_without_a_gap()
     for _ in 0..800 {
         let reader = desk.hand.attach("Lane 1", cccd_card::ChannelLimits::SHORT).unwrap();
         desk.hand.detach(&reader).unwrap();
-        newest = quick.recv().await.unwrap().sequence.max(newest);
-        newest = quick.recv().await.unwrap().sequence.max(newest);
+        newest = soon("the reader, there or gone", quick.recv()).await.unwrap().sequence.max(newest);
+        newest = soon("the reader, there or gone", quick.recv()).await.unwrap().sequence.max(newest);
     }
     assert_eq!(slow.next().await.name, "events.missed");
     let mut last = slow.next().await.id.unwrap();

@@ -107,7 +107,8 @@ async fn of_many_at_once_one_is_read() {
     let asked: Vec<_> =
         (0..12).map(|_| tokio::spawn(desk.router().oneshot(request(CLINIC, "key", &body())))).collect();
     for answer in asked {
-        let status = answer.await.unwrap().unwrap().status();
+        let answer = cccd_patience::soon("one of the twelve answers", answer).await;
+        let status = answer.unwrap().unwrap().status();
         assert!([StatusCode::ACCEPTED, StatusCode::CONFLICT].contains(&status), "{status}");
     }
     let first = read_id(&post(&desk, CLINIC, "key", &body()).await);
@@ -127,14 +128,18 @@ async fn whoever_hangs_up_finds_the_reading_again_by_its_key() {
     let mut events = desk.engine.handle().subscribe(clinic, None).await.unwrap();
     let hung_up = tokio::spawn(desk.router().oneshot(waiting));
     // It was accepted; until the key is known to stand for it.
-    while !matches!(events.coming.recv().await.unwrap().kind, EventKind::ReadQueued { .. }) {}
-    let read = loop {
-        let answer = post(&desk, CLINIC, "key", &body()).await;
-        if answer.status == StatusCode::ACCEPTED {
-            break read_id(&answer);
+    let is_queued = |kind: &EventKind| matches!(kind, EventKind::ReadQueued { .. });
+    while !is_queued(&cccd_patience::soon("the reading", events.coming.recv()).await.unwrap().kind) {}
+    let accepted = async {
+        loop {
+            let answer = post(&desk, CLINIC, "key", &body()).await;
+            if answer.status == StatusCode::ACCEPTED {
+                break read_id(&answer);
+            }
+            tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
     };
+    let read = cccd_patience::soon("the reading by its key", accepted).await;
     hung_up.abort();
     assert!(hung_up.await.is_err_and(|ended| ended.is_cancelled()));
     desk.lay_card(&reader).await;

@@ -98,7 +98,7 @@ async fn what_was_known_before_the_portrait_stays_until_the_result_is_wiped() {
     desk.lay_card(&reader).await;
     let mut told_early = false;
     loop {
-        match events.coming.recv().await.unwrap().kind {
+        match cccd_patience::soon("the end of the reading", events.coming.recv()).await.unwrap().kind {
             cccd_engine::EventKind::ReadPartial { .. } => told_early = true,
             cccd_engine::EventKind::ReadCompleted { .. } => break,
             _ => {}

@@ -151,7 +151,7 @@ async fn a_result_outlives_its_card_for_its_owner_and_no_wiping() {
     let read = desk.send(ask()).await.header("location").to_owned();
     let mut events = desk.engine.handle().subscribe(cccd_engine::CallerId::new("test"), None).await.unwrap();
     desk.hand.remove(&reader).unwrap();
-    events.coming.recv().await.unwrap();
+    cccd_patience::soon("the card that was lifted", events.coming.recv()).await.unwrap();
     let result = format!("{read}/result");
     assert_eq!(desk.send(empty(from_clinic(Method::GET, &result))).await.status, StatusCode::OK);
     assert_eq!(
@@ -194,9 +194,12 @@ async fn where_it_is_handed_out_once_nobody_has_a_result_again() {
     // Of two at once one gets it.
     let accepted = desk.send(json(from_clinic(Method::POST, "/v1/reads"), &can)).await;
     let address = accepted.header("location").to_owned();
-    while desk.send(empty(from_clinic(Method::GET, &address))).await.json()["state"] != "completed" {
-        tokio::task::yield_now().await;
-    }
+    let is_over = async {
+        while desk.send(empty(from_clinic(Method::GET, &address))).await.json()["state"] != "completed" {
+            tokio::task::yield_now().await;
+        }
+    };
+    cccd_patience::soon("the end of the reading", is_over).await;
     let fetch = || desk.send(empty(from_clinic(Method::GET, &format!("{address}/result"))));
     let (one, other) = tokio::join!(fetch(), fetch());
     let mut both = [one.status.as_u16(), other.status.as_u16()];

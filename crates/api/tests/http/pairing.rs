@@ -14,6 +14,7 @@ use cccd_engine::{CallerId, Engine, EngineOptions, EventKind};
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::personalise::{Issuer, personalise};
 use cccd_firmware_sim::reader::in_process::InProcessReader;
+use cccd_patience::soon;
 use cccd_profiles::{AgentSettings, PairingSettings};
 use futures_util::StreamExt as _;
 use http::{Method, Request, StatusCode};
@@ -359,13 +360,13 @@ async fn a_grant_that_is_taken_back_ends_what_streams_and_what_waits() {
     let stream = desk.port.clone().oneshot(empty(page.proved(Method::GET, "/v1/events", NOW))).await.unwrap();
     assert_eq!(stream.status(), StatusCode::OK);
     let mut stream = stream.into_body().into_data_stream();
-    assert!(stream.next().await.unwrap().is_ok());
+    assert!(soon("the beginning of the stream", stream.next()).await.unwrap().is_ok());
 
     let id = grant["grant_id"].as_str().unwrap();
     let listed = desk.admin(Method::GET, "/grants").await.json();
     assert_eq!(listed["grants"], value!([grant]));
     assert_eq!(desk.admin(Method::DELETE, &format!("/grants/{id}")).await.status, StatusCode::NO_CONTENT);
-    assert!(stream.next().await.is_none());
+    assert!(soon("the end of the stream", stream.next()).await.is_none());
     assert_eq!(desk.get(&page, "/v1/readers").await.problem(), refused(401, "pairing-required"));
     assert_eq!(desk.admin(Method::DELETE, &format!("/grants/{id}")).await.status, StatusCode::NOT_FOUND);
 

@@ -221,9 +221,10 @@ async fn a_caller_who_hangs_up_while_waiting_has_called_the_reading_off() {
     desk.plug_in("Lane 0").await;
     let mut events = desk.engine.handle().subscribe(CallerId::new("clinic"), None).await.unwrap().coming;
     let call = tokio::spawn(desk.router().oneshot(ask(&can(), Some("wait=60"))));
-    let EventKind::ReadQueued { read: queued, .. } = events.recv().await.unwrap().kind else { panic!() };
+    let queued = cccd_patience::soon("the reading", events.recv()).await.unwrap().kind;
+    let EventKind::ReadQueued { read: queued, .. } = queued else { panic!() };
     call.abort();
-    let ended = events.recv().await.unwrap().kind;
+    let ended = cccd_patience::soon("the end of the reading", events.recv()).await.unwrap().kind;
     assert_eq!(ended, EventKind::ReadFailed { read: queued, failure: ReadFailure::Cancelled });
 }
 

@@ -215,7 +215,8 @@ async fn who_may_not_know_of_cards_hears_of_its_own_readings_only() {
             let mut body = answer.into_body().into_data_stream();
             let mut text = String::new();
             while !text.contains("read.completed") {
-                text += std::str::from_utf8(&body.next().await.unwrap().unwrap()).unwrap();
+                let piece = cccd_patience::soon("the end of the reading", body.next()).await;
+                text += std::str::from_utf8(&piece.unwrap().unwrap()).unwrap();
             }
             text
         }

@@ -7,6 +7,7 @@ use axum::body::Body;
 use cccd_api::Access;
 use cccd_api::callers::{MemoryReplays, Remembered, ReplayKind, ReplayMemory};
 use cccd_evidence::AgentKey;
+use cccd_patience::soon;
 use cccd_profiles::{AgentSettings, Site};
 use http::{Method, Request, StatusCode};
 use serde_json::{Value, json as value};
@@ -312,14 +313,14 @@ async fn a_session_ends_by_itself_or_when_it_is_given_up_and_its_stream_with_it(
     let ended = tokio::spawn(futures_util::StreamExt::count(stream));
     let answer = site.desk.send(from_page(&first, Method::DELETE, "/v1/sessions/current")).await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT);
-    ended.await.unwrap();
+    soon("the end of the stream", ended).await.unwrap();
     assert_eq!(site.get(&first, "/v1/readers").await.problem(), (401, "session-expired".to_owned()));
 
     let (_, stream) = site.desk.stream(from_page(&second, Method::GET, "/v1/events")).await;
     let ended = tokio::spawn(futures_util::StreamExt::count(stream));
     assert_eq!(site.get(&second, "/v1/readers").await.status, StatusCode::OK);
     let_a_minute_pass().await;
-    ended.await.unwrap();
+    soon("the end of the stream", ended).await.unwrap();
     assert_eq!(site.get(&second, "/v1/readers").await.problem(), (401, "session-expired".to_owned()));
 }
 
@@ -504,6 +505,7 @@ async fn a_caller_that_asks_too_often_waits_and_nobody_else_does() {
             break answer;
         }
         served += 1;
+        assert!(served < 1000, "nobody is refused");
     };
     assert_eq!(served, 20);
     assert_eq!(refused.problem(), (429, "rate-limited".to_owned()));

@@ -8,6 +8,7 @@ use cccd_card::ChannelLimits;
 use cccd_engine::{CallerId, Engine, EngineOptions, EventKind, ReadFailure, ReadId, ReadState};
 use cccd_firmware_sim::chip::Chip;
 use cccd_firmware_sim::reader::in_process::InProcessReader;
+use cccd_patience::soon;
 use cccd_profiles::{Scope, ScopeSet};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
@@ -24,7 +25,7 @@ async fn ask(socket: &std::path::Path, request: &str) -> String {
     let mut stream = UnixStream::connect(socket).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    soon("the answer", stream.read_to_string(&mut answer)).await.unwrap();
     answer
 }
 
@@ -194,6 +195,6 @@ async fn the_admin_socket_is_for_its_own_user_and_serves_nothing_else() {
     let mut stream = UnixStream::connect(&others_socket).await.unwrap();
     let _ = stream.write_all(get("/status", "").as_bytes()).await;
     let mut answer = String::new();
-    let _ = stream.read_to_string(&mut answer).await;
+    let _ = soon("the answer", stream.read_to_string(&mut answer)).await;
     assert_eq!(answer.starts_with("HTTP/1.1 200"), own == 0, "{answer}");
 }

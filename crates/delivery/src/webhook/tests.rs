@@ -130,7 +130,7 @@ fn everything_but_loopback_goes_through_the_proxy() {
     let proxy = tunnel.local_addr().unwrap();
     let far = server.address;
     let asked = std::thread::spawn(move || {
-        let (mut near, _) = tunnel.accept().unwrap();
+        let mut near = cccd_patience::accepted("a question to the proxy", &tunnel);
         let mut line = String::new();
         let mut reader = std::io::BufReader::new(near.try_clone().unwrap());
         std::io::BufRead::read_line(&mut reader, &mut line).unwrap();
@@ -154,7 +154,7 @@ fn everything_but_loopback_goes_through_the_proxy() {
     through.access.proxy = Some(FetchUrl::parse(&format!("http://{proxy}")).unwrap());
     assert!(delivered(&through, &files).is_err());
     assert!(server.asked().is_empty());
-    assert!(asked.join().unwrap().starts_with("CONNECT lgsp.example.vn:443 "));
+    assert!(cccd_patience::joined("the proxy's end", asked).starts_with("CONNECT lgsp.example.vn:443 "));
     // The proxy is gone, and on this machine nobody misses it.
     through.url = TargetUrl::parse(&format!("https://{far}/")).unwrap();
     assert_eq!(delivered(&through, &files), Ok(()));

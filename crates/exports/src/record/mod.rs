@@ -176,7 +176,7 @@ mod tests {
         let mut input = child.stdin.take().unwrap();
         input.write_all(pdf).unwrap();
         drop(input);
-        let output = child.wait_with_output().unwrap();
+        let output = cccd_patience::finished(program, child);
         assert!(output.status.success());
         String::from_utf8(output.stdout).unwrap()
     }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use cccd_card::{
     CardChannel, ReaderEvent, ReaderId, ReaderSource, SecretBytes, StopSignal, Transport, TransportError,
 };
+use cccd_patience::PATIENCE;
 use cccd_profiles::{DeskNfcReader, ReaderCatalogue, ReaderProfile};
 use zeroize::Zeroizing;
 
@@ -17,9 +18,6 @@ use super::fault::{self, CODES, Meaning};
 use super::process::{Pipes, Process, WorkerProgram};
 use super::protocol::{Answer, Found, Request};
 use super::{NfcOptions, NfcSource};
-
-/// How long anything may take before a test gives up. Nothing is timed by it.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How a worker behaves.
 #[derive(Clone, Default)]
@@ -118,10 +116,10 @@ fn play(
 
 impl Bench {
     fn start(plan: Plan) -> Self {
-        Self::start_knowing(plan, ReaderCatalogue::shipped())
+        Self::start_knowing(plan, ReaderCatalogue::shipped(), PATIENCE)
     }
 
-    fn start_knowing(plan: Plan, catalogue: ReaderCatalogue) -> Self {
+    fn start_knowing(plan: Plan, catalogue: ReaderCatalogue, exchange_within: Duration) -> Self {
         let (plan, seen) = (Arc::new(Mutex::new(plan)), Arc::new(Mutex::new(Seen::default())));
         let (plans, notes) = (Arc::clone(&plan), Arc::clone(&seen));
         let worker = WorkerProgram::new(move |_| {
@@ -140,7 +138,6 @@ impl Bench {
             })
         });
         let reader = DeskNfcReader { name: "Desk 1".into(), connstring: "pn532_uart:/nowhere".into() };
-        let exchange_within = Duration::from_millis(50);
         let readers = vec![reader];
         let source = Arc::new(NfcSource::new(NfcOptions { readers, exchange_within, worker, catalogue }));
         let (telling, events) = mpsc::channel();
@@ -247,7 +244,7 @@ fn a_model_that_carries_less_than_libnfc_is_asked_for_no_more() {
     let profile = "name = 'Little'\nlibnfc = ['pn532_uart:*']\nmax_command = 200\n\
                    [[seen]]\nwhere = 'nowhere'\nhow = 'published'\nfacts = ['libnfc', 'max_command']";
     let catalogue = ReaderCatalogue::new(vec![ReaderProfile::parse(profile).unwrap()]);
-    let bench = Bench::start_knowing(Plan { card: true, ..Plan::default() }, catalogue);
+    let bench = Bench::start_knowing(Plan { card: true, ..Plan::default() }, catalogue, PATIENCE);
     bench.wait_for_card();
     let mut channel = bench.connect();
     assert_eq!((channel.limits().max_command, channel.limits().max_reply), (200, 258));
@@ -257,7 +254,7 @@ fn a_model_that_carries_less_than_libnfc_is_asked_for_no_more() {
 
 #[test]
 fn every_error_code_of_libnfc_in_an_exchange_is_a_named_outcome_and_the_reader_recovers() {
-    let hung = TransportError::TimedOut { after: Duration::from_millis(50) };
+    let hung = TransportError::TimedOut { after: PATIENCE };
     for (code, name, still_there, lost_card) in [
         (-1, "NFC_EIO", TransportError::ReaderLost, TransportError::ReaderLost),
         (-2, "NFC_EINVARG", TransportError::NotTransacted, TransportError::CardRemoved),
@@ -334,13 +331,16 @@ fn a_reader_that_cannot_be_opened_is_tried_again_ever_more_slowly() {
 
 #[test]
 fn a_worker_that_crashes_hangs_or_babbles_is_a_lost_reader_that_comes_back() {
-    let bench = Bench::start(Plan { card: true, ..Plan::default() });
-    bench.wait_for_card();
-    for (says, expected) in [
-        (Says::Crashes, TransportError::ReaderLost),
-        (Says::Nonsense, TransportError::ReaderLost),
-        (Says::Nothing, TransportError::TimedOut { after: Duration::from_millis(50) }),
+    // Waited for to its end once; everything else has to come within it, too.
+    let hung = Duration::from_secs(2);
+    for (says, within, expected) in [
+        (Says::Crashes, PATIENCE, TransportError::ReaderLost),
+        (Says::Nonsense, PATIENCE, TransportError::ReaderLost),
+        (Says::Nothing, hung, TransportError::TimedOut { after: hung }),
     ] {
+        let plan = Plan { card: true, ..Plan::default() };
+        let bench = Bench::start_knowing(plan, ReaderCatalogue::shipped(), within);
+        bench.wait_for_card();
         let mut channel = bench.connect();
         bench.plan(|plan| plan.exchange = Some(says));
         assert_eq!(channel.transmit(&SELECT).unwrap_err(), expected, "{says:?}");

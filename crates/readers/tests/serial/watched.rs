@@ -3,14 +3,12 @@
 use std::io::Write;
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use cccd_card::{ScannerEvent, ScannerId, ScannerSource as _, StopSignal};
+use cccd_patience::PATIENCE;
 use cccd_profiles::AgentSettings;
 use cccd_readers::{SerialOptions, SerialSource};
-
-/// How long anything may take before a test gives up. Nothing is timed by it.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 type Events = Arc<(Mutex<Vec<ScannerEvent>>, Condvar)>;
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender as Outlet, channel};
 
+use cccd_patience::{PATIENCE, received};
 use cccd_profiles::{ClientCertificate, SyslogServer};
 use cccd_store::{Entry, EntryKind, Store};
 use openssl::asn1::Asn1Time;
@@ -22,9 +23,6 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::daemon::now;
-
-/// How long anything may take before a test gives up. Nothing is timed by it.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 fn scribe() -> Scribe {
     Scribe::start(Store::in_memory(now()).unwrap(), Arc::new(now)).unwrap()
@@ -73,7 +71,7 @@ fn take_apart(stream: impl Read, messages: &Outlet<String>) {
 fn until(last: u64, messages: &Receiver<String>) -> Vec<u64> {
     let mut numbers = Vec::new();
     while numbers.last() != Some(&last) {
-        numbers.push(number(&messages.recv_timeout(PATIENCE).expect("the next message")));
+        numbers.push(number(&received("the next message", messages)));
     }
     numbers
 }
@@ -89,6 +87,7 @@ fn accept_one(at: SocketAddr) -> (Receiver<String>, Receiver<TcpStream>) {
     let (messages, received) = channel();
     let (streams, stream) = channel();
     std::thread::spawn(move || {
+        // Nobody waits for this thread, but for what comes through it.
         let connection = listener.accept().unwrap().0;
         drop(listener);
         streams.send(connection.try_clone().unwrap()).unwrap();
@@ -111,7 +110,7 @@ fn what_waited_for_a_server_comes_by_tcp_in_its_order_and_goes_on_when_it_is_bac
     assert_eq!(until(161, &messages), [161]);
 
     // The server goes, things happen, the server is back.
-    let stream = stream.recv().unwrap();
+    let stream = received("the connection", &stream);
     stream.shutdown(std::net::Shutdown::Both).unwrap();
     enter(&scribe, 40);
     let (messages, _stream) = accept_one(at);
@@ -135,9 +134,9 @@ fn datagrams_come_by_udp_and_nothing_is_lost_while_nobody_listens() {
     start(&settings(&format!("udp://{at}")), scribe.clone()).unwrap();
     // At least one try has come to nothing.
     scribe.settle();
-    while scribe.store().audit().cursor(CURSOR).unwrap() != 0 {
-        std::thread::yield_now();
-    }
+    cccd_patience::until("a try that comes to nothing", || {
+        scribe.store().audit().cursor(CURSOR).unwrap() == 0
+    });
 
     let socket = UdpSocket::bind(at).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
