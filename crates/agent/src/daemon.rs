@@ -125,16 +125,18 @@ impl Agent {
             api = api.clone().delivering(Arc::new(desk));
             carriers
         });
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async move {
+            let _ = stopped.await;
+        };
+        // Before any other door is open: it counts what they read.
+        let serving = cccd_api::serve(listener, api.clone(), shutdown);
         #[cfg(unix)]
         let sockets = runtime.block_on(async { crate::socket::serve(&settings.local, &api) })?;
         let tls = runtime.block_on(TlsServer::start(&settings.api.tls, api.clone()))?;
         let doors = runtime.block_on(crate::doors::open(&settings.doors, &api))?;
-        let (stop, stopped) = oneshot::channel();
         let server = runtime.spawn(async move {
-            let shutdown = async {
-                let _ = stopped.await;
-            };
-            if let Err(error) = cccd_api::serve(listener, api, shutdown).await {
+            if let Err(error) = serving.await {
                 tracing::error!(%error, "the API has stopped");
             }
         });

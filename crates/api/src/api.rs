@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use cccd_consumers::ReadyProfile;
-use cccd_engine::EngineHandle;
+use cccd_engine::{CallerId, EngineHandle};
 use cccd_evidence::AgentKey;
 use cccd_store::Scribe;
 use time::OffsetDateTime;
@@ -213,9 +213,17 @@ impl Api {
         self.closing_router(Scheme::Http, port, watch::Sender::new(false).subscribe())
     }
 
-    /// Counts readings for as long as the engine runs.
-    pub(crate) async fn count_readings(self) {
-        self.metrics.count_readings(self.engine.clone()).await;
+    /// Counts readings for as long as the engine runs: those too that end after this has returned and before what it
+    /// returns is run.
+    pub(crate) fn count_readings(&self) -> impl Future<Output = ()> + Send + use<> {
+        let metrics = Arc::clone(&self.metrics);
+        // Of everybody's readings no more is looked at than that they are over.
+        let heard = self.engine.subscribe(CallerId::new("metrics"), None);
+        async move {
+            if let Ok(subscription) = heard.await {
+                metrics.count_readings(subscription.coming).await;
+            }
+        }
     }
 
     /// The paths of the admin socket: what no port serves. Whoever comes through is taken for an administrator.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Instant;
 
-use cccd_engine::{EngineHandle, EventKind, ReadId};
+use cccd_engine::{Event, EventKind, ReadId};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -14,6 +14,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 /// The media type of the text.
@@ -117,12 +118,7 @@ impl Metrics {
     }
 
     /// Counts readings for as long as the engine runs.
-    pub(crate) async fn count_readings(&self, engine: EngineHandle) {
-        // Events of everybody's readings are looked at, and of none more than that it is over.
-        let Ok(subscription) = engine.subscribe(cccd_engine::CallerId::new("metrics"), None).await else {
-            return;
-        };
-        let mut coming = subscription.coming;
+    pub(crate) async fn count_readings(&self, mut coming: Receiver<Event>) {
         loop {
             match coming.recv().await {
                 Ok(event) => self.count(&event.kind, Instant::now()),

@@ -47,27 +47,32 @@ pub(crate) const LIMITS: Limits = Limits {
 /// if they can be within five seconds.
 ///
 /// Only the listener's own port, under one of three loopback names, is accepted as the Host of a request.
-pub async fn serve(
+///
+/// Readings are counted from the moment that this has returned, through whichever door they are asked for.
+pub fn serve<S: Future<Output = ()> + Send>(
     listener: TcpListener,
     api: Api,
-    shutdown: impl Future<Output = ()> + Send,
-) -> io::Result<()> {
-    serve_within(listener, api, shutdown, LIMITS).await
+    shutdown: S,
+) -> impl Future<Output = io::Result<()>> + Send + use<S> {
+    serve_within(listener, api, shutdown, LIMITS)
 }
 
-async fn serve_within(
+fn serve_within<S: Future<Output = ()> + Send>(
     listener: TcpListener,
     api: Api,
-    shutdown: impl Future<Output = ()> + Send,
+    shutdown: S,
     limits: Limits,
-) -> io::Result<()> {
-    let closing = watch::Sender::new(false);
-    let router = api.closing_router(Scheme::Http, listener.local_addr()?.port(), closing.subscribe());
-    let counting = tokio::spawn(api.count_readings());
-    let greet = |stream: &TcpStream| Some(Handler::to(&router, None).over(Connection::of(stream)));
-    serve_door(listener, greet, &closing, shutdown, limits).await;
-    counting.abort();
-    Ok(())
+) -> impl Future<Output = io::Result<()>> + Send + use<S> {
+    let counting = api.count_readings();
+    async move {
+        let closing = watch::Sender::new(false);
+        let router = api.closing_router(Scheme::Http, listener.local_addr()?.port(), closing.subscribe());
+        let counting = tokio::spawn(counting);
+        let greet = |stream: &TcpStream| Some(Handler::to(&router, None).over(Connection::of(stream)));
+        serve_door(listener, greet, &closing, shutdown, limits).await;
+        counting.abort();
+        Ok(())
+    }
 }
 
 /// Where connections come in.
@@ -208,7 +213,12 @@ async fn accept<D: Door>(door: &D) -> D::Stream {
 
 #[cfg(test)]
 mod tests {
-    use cccd_engine::{Engine, EngineOptions};
+    use cccd_card::ChannelLimits;
+    use cccd_document::{AccessKey, Biometrics, Can, FieldSet};
+    use cccd_engine::{CallerId, Engine, EngineOptions, ReadRequest};
+    use cccd_firmware_sim::reader::EchoCard;
+    use cccd_firmware_sim::reader::in_process::InProcessReader;
+    use cccd_patience::soon;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
@@ -233,8 +243,53 @@ mod tests {
         );
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
+        soon("the answer", stream.read_to_string(&mut answer)).await.unwrap();
         answer
+    }
+
+    #[tokio::test]
+    async fn a_reading_that_ends_before_the_server_runs_is_counted() {
+        let readers = InProcessReader::<EchoCard>::new();
+        readers.attach("Lane 0", ChannelLimits::SHORT).unwrap();
+        let engine = Engine::start(vec![Arc::new(readers)], Vec::new(), EngineOptions::default());
+        let handle = engine.handle();
+        assert!(soon("the first look", handle.settled()).await.unwrap());
+        let facts = AgentFacts { version: "0".to_owned(), features: vec![] };
+        let api = Api::new(handle.clone(), Vec::new(), facts);
+        let admin = api.admin_router();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let serving = super::serve(listener, api, std::future::pending());
+
+        let owner = CallerId::new("clinic");
+        let request = ReadRequest {
+            owner: owner.clone(),
+            reader: None,
+            access: AccessKey::Can(Can::new("123456").unwrap()).into(),
+            nonce: None,
+            expect: None,
+            biometrics: Biometrics::NONE,
+            under: None,
+            groups: FieldSet::ALL.groups(),
+            fields: FieldSet::ALL,
+            wait_for_card: None,
+        };
+        let read = handle.submit(request).await.unwrap().unwrap().id;
+        handle.dismiss(owner, read).await.unwrap().unwrap();
+
+        tokio::spawn(serving);
+        let is_counted = async {
+            let counted = "cccd_readings_total{outcome=\"cancelled\"} 1";
+            loop {
+                let request = http::Request::get("/metrics").body(axum::body::Body::empty()).unwrap();
+                let answer = tower::ServiceExt::oneshot(admin.clone(), request).await.unwrap();
+                let text = axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+                if std::str::from_utf8(&text).unwrap().contains(counted) {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        soon("the count of a reading that was called off", is_counted).await;
     }
 
     #[tokio::test]
@@ -245,7 +300,7 @@ mod tests {
             stream.write_all(beginning.as_bytes()).await.unwrap();
             let mut answer = Vec::new();
             // Ends only once the server has closed the connection.
-            let _ = stream.read_to_end(&mut answer).await;
+            let _ = soon("the end of the connection", stream.read_to_end(&mut answer)).await;
             assert!(!answer.starts_with(b"HTTP/1.1 200"), "{beginning:?}");
         }
         assert!(health(address).await.starts_with("HTTP/1.1 200"));
@@ -270,7 +325,7 @@ mod tests {
         // The server may close before it has taken all of it.
         let _ = stream.write_all(head.as_bytes()).await;
         let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer).await;
+        let _ = soon("the end of the connection", stream.read_to_end(&mut answer)).await;
         assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 431"));
     }
 }
