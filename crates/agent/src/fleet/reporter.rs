@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cccd_delivery::fleet::{Broker, DeskReport, OutboxCounts, Presence, PresenceState, ReaderReport};
-use cccd_engine::{CallerId, EngineHandle, EventKind};
+use cccd_engine::{CallerId, EngineHandle, Event, EventKind, Subscription};
 use cccd_store::Outbox;
 use time::OffsetDateTime;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
@@ -33,19 +33,28 @@ pub(crate) struct Reporter {
     started_at: OffsetDateTime,
 }
 
-/// Readings that are over.
-#[derive(Default)]
-struct Readings {
+/// How readings have ended since it was begun.
+struct Tally {
+    heard: Heard,
     completed: u64,
     failed: BTreeMap<&'static str, u64>,
 }
 
+/// What the engine tells of readings.
+enum Heard {
+    /// It has been asked to.
+    Asked(oneshot::Receiver<Subscription>),
+    /// It does.
+    Coming(broadcast::Receiver<Event>),
+}
+
 impl Reporter {
-    /// Called within the runtime.
+    /// Called within the runtime. Readings that end from now on are reported.
     pub(crate) fn start(broker: Broker, facts: Facts) -> Self {
         let stop = watch::Sender::new(false);
         let started_at = now();
-        let task = tokio::spawn(say(broker.clone(), facts, started_at, stop.subscribe()));
+        let tally = Tally::begin(&facts.engine);
+        let task = tokio::spawn(say(broker.clone(), facts, tally, started_at, stop.subscribe()));
         Self { broker, stop, task, started_at }
     }
 
@@ -62,11 +71,13 @@ fn presence(state: PresenceState, started_at: OffsetDateTime) -> Presence {
     Presence { state, version: env!("CARGO_PKG_VERSION").to_owned(), since: Some(cccd_api::moment(since)) }
 }
 
-async fn say(mut broker: Broker, facts: Facts, started_at: OffsetDateTime, mut stop: watch::Receiver<bool>) {
-    // Of everybody's readings no more is looked at than how they ended.
-    let Ok(subscription) = facts.engine.subscribe(CallerId::new("fleet"), None).await else { return };
-    let mut coming = subscription.coming;
-    let mut readings = Readings::default();
+async fn say(
+    mut broker: Broker,
+    facts: Facts,
+    mut tally: Tally,
+    started_at: OffsetDateTime,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut report_now = tokio::time::interval(broker.settings().report_every);
     report_now.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The connection that presence was said on: on each it is said once.
@@ -86,16 +97,16 @@ async fn say(mut broker: Broker, facts: Facts, started_at: OffsetDateTime, mut s
             }
             _ = report_now.tick() => {
                 if said_on != 0 {
-                    let report = report(&facts, &readings, started_at).await;
+                    let report = report(&facts, &tally, started_at).await;
                     // One that is lost is followed by another.
                     let _ = broker.report(&report).await;
                 }
             }
-            event = coming.recv() => match event {
-                Ok(event) => readings.count(&event.kind),
-                Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => return,
-            },
+            counted = tally.next() => {
+                if counted.is_none() {
+                    return;
+                }
+            }
             () = stopped(&mut stop) => return,
         }
     }
@@ -105,7 +116,29 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-impl Readings {
+impl Tally {
+    /// Counts what ends from now on, also what has ended before the first is waited for.
+    fn begin(engine: &EngineHandle) -> Self {
+        // Of everybody's readings no more is looked at than how they ended.
+        let heard = Heard::Asked(engine.subscribe(CallerId::new("fleet"), None));
+        Self { heard, completed: 0, failed: BTreeMap::new() }
+    }
+
+    /// Waits until something has been told, and counts it; `None` once the engine has gone. Nothing is lost where this is
+    /// dropped before it is done.
+    async fn next(&mut self) -> Option<()> {
+        if let Heard::Asked(asked) = &mut self.heard {
+            self.heard = Heard::Coming(asked.await.ok()?.coming);
+        }
+        let Heard::Coming(coming) = &mut self.heard else { return None };
+        match coming.recv().await {
+            Ok(event) => self.count(&event.kind),
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return None,
+        }
+        Some(())
+    }
+
     fn count(&mut self, kind: &EventKind) {
         match kind {
             EventKind::ReadCompleted { .. } => self.completed += 1,
@@ -115,7 +148,7 @@ impl Readings {
     }
 }
 
-async fn report(facts: &Facts, readings: &Readings, started_at: OffsetDateTime) -> DeskReport {
+async fn report(facts: &Facts, tally: &Tally, started_at: OffsetDateTime) -> DeskReport {
     let readers = facts.engine.readers().await.unwrap_or_default();
     let named = |name: String| ReaderReport { name: name.chars().take(128).collect() };
     let outbox = match &facts.outbox {
@@ -131,8 +164,8 @@ async fn report(facts: &Facts, readings: &Readings, started_at: OffsetDateTime) 
         version: env!("CARGO_PKG_VERSION").to_owned(),
         configuration: facts.configuration,
         readers: readers.into_iter().take(MOST_READERS).map(|view| named(view.info.name)).collect(),
-        readings_completed: readings.completed,
-        readings_failed: readings.failed.iter().map(|(code, count)| ((*code).to_owned(), *count)).collect(),
+        readings_completed: tally.completed,
+        readings_failed: tally.failed.iter().map(|(code, count)| ((*code).to_owned(), *count)).collect(),
         outbox,
     }
 }
@@ -140,4 +173,49 @@ async fn report(facts: &Facts, readings: &Readings, started_at: OffsetDateTime) 
 fn counts(outbox: &Outbox) -> Option<OutboxCounts> {
     let (waiting, dead) = outbox.counts().ok()?;
     Some(OutboxCounts { waiting, dead })
+}
+
+#[cfg(test)]
+mod tests {
+    use cccd_card::ChannelLimits;
+    use cccd_document::{AccessKey, Biometrics, Can, FieldSet};
+    use cccd_engine::{Engine, EngineOptions, ReadRequest};
+    use cccd_firmware_sim::reader::EchoCard;
+    use cccd_firmware_sim::reader::in_process::InProcessReader;
+    use cccd_patience::ready;
+
+    use super::*;
+
+    #[test]
+    fn a_reading_that_ends_before_anybody_listens_is_counted() {
+        let readers = InProcessReader::<EchoCard>::new();
+        readers.attach("Lane 0", ChannelLimits::SHORT).unwrap();
+        let engine = Engine::start(vec![Arc::new(readers)], Vec::new(), EngineOptions::default());
+        let handle = engine.handle();
+        assert!(ready("the first look", handle.settled()).unwrap());
+        let mut tally = Tally::begin(&handle);
+
+        let owner = CallerId::new("clinic");
+        let request = ReadRequest {
+            owner: owner.clone(),
+            reader: None,
+            access: AccessKey::Can(Can::new("123456").unwrap()).into(),
+            nonce: None,
+            expect: None,
+            biometrics: Biometrics::NONE,
+            under: None,
+            groups: FieldSet::ALL.groups(),
+            fields: FieldSet::ALL,
+            wait_for_card: None,
+        };
+        let read = ready("the reading", handle.submit(request)).unwrap().unwrap().id;
+        ready("its end", handle.dismiss(owner, read)).unwrap().unwrap();
+
+        ready("the count of a reading that was called off", async {
+            while tally.failed.is_empty() {
+                tally.next().await.unwrap();
+            }
+        });
+        assert_eq!((tally.completed, tally.failed["cancelled"]), (0, 1));
+    }
 }
