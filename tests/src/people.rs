@@ -14,11 +14,20 @@ pub fn card(name: &str) -> CardDescription {
     cards().into_iter().find(|(known, _)| *known == name).map(|(_, card)| card).expect("a shipped card")
 }
 
-/// What tells who somebody is: searched for as a whole word, so that six digits are not found in a
-/// timestamp.
+/// What tells who somebody is.
 struct Needle {
     text: String,
-    whole_word: bool,
+    stands: Stands,
+}
+
+/// Where a needle counts as found.
+#[derive(Clone, Copy)]
+enum Stands {
+    Anywhere,
+    /// As a whole word, so that six digits are not found in a timestamp.
+    Alone,
+    /// In quotes, as a text is written: a year of birth is also the number of bytes or milliseconds of something.
+    Quoted,
 }
 
 static NEEDLES: LazyLock<Vec<Needle>> = LazyLock::new(|| {
@@ -45,12 +54,14 @@ static NEEDLES: LazyLock<Vec<Needle>> = LazyLock::new(|| {
         let key = card.mrz_key();
         anywhere.push(key.document_number.clone());
         for text in anywhere.iter().filter(|text| text.chars().count() >= 7) {
-            needles.push(Needle { text: text.to_lowercase(), whole_word: false });
+            needles.push(Needle { text: text.to_lowercase(), stands: Stands::Anywhere });
         }
         let words = anywhere.iter().filter(|text| (3..7).contains(&text.chars().count()));
         let short = words.cloned().chain(card.can().map(str::to_owned));
         for text in short.chain([key.birth.clone(), key.expiry.clone()]) {
-            needles.push(Needle { text: text.to_lowercase(), whole_word: true });
+            let is_a_year = text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit());
+            let stands = if is_a_year { Stands::Quoted } else { Stands::Alone };
+            needles.push(Needle { text: text.to_lowercase(), stands });
         }
     }
     needles
@@ -69,8 +80,10 @@ pub fn somebody_in(text: &str) -> Option<&'static str> {
     let words: std::collections::HashSet<&str> = text.split(|c: char| !c.is_alphanumeric()).collect();
     NEEDLES
         .iter()
-        .find(|needle| {
-            if needle.whole_word { words.contains(needle.text.as_str()) } else { text.contains(&needle.text) }
+        .find(|needle| match needle.stands {
+            Stands::Anywhere => text.contains(&needle.text),
+            Stands::Alone => words.contains(needle.text.as_str()),
+            Stands::Quoted => text.contains(&format!("\"{}\"", needle.text)),
         })
         .map(|needle| needle.text.as_str())
 }
@@ -88,10 +101,16 @@ mod tests {
             "can=123456 ",
             "father: NGUYỄN VĂN CHA.",
             "birth 900102",
+            r#""birth":{"iso":"1960"}"#,
         ] {
             assert!(somebody_in(planted).is_some(), "{planted}");
         }
-        for harmless in ["2026-11-20T16:25:55.123456Z  INFO serving", "00 A4 040C data=7", ""] {
+        for harmless in [
+            "2026-11-20T16:25:55.123456Z  INFO serving",
+            "00 A4 040C data=7",
+            "elapsed_ms=1960 bytes=1960",
+            "",
+        ] {
             assert_eq!(somebody_in(harmless), None, "{harmless}");
         }
     }
