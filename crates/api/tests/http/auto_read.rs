@@ -6,8 +6,8 @@ use cccd_api::Api;
 use cccd_card::{ReaderId, ScannerId, TransportError};
 use cccd_engine::{CallerId, EventKind, Occasion, ReadFailure, ReadId, ScanId, Subscription};
 use cccd_firmware_sim::reader::in_process::{Fault, FaultPlan};
-use cccd_profiles::{Caller, Scope};
 use cccd_patience::soon;
+use cccd_profiles::{Caller, Scope};
 use http::{Method, StatusCode};
 use serde_json::{Value, json as value};
 
