@@ -5,7 +5,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::Desk;
 use super::finding::{Finding, words};
-use crate::trust::{LoadedTrust, load};
+use crate::trust::{FileFault, LoadedTrust, TrustStoreError, load};
 
 const COUNTRY: &str = "VN";
 
@@ -25,13 +25,26 @@ pub(super) fn check(desk: &Desk) -> Vec<Finding> {
                 format!("không đọc được kho tin cậy: {error}: {source}"),
                 format!("the trust store cannot be read: {error}: {source}"),
             );
+            if is_forbidden(&error) {
+                let todo = words(
+                    "chạy lại bằng quyền root, hoặc bằng tài khoản của dịch vụ",
+                    "run it again as root, or as the user the agent runs as",
+                );
+                return vec![Finding::warning("trust.csca", seen, Actor::Admin, todo)];
+            }
             let todo = words(
-                "chạy lại bằng quyền root; nếu kho hỏng, cài lại theo docs/trust.md",
-                "run it again as root; where the store is damaged, install it anew (docs/trust.md)",
+                "kho hỏng, hoặc bị người khác sửa: cài lại theo docs/trust.md",
+                "it is damaged, or others may change it: install it anew (docs/trust.md)",
             );
             vec![Finding::fault("trust.csca", seen, Actor::Admin, todo)]
         }
     }
+}
+
+/// Whether it is this user who may not read the store, and not the store that cannot be read.
+fn is_forbidden(error: &TrustStoreError) -> bool {
+    let TrustStoreError::File { source: FileFault::Io(error), .. } = error else { return false };
+    error.kind() == std::io::ErrorKind::PermissionDenied
 }
 
 /// The authorities that documents of Vietnam lead to.
@@ -187,6 +200,18 @@ mod tests {
         assert!(found.state == State::Warning && found.seen.en.contains("1 of 1"), "{}", shown(&[found]));
         let next = trust.crls[0].next_update().unwrap();
         assert_eq!(judged(next + Duration::DAY, Duration::days(100_000)).state, State::Warning);
+    }
+
+    #[test]
+    fn a_store_that_this_user_may_not_read_is_no_fault_of_the_store() {
+        let path = std::path::PathBuf::from("current");
+        let of = |kind: std::io::ErrorKind| TrustStoreError::File {
+            path: path.clone(),
+            source: FileFault::Io(kind.into()),
+        };
+        assert!(is_forbidden(&of(std::io::ErrorKind::PermissionDenied)));
+        assert!(!is_forbidden(&of(std::io::ErrorKind::InvalidData)));
+        assert!(!is_forbidden(&TrustStoreError::Full));
     }
 
     #[test]
