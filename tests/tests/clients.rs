@@ -113,7 +113,7 @@ fn python_keeps_its_promises() {
     check(
         python(&manual::repository("clients/python"))
             .arg(manual::repository("clients/python/tests/checks.py")),
-        &[],
+        &["registers are for whom the settings name"],
     );
 }
 

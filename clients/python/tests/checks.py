@@ -131,13 +131,6 @@ def lease():
 
 
 @check
-def registers_are_for_whom_the_settings_name():
-    refused("scope-missing", agent.registers)
-    refused("scope-missing", agent.load_roster, "0" * 16, b"SBD")
-    refused("scope-missing", agent.export_register, "0" * 16, list="entries", format="csv")
-
-
-@check
 def nobody_there():
     try:
         Agent(url="http://127.0.0.1:1").about()
@@ -145,3 +138,10 @@ def nobody_there():
     except Unreachable:
         pass
     assert refused("token-wrong", Agent("wrong").about).actor == "admin"
+
+
+@check
+def registers_are_for_whom_the_settings_name():
+    refused("scope-missing", agent.registers)
+    refused("scope-missing", agent.load_roster, "0" * 16, b"SBD")
+    refused("scope-missing", agent.export_register, "0" * 16, list="entries", format="csv")

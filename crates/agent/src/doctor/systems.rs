@@ -143,8 +143,9 @@ mod tests {
     fn a_network_reader_answers_is_away_or_is_talked_with_and_then_left_alone() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let text =
-            |address: SocketAddr| format!("[[network_reader]]\nname = 'Desk 3'\naddress = 'http://{address}'");
+        let text = |address: SocketAddr| {
+            format!("[[network_reader]]\nname = 'Desk 3'\naddress = 'http://{address}'")
+        };
         let found = |address, planted: &Planted| check_readers(&desk(&text(address), planted.machine()));
         let planted = Planted::new();
         let here = found(address, &planted);
