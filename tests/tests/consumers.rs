@@ -470,5 +470,10 @@ fn an_office_loads_rosters_and_takes_lists_away_over_the_api() {
     let of_kind = |kind: &str| entries.iter().filter(|entry| entry.to_string().contains(kind)).count();
     assert_eq!((of_kind("\"roster-loaded\""), of_kind("\"register-exported\"")), (1, 6), "{chain}");
     assert!(chain.contains("\"office\""), "{chain}");
-    assert_eq!(people::somebody_in(&chain), None, "{chain}");
+    for mut entry in entries {
+        // The words of a profile are the operator's: an exam is called "thi", and so are people.
+        let said = entry["entry"].as_object_mut().unwrap();
+        said.retain(|key, _| key != "purpose" && key != "legal_basis");
+        assert_eq!(people::somebody_in(&entry.to_string()), None, "{entry}");
+    }
 }
